@@ -1,0 +1,467 @@
+"""Every table, once. Alembic migrations must produce exactly this; a test compares them.
+
+Conventions: instants are `Instant` columns (aware UTC in Python), quantities are integers of the
+redemption's unit, enumerations are small integers whose names live with their owner (`lifecycle`,
+`payouts`, `intake`, `breaks`). Constraints and indexes are named by hand.
+
+The hot tables (redemption, attempt, event, due) have the redemption id first in their primary key,
+no index on a column that changes, and no foreign keys: a key check per row would cost a tenth of
+the ingest rate, and `handbackd verify` proves what the keys would.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlmodel import Field, SQLModel
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware UTC instant: timestamptz on PostgreSQL, microseconds since 1970 on SQLite."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(sa.TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(sa.BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return (value - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            found: datetime = value
+            return found.astimezone(UTC)
+        return _EPOCH + timedelta(microseconds=value)
+
+
+# SQLite gives a row id to INTEGER PRIMARY KEY only; BIGINT would make a second B-tree.
+Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _key() -> Any:
+    return Field(sa_type=Key, sa_column_kwargs={"autoincrement": False})
+
+
+def _instant(*, null: bool = False) -> Any:
+    return Field(default=None, sa_type=Instant, nullable=null)
+
+
+def _big(*, null: bool = False) -> Any:
+    return Field(default=None, sa_type=sa.BigInteger, nullable=null)
+
+
+def _small(*, null: bool = False) -> Any:
+    return Field(default=None, sa_type=sa.SmallInteger, nullable=null)
+
+
+def _text(*, null: bool = False) -> Any:
+    return Field(default=None, sa_type=sa.Text, nullable=null)
+
+
+def _bytes(*, null: bool = False) -> Any:
+    return Field(default=None, sa_type=sa.LargeBinary, nullable=null)
+
+
+# Clustered by primary key on SQLite: one B-tree instead of two.
+_CLUSTERED: dict[str, Any] = {"sqlite_with_rowid": False}
+
+
+class IdRange(SQLModel, table=True):
+    """The allocator: the next free number of each kind of id."""
+
+    __tablename__ = "id_range"
+    __table_args__ = (sa.PrimaryKeyConstraint("name", name="pk_id_range"),)
+    name: str = _text()
+    next_id: int = _big()
+
+
+class Programme(SQLModel, table=True):
+    """The owner of members, callers, balances and settings."""
+
+    __tablename__ = "programme"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("programme_id", name="pk_programme"),
+        sa.UniqueConstraint("name", name="uq_programme_name"),
+    )
+    programme_id: int = _key()
+    name: str = _text()
+    created_at: datetime = _instant()
+
+
+class Unit(SQLModel, table=True):
+    """A named unit of quantity: points, miles, cents of a currency."""
+
+    __tablename__ = "unit"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("unit_id", name="pk_unit"),
+        sa.UniqueConstraint("name", name="uq_unit_name"),
+    )
+    unit_id: int = _key()
+    name: str = _text()
+
+
+class Partner(SQLModel, table=True):
+    """Who answers: one partner of one programme."""
+
+    __tablename__ = "partner"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("partner_id", name="pk_partner"),
+        sa.ForeignKeyConstraint(
+            ["programme_id"], ["programme.programme_id"], name="fk_partner_programme"
+        ),
+        sa.UniqueConstraint("programme_id", "name", name="uq_partner_programme_name"),
+    )
+    partner_id: int = _key()
+    programme_id: int = _big()
+    name: str = _text()
+    created_at: datetime = _instant()
+
+
+class AgreementVersion(SQLModel, table=True):
+    """One version of a partner's agreement, as its TOML text; versions are never changed."""
+
+    __tablename__ = "agreement_version"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("partner_id", "version", name="pk_agreement_version"),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.partner_id"], name="fk_agreement_version_partner"
+        ),
+    )
+    partner_id: int = _big()
+    version: int = Field(default=None, sa_type=sa.Integer)
+    content_hash: bytes = _bytes()
+    source: str = _text()
+    actor: str = _text()
+    applied_at: datetime = _instant()
+
+
+class Redemption(SQLModel, table=True):
+    """One redemption as it stands. Written by `journal.commit` alone."""
+
+    __tablename__ = "redemption"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("redemption_id", name="pk_redemption"),
+        sa.Index("ix_redemption_member", "programme_id", "member_ref", "redemption_id"),
+        {"postgresql_with": {"fillfactor": 50}},
+    )
+    redemption_id: int = _key()
+    programme_id: int = _big()
+    partner_id: int = _big()
+    unit_id: int = _big()
+    quantity: int = _big()
+    submitted_at: datetime = _instant()
+    state: int = _small()
+    attempt: int = _small()
+    version: int = Field(default=None, sa_type=sa.Integer)
+    held: int = _big()
+    fulfilled: int = _big()
+    member_ref: str = _text()
+
+
+class MemberDetail(SQLModel, table=True):
+    """What a partner's file needs to know of a person, as JSON; erasable while the audit stands."""
+
+    __tablename__ = "member_detail"
+    __table_args__ = (sa.PrimaryKeyConstraint("redemption_id", name="pk_member_detail"),)
+    redemption_id: int = _key()
+    fields: str = _text()
+
+
+class TraceLink(SQLModel, table=True):
+    """The trace context of a sampled submit, so that the outcome can appear in the same trace."""
+
+    __tablename__ = "trace_link"
+    __table_args__ = (sa.PrimaryKeyConstraint("redemption_id", name="pk_trace_link"),)
+    redemption_id: int = _key()
+    trace_context: str = _text()
+
+
+class Request(SQLModel, table=True):
+    """A request key with the hash of what was asked and the answer that was given."""
+
+    __tablename__ = "request"
+    __table_args__ = (sa.PrimaryKeyConstraint("programme_id", "request_key", name="pk_request"),)
+    programme_id: int = _big()
+    request_key: str = _text()
+    content_hash: bytes = _bytes()
+    redemption_id: int | None = _big(null=True)
+    version: int | None = Field(default=None, sa_type=sa.Integer)
+    answer: str | None = _text(null=True)
+    created_at: datetime = _instant()
+
+
+class Due(SQLModel, table=True):
+    """Queue of redemptions that wait for a payout batch; rows come and go, never change."""
+
+    __tablename__ = "due"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("redemption_id", name="pk_due"),
+        sa.Index("ix_due_partner", "partner_id", "unit_id", "due_at", "redemption_id"),
+    )
+    redemption_id: int = _key()
+    partner_id: int = _big()
+    unit_id: int = _big()
+    due_at: datetime = _instant()
+
+
+class PayoutBatch(SQLModel, table=True):
+    """One outbound file: opened with its attempts, sealed with its bytes, delivered, dispatched."""
+
+    __tablename__ = "payout_batch"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("batch_id", name="pk_payout_batch"),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.partner_id"], name="fk_payout_batch_partner"
+        ),
+        sa.UniqueConstraint("partner_id", "sequence", name="uq_payout_batch_sequence"),
+        sa.Index("ix_payout_batch_fingerprint", "fingerprint"),
+        sa.Index("ix_payout_batch_state", "state", "batch_id"),
+    )
+    batch_id: int = _key()
+    programme_id: int = _big()
+    partner_id: int = _big()
+    unit_id: int = _big()
+    sequence: int = _big()
+    agreement_version: int = Field(default=None, sa_type=sa.Integer)
+    state: int = _small()
+    record_count: int = _big()
+    quantity: int = _big()
+    file_name: str = _text()
+    fingerprint: bytes | None = _bytes(null=True)
+    size_bytes: int | None = _big(null=True)
+    trace_context: str | None = _text(null=True)
+    opened_at: datetime = _instant()
+    sealed_at: datetime | None = _instant(null=True)
+    delivered_at: datetime | None = _instant(null=True)
+    dispatched_at: datetime | None = _instant(null=True)
+
+
+class Attempt(SQLModel, table=True):
+    """One trip of a redemption to a partner. Never changes once written.
+
+    `reference` is null where it carries the attempt key and so need not be looked up.
+    """
+
+    __tablename__ = "attempt"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("redemption_id", "attempt", name="pk_attempt"),
+        sa.UniqueConstraint("batch_id", "ordinal", name="uq_attempt_batch_ordinal"),
+        sa.Index(
+            "ix_attempt_reference",
+            "partner_id",
+            "reference",
+            postgresql_where=sa.text("reference is not null"),
+            sqlite_where=sa.text("reference is not null"),
+        ),
+        _CLUSTERED,
+    )
+    redemption_id: int = _big()
+    attempt: int = _small()
+    partner_id: int = _big()
+    batch_id: int = _big()
+    ordinal: int = Field(default=None, sa_type=sa.Integer)
+    quantity: int = _big()
+    reference: str | None = _text(null=True)
+
+
+class Block(SQLModel, table=True):
+    """One committed transaction of the journal; its position is given after the commit."""
+
+    __tablename__ = "block"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("block_id", name="pk_block"),
+        sa.Index("uq_block_position", "position", unique=True),
+        sa.Index(
+            "ix_block_unsequenced",
+            "block_id",
+            postgresql_where=sa.text("position is null"),
+            sqlite_where=sa.text("position is null"),
+        ),
+        sa.Index("ix_block_cause", "cause_kind", "cause_id", "block_id"),
+    )
+    # The one id that the database itself hands out, and only after the row locks are held:
+    # the order of versions within a redemption rests on it.
+    block_id: int = Field(sa_column=sa.Column(Key, sa.Identity(), autoincrement=True))
+    position: int | None = _big(null=True)
+    cause_kind: int = _small()
+    cause_id: int | None = _big(null=True)
+    actor: str = _text()
+    committed_at: datetime = _instant()
+    trace_context: str | None = _text(null=True)
+    event_count: int = Field(default=None, sa_type=sa.Integer)
+    root: bytes | None = _bytes(null=True)
+
+
+class BlockTotal(SQLModel, table=True):
+    """What one block moved on one account; insert-only, so no balance row is ever contended."""
+
+    __tablename__ = "block_total"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint(
+            "block_id", "programme_id", "partner_id", "unit_id", "account", name="pk_block_total"
+        ),
+        sa.ForeignKeyConstraint(["block_id"], ["block.block_id"], name="fk_block_total_block"),
+    )
+    block_id: int = _big()
+    programme_id: int = _big()
+    partner_id: int = _big()
+    unit_id: int = _big()
+    account: int = _small()
+    delta: int = _big()
+
+
+class Event(SQLModel, table=True):
+    """One step of one redemption: audit entry, ledger posting and message in one."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("redemption_id", "version", name="pk_event"),
+        sa.Index(
+            "ix_event_block",
+            "block_id",
+            postgresql_using="brin",
+            postgresql_with={"pages_per_range": 16, "autosummarize": "on"},
+        ),
+        _CLUSTERED,
+    )
+    redemption_id: int = _big()
+    version: int = Field(default=None, sa_type=sa.Integer)
+    block_id: int = _big()
+    trigger: int = _small()
+    from_state: int = _small()
+    to_state: int = _small()
+    attempt: int = _small()
+    reason_class: int = _small()
+    quantity: int = _big()
+    file_id: int | None = _big(null=True)
+    ordinal: int | None = _big(null=True)
+    reason_code: str | None = _text(null=True)
+
+
+class HandbackFile(SQLModel, table=True):
+    """One arrival of a hand-back file, accepted or not."""
+
+    __tablename__ = "handback_file"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("file_id", name="pk_handback_file"),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.partner_id"], name="fk_handback_file_partner"
+        ),
+        sa.Index("ix_handback_file_fingerprint", "partner_id", "fingerprint"),
+        sa.Index("ix_handback_file_state", "state", "file_id"),
+        sa.Index("ix_handback_file_partner", "partner_id", "file_id"),
+    )
+    file_id: int = _key()
+    programme_id: int = _big()
+    partner_id: int = _big()
+    name: str = _text()
+    source: str = _text()
+    landing_key: str = _text()
+    fingerprint: bytes = _bytes()
+    size_bytes: int = _big()
+    state: int = _small()
+    verdict: str | None = _text(null=True)
+    repeats_file_id: int | None = _big(null=True)
+    agreement_version: int | None = Field(default=None, sa_type=sa.Integer, nullable=True)
+    file_sequence: str | None = _text(null=True)
+    record_count: int | None = _big(null=True)
+    finding_count: int | None = _big(null=True)
+    actor: str = _text()
+    trace_context: str | None = _text(null=True)
+    received_at: datetime = _instant()
+    closed_at: datetime | None = _instant(null=True)
+
+
+class Finding(SQLModel, table=True):
+    """Something wrong or odd in a partner's bytes, with its place; ordinal 0 is the whole file."""
+
+    __tablename__ = "finding"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("file_id", "number", name="pk_finding"),
+        sa.ForeignKeyConstraint(["file_id"], ["handback_file.file_id"], name="fk_finding_file"),
+    )
+    file_id: int = _big()
+    number: int = Field(default=None, sa_type=sa.Integer)
+    ordinal: int = _big()
+    line: int | None = _big(null=True)
+    field: str | None = _text(null=True)
+    code: str = _text()
+    severity: int = _small()
+    message: str = _text()
+    raw: str | None = _text(null=True)
+
+
+class RunChunk(SQLModel, table=True):
+    """What became of one chunk of a file, written in the transaction that applied it.
+
+    These rows are the checkpoint: a chunk that has its row is done, in whatever process.
+    """
+
+    __tablename__ = "run_chunk"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("file_id", "chunk", name="pk_run_chunk"),
+        sa.ForeignKeyConstraint(["file_id"], ["handback_file.file_id"], name="fk_run_chunk_file"),
+    )
+    file_id: int = _big()
+    chunk: int = Field(default=None, sa_type=sa.Integer)
+    block_id: int | None = _big(null=True)
+    records: int = _big()
+    events: int = _big()
+    repeats: int = _big()
+    breaks: int = _big()
+    rejects: int = _big()
+    records_quantity: int = _big()
+    events_quantity: int = _big()
+    repeats_quantity: int = _big()
+    breaks_quantity: int = _big()
+    rejects_quantity: int = _big()
+    applied_at: datetime = _instant()
+
+
+class Break(SQLModel, table=True):
+    """A work item that reconciliation cannot close by itself."""
+
+    __tablename__ = "break"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("break_id", name="pk_break"),
+        sa.ForeignKeyConstraint(["partner_id"], ["partner.partner_id"], name="fk_break_partner"),
+        sa.Index(
+            "ix_break_open",
+            "programme_id",
+            "break_id",
+            postgresql_where=sa.text("closed_at is null"),
+            sqlite_where=sa.text("closed_at is null"),
+        ),
+        sa.Index("ix_break_redemption", "redemption_id"),
+        sa.Index("ix_break_file", "file_id", "ordinal"),
+    )
+    break_id: int = _key()
+    programme_id: int = _big()
+    partner_id: int = _big()
+    kind: int = _small()
+    redemption_id: int | None = _big(null=True)
+    attempt: int | None = _small(null=True)
+    file_id: int | None = _big(null=True)
+    ordinal: int | None = _big(null=True)
+    quantity: int | None = _big(null=True)
+    reason_code: str | None = _text(null=True)
+    reason_class: int = _small()
+    raw: str | None = _text(null=True)
+    facts: str = _text()
+    opened_at: datetime = _instant()
+    closed_at: datetime | None = _instant(null=True)
+    closed_by: str | None = _text(null=True)
+    resolution: int | None = _small(null=True)
+    comment: str | None = _text(null=True)
