@@ -1,0 +1,159 @@
+"""Reason codes: what a partner's code means, and what it does to a redemption.
+
+A partner's code is text and means nothing without the partner and the file type. An agreement's
+code map turns it into one of our classes; the class decides, through `TRIGGER_OF`, which trigger
+the record pulls, and through the policies what follows a rejection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Final
+
+import polars as pl
+
+from handback.lifecycle.table import Trigger
+
+
+class ReasonClass(IntEnum):
+    """What an answer means to us, whatever the partner calls it."""
+
+    sentence: str
+
+    def __new__(cls, value: int, sentence: str) -> ReasonClass:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.sentence = sentence
+        return member
+
+    NONE = 0, "No answer is concerned: a step of ours, not of the partner."
+    OK = 1, "Credited in full; nothing is left to do."
+    OK_CHANGED = 2, "Credited in full, to details other than ours or with a warning."
+    PARTIAL = 3, "Credited in part; the record's quantity says how much."
+    WAIT = 4, "Received or under way; the outcome is still to come."
+    FIX_MEMBER = 5, "The member's details are wrong; mended ones need a new attempt."
+    DEAD = 6, "The account is closed or not eligible; no further attempt can succeed."
+    TEMPORARY = 7, "A technical fault at the partner, surely not credited; may be tried again."
+    LATER = 8, "Refused for now by a limit, a date or a cut-off; may be tried in a later window."
+    OURS = 9, "Our file or its content is at fault; we mend it and send again."
+    DUPLICATE = 10, "The partner says it knows the request; the earlier attempt may be credited."
+    UNKNOWN_OUTCOME = 11, "The partner cannot say whether it credited; neither refund nor resend."
+    HOLD = 12, "Stopped for fraud, sanctions or law; only a person may decide."
+    OPS = 13, "Anything else, masked or new to us; only a person may decide."
+    RETURNED = 14, "Came back after it had been credited."
+
+    @property
+    def text(self) -> str:
+        """The name used in agreements, on the wire and in reports."""
+        return self.name.lower()
+
+
+BY_TEXT: Final[Mapping[str, ReasonClass]] = MappingProxyType(
+    {reason_class.text: reason_class for reason_class in ReasonClass if reason_class}
+)
+"""Every class an agreement may name."""
+
+
+STRICTEST_FIRST: Final = (
+    # Only a person may go on.
+    ReasonClass.HOLD,
+    # May have been credited: these two move nothing, so no refund and no second attempt can
+    # follow. They stand above whatever would reject.
+    ReasonClass.DUPLICATE,
+    ReasonClass.UNKNOWN_OUTCOME,
+    # An unknown code beside a known one could mean anything: above every class that a policy may
+    # retry or fail, below those that hold the redemption where it is.
+    ReasonClass.OPS,
+    # A return comes with the reason for it, and the fact outweighs the reason: read as a plain
+    # rejection, the record would contradict the confirmation it takes back.
+    ReasonClass.RETURNED,
+    ReasonClass.DEAD,
+    ReasonClass.FIX_MEMBER,
+    ReasonClass.OURS,
+    ReasonClass.LATER,
+    ReasonClass.TEMPORARY,
+    # Not rejected: the less is settled, the stricter.
+    ReasonClass.WAIT,
+    ReasonClass.PARTIAL,
+    ReasonClass.OK_CHANGED,
+    ReasonClass.OK,
+    ReasonClass.NONE,
+)
+"""Which class wins where several codes speak of one attempt."""
+
+_RANK: Final = {reason_class: rank for rank, reason_class in enumerate(STRICTEST_FIRST)}
+
+
+def strictest(classes: Iterable[ReasonClass]) -> ReasonClass:
+    """The class that decides among several; NONE where there are none."""
+    return min(classes, key=_RANK.__getitem__, default=ReasonClass.NONE)
+
+
+TRIGGER_OF: Final[Mapping[ReasonClass, Trigger | None]] = MappingProxyType(
+    {
+        ReasonClass.NONE: None,
+        ReasonClass.OK: Trigger.CONFIRM,
+        ReasonClass.OK_CHANGED: Trigger.CONFIRM,
+        ReasonClass.PARTIAL: Trigger.CONFIRM,
+        ReasonClass.WAIT: Trigger.ACKNOWLEDGE,
+        ReasonClass.FIX_MEMBER: Trigger.REJECT,
+        ReasonClass.DEAD: Trigger.REJECT,
+        ReasonClass.TEMPORARY: Trigger.REJECT,
+        ReasonClass.LATER: Trigger.REJECT,
+        ReasonClass.OURS: Trigger.REJECT,
+        # In reply to a retry it says the earlier attempt may stand: no refund, no retry, a break.
+        ReasonClass.DUPLICATE: None,
+        ReasonClass.UNKNOWN_OUTCOME: Trigger.ACKNOWLEDGE,
+        ReasonClass.HOLD: Trigger.REJECT,
+        ReasonClass.OPS: Trigger.REJECT,
+        ReasonClass.RETURNED: Trigger.RETURN,
+    }
+)
+"""The trigger a record of that class pulls; None moves nothing by itself.
+
+A PARTIAL or OK record whose quantity is not the one asked for is for `reconcile.decide` to judge.
+"""
+
+
+def trigger_of(reason_class: pl.Expr) -> pl.Expr:
+    """The trigger (Int16) for a column of classes, 0 where the class moves nothing by itself."""
+    triggers = {int(key): int(trigger or 0) for key, trigger in TRIGGER_OF.items()}
+    return reason_class.replace_strict(triggers, return_dtype=pl.Int16)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeMap:
+    """A partner's codes for one file type.
+
+    A key is `code` or `code/sub`; the empty key stands for a record without a code. Codes are
+    text: `0001` and `1` are two codes, `R03` and `r03` as well.
+    """
+
+    classes: Mapping[str, ReasonClass]
+
+    def find(self, code: str | None) -> ReasonClass | None:
+        """The class of one code, None where the map does not have it.
+
+        `code/sub` without an entry of its own falls back on that of `code`.
+        """
+        wanted = code or ""
+        found = self.classes.get(wanted)
+        return found if found is not None else self.classes.get(wanted.partition("/")[0])
+
+    def classify(self, records: pl.DataFrame, column: str = "code") -> pl.DataFrame:
+        """The records with `reason_class` (Int16) and `mapped` (Boolean) beside them.
+
+        A code that the map does not have is OPS and not mapped: never dropped, never retried.
+        """
+        known = records.select(pl.col(column).unique())
+        found = [self.find(code) for code in known[column]]
+        meanings = known.with_columns(
+            pl.Series("reason_class", [hit or ReasonClass.OPS for hit in found], pl.Int16),
+            pl.Series("mapped", [hit is not None for hit in found], pl.Boolean),
+        )
+        return records.join(
+            meanings, on=column, how="left", nulls_equal=True, maintain_order="left"
+        )
