@@ -45,14 +45,12 @@ class ReasonClass(IntEnum):
     OPS = 13, "Anything else, masked or new to us; only a person may decide."
     RETURNED = 14, "Came back after it had been credited."
 
-    @property
-    def text(self) -> str:
-        """The name used in agreements, on the wire and in reports."""
+    def __str__(self) -> str:
         return self.name.lower()
 
 
 BY_TEXT: Final[Mapping[str, ReasonClass]] = MappingProxyType(
-    {reason_class.text: reason_class for reason_class in ReasonClass if reason_class}
+    {str(reason_class): reason_class for reason_class in ReasonClass if reason_class}
 )
 """Every class an agreement may name."""
 
