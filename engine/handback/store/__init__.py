@@ -1,0 +1,1 @@
+"""The database: every table, the two dialects, and where transactions begin and end."""

@@ -1,0 +1,133 @@
+"""Frames in and out of the database: what both dialects share of the bulk verbs.
+
+A frame's columns carry the names of the table's columns; the types follow from the table, so a
+frame never says how it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import polars as pl
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from handback.store.tables import Instant, Redemption
+
+INSTANT = pl.Datetime("us", "UTC")
+
+# What `move` needs: one row per redemption with the version it was decided on.
+MOVES = pl.Schema(
+    {
+        "redemption_id": pl.Int64(),
+        "expected_version": pl.Int32(),
+        "version": pl.Int32(),
+        "state": pl.Int16(),
+        "attempt": pl.Int16(),
+        "held": pl.Int64(),
+        "fulfilled": pl.Int64(),
+    }
+)
+
+
+class Dialect(Protocol):
+    """The seam between the two stores. Everything here works inside the transaction given."""
+
+    name: str
+
+    def create_engine(self, url: sa.URL) -> sa.Engine:
+        """An engine whose connections are set up for this store."""
+        ...
+
+    def insert_frame(self, tx: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
+        """Insert every row of the frame, whose columns are columns of the table."""
+        ...
+
+    def insert_absent(self, tx: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> None:
+        """Insert one row unless its key is there already."""
+        ...
+
+    def stage(self, tx: sa.Connection, name: str, frame: pl.DataFrame) -> sa.Table:
+        """Put the frame into a temporary table to join with; once per name and transaction."""
+        ...
+
+    def move(self, tx: sa.Connection, moves: pl.DataFrame) -> int:
+        """Write the new state of redemptions still at the expected version; how many moved.
+
+        `moves` has the columns of `MOVES` and is sorted by redemption id.
+        """
+        ...
+
+    def lock(self, engine: sa.Engine, name: str) -> AbstractContextManager[bool]:
+        """Try to take the named lock without waiting; whether it was had."""
+        ...
+
+
+def table_of(model: type[SQLModel]) -> sa.Table:
+    """The Core table of a declared model."""
+    table: sa.Table = model.__table__  # type: ignore[attr-defined]
+    return table
+
+
+REDEMPTION = table_of(Redemption)
+
+
+def polars_type(column_type: sa.types.TypeEngine[Any]) -> pl.DataType:
+    """How a column of this SQL type appears in a frame."""
+    match column_type:
+        case Instant():
+            return INSTANT
+        case sa.SmallInteger():
+            return pl.Int16()
+        case sa.BigInteger():
+            return pl.Int64()
+        case sa.Integer():
+            return pl.Int32()
+        case sa.LargeBinary():
+            return pl.Binary()
+        case sa.Text() | sa.String():
+            return pl.String()
+        case sa.Boolean():
+            return pl.Boolean()
+        case _:
+            # Sums of integers are NUMERIC on PostgreSQL.
+            return pl.Int64()
+
+
+def sql_type(column_type: pl.DataType) -> sa.types.TypeEngine[Any]:
+    """The SQL type of a staged column."""
+    if column_type == INSTANT:
+        return Instant()
+    kinds: dict[pl.DataType, sa.types.TypeEngine[Any]] = {
+        pl.Int16(): sa.SmallInteger(),
+        pl.Int32(): sa.Integer(),
+        pl.Int64(): sa.BigInteger(),
+        pl.String(): sa.Text(),
+        pl.Binary(): sa.LargeBinary(),
+    }
+    return kinds[column_type]
+
+
+def schema_of(columns: Sequence[sa.ColumnElement[Any]]) -> pl.Schema:
+    """The frame schema of selected columns, by their result names."""
+    return pl.Schema({str(_result_name(c)): polars_type(c.type) for c in columns})
+
+
+def _result_name(column: sa.ColumnElement[Any]) -> str:
+    name: str = getattr(column, "name", None) or column.key or str(column)
+    return name
+
+
+def fetch_frame(tx: sa.Connection, select: sa.Select[Any]) -> pl.DataFrame:
+    """The rows of a select as a frame, columns by their result names."""
+    rows = [tuple(row) for row in tx.execute(select).all()]
+    schema = schema_of(list(select.selected_columns))
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def stage_table(name: str, frame: pl.DataFrame, **kwargs: Any) -> sa.Table:
+    """The Core table of a staged frame; every dialect creates it in its own way."""
+    columns = [sa.Column(column, sql_type(kind)) for column, kind in frame.schema.items()]
+    return sa.Table(f"stage_{name}", sa.MetaData(), *columns, prefixes=["TEMPORARY"], **kwargs)

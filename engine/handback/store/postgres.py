@@ -1,0 +1,178 @@
+"""PostgreSQL: many processes, binary COPY in, sets moved by one statement."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from handback.store.bulk import INSTANT, REDEMPTION, stage_table
+
+_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER = b"\xff\xff"
+_EPOCH_US = 946_684_800_000_000  # 2000-01-01, from where PostgreSQL counts
+_WIDTH: dict[pl.DataType, str] = {pl.Int16(): ">i2", pl.Int32(): ">i4", pl.Int64(): ">i8"}
+
+Bytes = npt.NDArray[np.uint8]
+
+
+class PostgreSQL:
+    """The dialect of the shared store."""
+
+    name = "postgresql"
+
+    def create_engine(self, url: sa.URL) -> sa.Engine:
+        """An engine on psycopg; a connection lost while idle is noticed before it is used."""
+        return sa.create_engine(
+            url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8
+        )
+
+    def insert_frame(self, tx: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
+        """Insert the rows by binary COPY."""
+        if frame.is_empty():
+            return
+        quote = tx.dialect.identifier_preparer.quote
+        ordered, payload = encode_copy(frame)
+        columns = ", ".join(quote(name) for name in ordered)
+        cursor = _driver(tx).cursor()
+        statement = f"copy {quote(table.name)} ({columns}) from stdin (format binary)"
+        with cursor.copy(statement.encode()) as copy:
+            copy.write(payload)
+
+    def insert_absent(self, tx: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> None:
+        """Insert one row unless its key is there already."""
+        tx.execute(insert(table).values(**row).on_conflict_do_nothing())
+
+    def stage(self, tx: sa.Connection, name: str, frame: pl.DataFrame) -> sa.Table:
+        """Fill a temporary table, emptied by the server at the end of the transaction."""
+        table = stage_table(name, frame, postgresql_on_commit="DELETE ROWS")
+        tx.execute(sa.schema.CreateTable(table, if_not_exists=True))
+        # The stage has no statistics; walking it in key order beats hashing the hot table.
+        tx.execute(sa.text("set local enable_hashjoin = off"))
+        tx.execute(sa.text("set local enable_mergejoin = off"))
+        self.insert_frame(tx, table, frame)
+        return table
+
+    def move(self, tx: sa.Connection, moves: pl.DataFrame) -> int:
+        """Update from the staged set, by primary key and expected version."""
+        stage = self.stage(tx, "moves", moves)
+        values = ("state", "attempt", "version", "held", "fulfilled")
+        statement = (
+            sa.update(REDEMPTION)
+            .where(REDEMPTION.c.redemption_id == stage.c.redemption_id)
+            .where(REDEMPTION.c.version == stage.c.expected_version)
+            .values({REDEMPTION.c[name]: stage.c[name] for name in values})
+        )
+        return tx.execute(statement).rowcount
+
+    @contextmanager
+    def lock(self, engine: sa.Engine, name: str) -> Iterator[bool]:
+        """A session-level advisory lock on a connection of its own."""
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            had = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))))
+            try:
+                yield had
+            finally:
+                if had:
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+
+def _driver(tx: sa.Connection) -> psycopg.Connection:
+    connection = tx.connection.driver_connection
+    assert isinstance(connection, psycopg.Connection)
+    return connection
+
+
+def encode_copy(frame: pl.DataFrame) -> tuple[list[str], bytes]:
+    """The frame in PostgreSQL's binary COPY form, and the order of its columns therein.
+
+    Columns of fixed width without nulls come first, as one block of equal rows; the others
+    (text, bytes, partly null) follow, and are scattered behind each row's block.
+    """
+    rows = len(frame)
+    columns = [_column(series) for series in frame.get_columns()]
+    fixed = [column for column in columns if column.lengths is None]
+    varying = [column for column in columns if column.lengths is not None]
+    block = np.concatenate(
+        [_repeat(np.array([len(columns)], ">i2"), rows), *(column.content for column in fixed)],
+        axis=1,
+    )
+    ordered = [column.name for column in (*fixed, *varying)]
+    if not varying:
+        return ordered, _HEADER + block.tobytes() + _TRAILER
+    return ordered, _HEADER + _weave(block, varying).tobytes() + _TRAILER
+
+
+class _Column:
+    """One encoded column: a block of equal rows, or flat content with a length per row."""
+
+    def __init__(
+        self, name: str, content: Bytes, lengths: npt.NDArray[np.int64] | None, nulls: Bytes | None
+    ) -> None:
+        self.name = name
+        self.content = content
+        self.lengths = lengths
+        self.nulls = nulls
+
+
+def _repeat(value: npt.NDArray[np.generic], rows: int) -> Bytes:
+    return np.tile(value.view(np.uint8), (rows, 1))
+
+
+def _column(series: pl.Series) -> _Column:
+    if series.dtype == INSTANT:
+        series = series.dt.epoch("us") - _EPOCH_US
+    rows, nulls = len(series), series.null_count()
+    if nulls == rows:
+        return _Column(series.name, _repeat(np.array([-1], ">i4"), rows), None, None)
+    if series.dtype in (pl.String, pl.Binary):
+        return _text(series)
+    width = np.dtype(_WIDTH[series.dtype])
+    content = series.fill_null(0).to_numpy().astype(width).view(np.uint8).reshape(rows, -1)
+    if not nulls:
+        size = _repeat(np.array([width.itemsize], ">i4"), rows)
+        return _Column(series.name, np.concatenate([size, content], axis=1), None, None)
+    null = series.is_null().to_numpy()
+    lengths = np.where(null, 0, width.itemsize).astype(np.int64)
+    return _Column(series.name, content[~null].reshape(-1), lengths, null.view(np.uint8))
+
+
+def _text(series: pl.Series) -> _Column:
+    # A null has length 0 here and -1 in the header of its field.
+    null = series.is_null().to_numpy()
+    binary = series.cast(pl.Binary).fill_null(b"")
+    lengths = binary.bin.size().to_numpy().astype(np.int64)
+    content = np.frombuffer(b"".join(binary.to_list()), dtype=np.uint8)
+    return _Column(series.name, content, lengths, null.view(np.uint8))
+
+
+def _weave(block: Bytes, varying: list[_Column]) -> Bytes:
+    """The rows with their varying fields behind the fixed block of each."""
+    rows, width = block.shape
+    row_bytes = np.full(rows, width, dtype=np.int64)
+    for column in varying:
+        assert column.lengths is not None
+        row_bytes += 4 + column.lengths
+    ends = np.cumsum(row_bytes)
+    place = ends - row_bytes
+    woven = np.empty(int(ends[-1]), dtype=np.uint8)
+    woven[place[:, None] + np.arange(width)] = block
+    place = place + width
+    for column in varying:
+        assert column.lengths is not None and column.nulls is not None
+        header = np.where(column.nulls, -1, column.lengths).astype(">i4")
+        woven[place[:, None] + np.arange(4)] = header.view(np.uint8).reshape(rows, 4)
+        place = place + 4
+        starts = np.cumsum(column.lengths) - column.lengths
+        target = np.arange(len(column.content)) + np.repeat(place - starts, column.lengths)
+        woven[target] = column.content
+        place = place + column.lengths
+    return woven

@@ -1,0 +1,117 @@
+"""Opening the store, and the only place where a transaction begins and ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import sqlalchemy as sa
+
+from handback.errors import InvalidSettings, StoreUnavailable, Violation
+from handback.store.bulk import Dialect, table_of
+from handback.store.postgres import PostgreSQL
+from handback.store.sqlite import WRITE, SQLite
+from handback.store.tables import IdRange
+
+_ID_RANGE = table_of(IdRange)
+# Ids fetched at once where fewer are asked for; what a process does not use is never used.
+_RANGE = 64
+
+
+class Store:
+    """A database that holds everything Handback knows. Safe to share between threads."""
+
+    def __init__(self, engine: sa.Engine, dialect: Dialect) -> None:
+        self.engine = engine
+        self.dialect = dialect
+        # Writers of the embedded store queue here, in order, rather than at its file lock.
+        self._writer = threading.Lock()
+        self._ids: dict[str, range] = {}
+        self._ids_lock = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """The store of a URL: `sqlite:////path/to/file` or `postgresql://…`.
+
+        Raises InvalidSettings for any other URL. Nothing is connected yet.
+        """
+        try:
+            parsed = sa.make_url(url)
+        except sa.exc.ArgumentError:
+            parsed = sa.URL.create("unreadable")
+        dialect: Dialect
+        match parsed.get_backend_name():
+            case "sqlite" if parsed.database and parsed.database != ":memory:":
+                dialect = SQLite()
+            case "postgresql":
+                dialect = PostgreSQL()
+            case _:
+                expected = "expected sqlite:////path/to/file or postgresql://user@host:port/name"
+                raise InvalidSettings([Violation("store", expected)])
+        return cls(dialect.create_engine(parsed), dialect)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction that sees one state of the database and writes nothing."""
+        options: dict[str, object] = {}
+        if self.dialect.name == "postgresql":
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with _store_errors(), self.engine.connect() as connection:
+            chosen = connection.execution_options(**options) if options else connection
+            with chosen.begin():
+                yield chosen
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction that commits when left, and rolls back where left by an exception."""
+        alone: AbstractContextManager[object] = nullcontext()
+        if self.dialect.name == "sqlite":
+            alone = self._writer
+        with _store_errors(), alone, self.engine.connect() as connection:
+            chosen = connection.execution_options(**{WRITE: True})
+            with chosen.begin():
+                yield chosen
+
+    def lock(self, name: str) -> AbstractContextManager[bool]:
+        """Try to take a lock known to all processes on this store; yields whether it was had."""
+        return self.dialect.lock(self.engine, name)
+
+    def take_ids(self, kind: str, count: int) -> range:
+        """`count` numbers of a kind, never given before; its own short transaction.
+
+        Not to be called inside `write`: the embedded store has one writer.
+        """
+        assert count >= 0, count
+        with self._ids_lock:
+            held = self._ids.get(kind, range(0))
+            if len(held) < count:
+                held = self._fetch_ids(kind, max(count, _RANGE))
+            self._ids[kind] = held[count:]
+            return held[:count]
+
+    def _fetch_ids(self, kind: str, count: int) -> range:
+        advance = (
+            sa.update(_ID_RANGE)
+            .where(_ID_RANGE.c.name == kind)
+            .values(next_id=_ID_RANGE.c.next_id + count)
+            .returning(_ID_RANGE.c.next_id)
+        )
+        with self.write() as tx:
+            self.dialect.insert_absent(tx, _ID_RANGE, {"name": kind, "next_id": 1})
+            end = tx.scalar(advance)
+            assert end is not None
+            return range(end - count, end)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    """Turn what the driver says of an unreachable store into the domain's word for it."""
+    try:
+        yield
+    except sa.exc.OperationalError as failure:
+        raise StoreUnavailable(cause=type(failure.orig).__name__) from failure

@@ -1,0 +1,162 @@
+"""The store's verbs do the same on both databases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handback.errors import InvalidSettings, StoreUnavailable
+from handback.store.bulk import INSTANT, MOVES, fetch_frame, table_of
+from handback.store.session import Store
+from handback.store.tables import Break, Event, Redemption
+
+EVENT, REDEMPTION, BREAK = table_of(Event), table_of(Redemption), table_of(Break)
+
+_TEXT = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40)
+_BIG = st.integers(-(2**63), 2**63 - 1)
+_SMALL = st.integers(-(2**15), 2**15 - 1)
+_ROW = st.fixed_dictionaries(
+    {
+        "trigger": _SMALL,
+        "from_state": _SMALL,
+        "to_state": _SMALL,
+        "attempt": _SMALL,
+        "reason_class": _SMALL,
+        "quantity": _BIG,
+        "block_id": _BIG,
+        "file_id": st.none() | _BIG,
+        "ordinal": st.none() | _BIG,
+        "reason_code": _TEXT,
+    }
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(rows=st.lists(_ROW, max_size=12))
+def test_a_frame_comes_back_as_it_went_in(store: Store, rows: list[dict[str, object]]) -> None:
+    keyed = [row | {"redemption_id": n, "version": n} for n, row in enumerate(rows)]
+    schema = {c.name: _kind(c) for c in EVENT.columns}
+    frame = pl.DataFrame(keyed, schema=schema)
+    with store.write() as tx:
+        tx.execute(sa.delete(EVENT))
+        store.dialect.insert_frame(tx, EVENT, frame)
+    with store.read() as tx:
+        found = fetch_frame(tx, sa.select(EVENT).order_by(EVENT.c.redemption_id))
+    assert found.equals(frame.select(found.columns))
+
+
+def _kind(column: sa.Column[object]) -> pl.DataType:
+    kinds: list[tuple[type, pl.DataType]] = [
+        (sa.SmallInteger, pl.Int16()),
+        (sa.BigInteger, pl.Int64()),
+        (sa.Integer, pl.Int32()),
+        (sa.Text, pl.String()),
+    ]
+    return next(kind for sql, kind in kinds if isinstance(column.type, sql))
+
+
+def test_instants_keep_their_microseconds(store: Store) -> None:
+    at = datetime(2026, 3, 29, 1, 30, 0, 123_457, tzinfo=UTC)
+    _insert_redemptions(store, 1, at)
+    with store.read() as tx:
+        assert tx.scalar(sa.select(REDEMPTION.c.submitted_at)) == at
+
+
+def _insert_redemptions(store: Store, count: int, at: datetime) -> None:
+    frame = pl.DataFrame(
+        {
+            "redemption_id": range(1, count + 1),
+            "member_ref": [f"M{n}" for n in range(count)],
+        }
+    ).with_columns(
+        **{name: pl.lit(1, pl.Int64) for name in ("programme_id", "partner_id", "unit_id")},
+        **{name: pl.lit(1, pl.Int16) for name in ("state", "attempt")},
+        quantity=pl.lit(5, pl.Int64),
+        held=pl.lit(5, pl.Int64),
+        fulfilled=pl.lit(0, pl.Int64),
+        version=pl.lit(1, pl.Int32),
+        submitted_at=pl.lit(at, INSTANT),
+    )
+    with store.write() as tx:
+        store.dialect.insert_frame(tx, REDEMPTION, frame)
+
+
+def test_move_changes_only_rows_still_at_the_expected_version(store: Store) -> None:
+    _insert_redemptions(store, 3, datetime(2026, 1, 1, tzinfo=UTC))
+    moves = pl.DataFrame(
+        [(1, 1, 2, 2, 1, 0, 5), (2, 7, 8, 2, 1, 0, 5), (3, 1, 3, 4, 1, 5, 0)],
+        schema=MOVES,
+        orient="row",
+    )
+    with store.write() as tx:
+        assert store.dialect.move(tx, moves) == 2
+    with store.read() as tx:
+        states = fetch_frame(
+            tx,
+            sa.select(
+                REDEMPTION.c.redemption_id, REDEMPTION.c.state, REDEMPTION.c.version
+            ).order_by(REDEMPTION.c.redemption_id),
+        )
+    assert states.rows() == [(1, 2, 2), (2, 1, 1), (3, 4, 3)]
+
+
+def test_a_staged_frame_can_be_joined_and_is_gone_in_the_next_transaction(store: Store) -> None:
+    _insert_redemptions(store, 5, datetime(2026, 1, 1, tzinfo=UTC))
+    for wanted in ([2, 4], [5]):
+        with store.write() as tx:
+            keys = store.dialect.stage(tx, "keys", pl.DataFrame({"redemption_id": wanted}))
+            found = fetch_frame(
+                tx,
+                sa.select(REDEMPTION.c.redemption_id)
+                .join(keys, keys.c.redemption_id == REDEMPTION.c.redemption_id)
+                .order_by(REDEMPTION.c.redemption_id),
+            )
+        assert found["redemption_id"].to_list() == wanted
+
+
+def test_a_transaction_left_by_an_exception_leaves_nothing(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.write() as tx:
+        store.dialect.insert_absent(
+            tx, table_of(Redemption).metadata.tables["unit"], {"unit_id": 1, "name": "miles"}
+        )
+        _ = 1 / 0
+    with store.read() as tx:
+        assert tx.scalar(sa.text("select count(*) from unit")) == 0
+
+
+def test_ids_are_never_given_twice(store: Store, store_url: str) -> None:
+    other = Store.open(store_url)
+    taken = [
+        number
+        for count in (1, 3, 200, 2)
+        for source in (store, other)
+        for number in source.take_ids("redemption", count)
+    ]
+    other.close()
+    assert len(taken) == len(set(taken)) == 412
+    assert min(taken) >= 1
+
+
+def test_a_lock_is_had_by_one_at_a_time(store: Store) -> None:
+    with store.lock("gather") as first, store.lock("gather") as second, store.lock("x") as other:
+        assert (first, second, other) == (True, False, True)
+    with store.lock("gather") as again:
+        assert again
+
+
+@pytest.mark.parametrize("url", ["", "mysql://here/db", "sqlite://", "sqlite:///:memory:", "::"])
+def test_another_url_is_refused(url: str) -> None:
+    with pytest.raises(InvalidSettings):
+        Store.open(url)
+
+
+def test_an_unreachable_server_is_a_store_unavailable() -> None:
+    store = Store.open("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(StoreUnavailable), store.read():
+        pass
+    store.close()
