@@ -9,26 +9,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-import sqlalchemy as sa
 from fake_clock import FakeClock
 from postgres import Databases, running_server
 
-from handback.store import tables
-
-if TYPE_CHECKING:
-    from handback.store.session import Store
-
-
-def _create_schema(url: str) -> None:
-    engine = sa.create_engine(sa.make_url(url).set(drivername=_DRIVERS[url.partition(":")[0]]))
-    tables.SQLModel.metadata.create_all(engine)
-    engine.dispose()
-
-
-_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+import handback_migrations
+from handback.store.session import Store
 
 
 @pytest.fixture
@@ -41,7 +28,7 @@ def clock() -> FakeClock:
 def postgres_databases() -> Iterator[Databases]:
     """The test run's PostgreSQL, with a template at the newest schema."""
     with running_server() as server:
-        databases = Databases(server, _create_schema)
+        databases = Databases(server, handback_migrations.migrate)
         yield databases
         databases.close()
 
@@ -50,7 +37,7 @@ def postgres_databases() -> Iterator[Databases]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file at the newest schema, to be copied."""
     path = tmp_path_factory.mktemp("template") / "handback.db"
-    _create_schema(f"sqlite:///{path}")
+    handback_migrations.migrate(f"sqlite:///{path}")
     return path
 
 
@@ -76,18 +63,36 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+@pytest.fixture
+def empty_sqlite_url(tmp_path: Path) -> str:
+    """A SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'empty.db'}"
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def store_url(request: pytest.FixtureRequest) -> str:
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Which store the test runs on; once for each."""
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture
+def store_url(store_kind: str, request: pytest.FixtureRequest) -> str:
     """The URL of a fresh, migrated database; the test runs once for each kind."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
+    url: str = request.getfixturevalue(f"{store_kind}_url")
+    return url
+
+
+@pytest.fixture
+def empty_store_url(store_kind: str, request: pytest.FixtureRequest) -> str:
+    """The URL of a database without any table; the test runs once for each kind."""
+    url: str = request.getfixturevalue(f"empty_{store_kind}_url")
     return url
 
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """An open store on a fresh database; the test runs once for each kind."""
-    from handback.store.session import Store
-
     opened = Store.open(store_url)
     yield opened
     opened.close()

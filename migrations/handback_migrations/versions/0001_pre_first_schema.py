@@ -1,0 +1,361 @@
+"""The first schema: programmes and partners, redemptions, payouts, hand-back files, the journal."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from alembic import op
+
+from handback_migrations.columns import big, binary, instant, key, small, text, whole
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+# Clustered by primary key on SQLite: one B-tree instead of two.
+_CLUSTERED: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
+
+_TABLES: Final = (
+    "id_range",
+    "programme",
+    "unit",
+    "partner",
+    "agreement_version",
+    "redemption",
+    "member_detail",
+    "trace_link",
+    "request",
+    "due",
+    "payout_batch",
+    "attempt",
+    "block",
+    "block_total",
+    "event",
+    "handback_file",
+    "finding",
+    "run_chunk",
+    "break",
+)
+
+
+def upgrade() -> None:
+    """Create everything, in an empty database."""
+    _names()
+    _redemptions()
+    _payouts()
+    _journal()
+    _files()
+    _breaks()
+
+
+def downgrade() -> None:
+    """Drop everything."""
+    for table in reversed(_TABLES):
+        op.drop_table(table)
+
+
+def _names() -> None:
+    op.create_table(
+        "id_range",
+        text("name"),
+        big("next_id"),
+        sa.PrimaryKeyConstraint("name", name="pk_id_range"),
+    )
+    op.create_table(
+        "programme",
+        key("programme_id"),
+        text("name"),
+        instant("created_at"),
+        sa.PrimaryKeyConstraint("programme_id", name="pk_programme"),
+        sa.UniqueConstraint("name", name="uq_programme_name"),
+    )
+    op.create_table(
+        "unit",
+        key("unit_id"),
+        text("name"),
+        sa.PrimaryKeyConstraint("unit_id", name="pk_unit"),
+        sa.UniqueConstraint("name", name="uq_unit_name"),
+    )
+    op.create_table(
+        "partner",
+        key("partner_id"),
+        big("programme_id"),
+        text("name"),
+        instant("created_at"),
+        sa.PrimaryKeyConstraint("partner_id", name="pk_partner"),
+        sa.ForeignKeyConstraint(
+            ["programme_id"], ["programme.programme_id"], name="fk_partner_programme"
+        ),
+        sa.UniqueConstraint("programme_id", "name", name="uq_partner_programme_name"),
+    )
+    op.create_table(
+        "agreement_version",
+        big("partner_id"),
+        whole("version"),
+        binary("content_hash"),
+        text("source"),
+        text("actor"),
+        instant("applied_at"),
+        sa.PrimaryKeyConstraint("partner_id", "version", name="pk_agreement_version"),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.partner_id"], name="fk_agreement_version_partner"
+        ),
+    )
+
+
+def _redemptions() -> None:
+    op.create_table(
+        "redemption",
+        key("redemption_id"),
+        big("programme_id"),
+        big("partner_id"),
+        big("unit_id"),
+        big("quantity"),
+        instant("submitted_at"),
+        small("state"),
+        small("attempt"),
+        whole("version"),
+        big("held"),
+        big("fulfilled"),
+        text("member_ref"),
+        sa.PrimaryKeyConstraint("redemption_id", name="pk_redemption"),
+        postgresql_with={"fillfactor": 50},  # half of each page is kept for in-page updates
+    )
+    op.create_index(
+        "ix_redemption_member", "redemption", ["programme_id", "member_ref", "redemption_id"]
+    )
+    op.create_table(
+        "member_detail",
+        key("redemption_id"),
+        text("fields"),
+        sa.PrimaryKeyConstraint("redemption_id", name="pk_member_detail"),
+    )
+    op.create_table(
+        "trace_link",
+        key("redemption_id"),
+        text("trace_context"),
+        sa.PrimaryKeyConstraint("redemption_id", name="pk_trace_link"),
+    )
+    op.create_table(
+        "request",
+        big("programme_id"),
+        text("request_key"),
+        binary("content_hash"),
+        big("redemption_id", null=True),
+        whole("version", null=True),
+        text("answer", null=True),
+        instant("created_at"),
+        sa.PrimaryKeyConstraint("programme_id", "request_key", name="pk_request"),
+    )
+
+
+def _payouts() -> None:
+    op.create_table(
+        "due",
+        key("redemption_id"),
+        big("partner_id"),
+        big("unit_id"),
+        instant("due_at"),
+        sa.PrimaryKeyConstraint("redemption_id", name="pk_due"),
+    )
+    op.create_index("ix_due_partner", "due", ["partner_id", "unit_id", "due_at", "redemption_id"])
+    op.create_table(
+        "payout_batch",
+        key("batch_id"),
+        big("programme_id"),
+        big("partner_id"),
+        big("unit_id"),
+        big("sequence"),
+        whole("agreement_version"),
+        small("state"),
+        big("record_count"),
+        big("quantity"),
+        text("file_name"),
+        binary("fingerprint", null=True),
+        big("size_bytes", null=True),
+        text("trace_context", null=True),
+        instant("opened_at"),
+        instant("sealed_at", null=True),
+        instant("delivered_at", null=True),
+        instant("dispatched_at", null=True),
+        sa.PrimaryKeyConstraint("batch_id", name="pk_payout_batch"),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.partner_id"], name="fk_payout_batch_partner"
+        ),
+        sa.UniqueConstraint("partner_id", "sequence", name="uq_payout_batch_sequence"),
+    )
+    op.create_index("ix_payout_batch_fingerprint", "payout_batch", ["fingerprint"])
+    op.create_index("ix_payout_batch_state", "payout_batch", ["state", "batch_id"])
+    op.create_table(
+        "attempt",
+        big("redemption_id"),
+        small("attempt"),
+        big("partner_id"),
+        big("batch_id"),
+        whole("ordinal"),
+        big("quantity"),
+        text("reference", null=True),
+        sa.PrimaryKeyConstraint("redemption_id", "attempt", name="pk_attempt"),
+        sa.UniqueConstraint("batch_id", "ordinal", name="uq_attempt_batch_ordinal"),
+        **_CLUSTERED,
+    )
+    _partial_index(
+        "ix_attempt_reference", "attempt", ["partner_id", "reference"], "reference is not null"
+    )
+
+
+def _journal() -> None:
+    op.create_table(
+        "block",
+        key("block_id", sa.Identity()),
+        big("position", null=True),
+        small("cause_kind"),
+        big("cause_id", null=True),
+        text("actor"),
+        instant("committed_at"),
+        text("trace_context", null=True),
+        whole("event_count"),
+        binary("root", null=True),
+        sa.PrimaryKeyConstraint("block_id", name="pk_block"),
+    )
+    op.create_index("uq_block_position", "block", ["position"], unique=True)
+    _partial_index("ix_block_unsequenced", "block", ["block_id"], "position is null")
+    op.create_index("ix_block_cause", "block", ["cause_kind", "cause_id", "block_id"])
+    op.create_table(
+        "block_total",
+        big("block_id"),
+        big("programme_id"),
+        big("partner_id"),
+        big("unit_id"),
+        small("account"),
+        big("delta"),
+        sa.PrimaryKeyConstraint(
+            "block_id", "programme_id", "partner_id", "unit_id", "account", name="pk_block_total"
+        ),
+        sa.ForeignKeyConstraint(["block_id"], ["block.block_id"], name="fk_block_total_block"),
+    )
+    op.create_table(
+        "event",
+        big("redemption_id"),
+        whole("version"),
+        big("block_id"),
+        small("trigger"),
+        small("from_state"),
+        small("to_state"),
+        small("attempt"),
+        small("reason_class"),
+        big("quantity"),
+        big("file_id", null=True),
+        big("ordinal", null=True),
+        text("reason_code", null=True),
+        sa.PrimaryKeyConstraint("redemption_id", "version", name="pk_event"),
+        **_CLUSTERED,
+    )
+    op.create_index(
+        "ix_event_block",
+        "event",
+        ["block_id"],
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 16, "autosummarize": "on"},
+    )
+
+
+def _files() -> None:
+    op.create_table(
+        "handback_file",
+        key("file_id"),
+        big("programme_id"),
+        big("partner_id"),
+        text("name"),
+        text("source"),
+        text("landing_key"),
+        binary("fingerprint"),
+        big("size_bytes"),
+        small("state"),
+        text("verdict", null=True),
+        big("repeats_file_id", null=True),
+        whole("agreement_version", null=True),
+        text("file_sequence", null=True),
+        big("record_count", null=True),
+        big("finding_count", null=True),
+        text("actor"),
+        text("trace_context", null=True),
+        instant("received_at"),
+        instant("closed_at", null=True),
+        sa.PrimaryKeyConstraint("file_id", name="pk_handback_file"),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.partner_id"], name="fk_handback_file_partner"
+        ),
+    )
+    op.create_index("ix_handback_file_fingerprint", "handback_file", ["partner_id", "fingerprint"])
+    op.create_index("ix_handback_file_state", "handback_file", ["state", "file_id"])
+    op.create_index("ix_handback_file_partner", "handback_file", ["partner_id", "file_id"])
+    op.create_table(
+        "finding",
+        big("file_id"),
+        whole("number"),
+        big("ordinal"),
+        big("line", null=True),
+        text("field", null=True),
+        text("code"),
+        small("severity"),
+        text("message"),
+        text("raw", null=True),
+        sa.PrimaryKeyConstraint("file_id", "number", name="pk_finding"),
+        sa.ForeignKeyConstraint(["file_id"], ["handback_file.file_id"], name="fk_finding_file"),
+    )
+    op.create_table(
+        "run_chunk",
+        big("file_id"),
+        whole("chunk"),
+        big("block_id", null=True),
+        big("records"),
+        big("events"),
+        big("repeats"),
+        big("breaks"),
+        big("rejects"),
+        big("records_quantity"),
+        big("events_quantity"),
+        big("repeats_quantity"),
+        big("breaks_quantity"),
+        big("rejects_quantity"),
+        instant("applied_at"),
+        sa.PrimaryKeyConstraint("file_id", "chunk", name="pk_run_chunk"),
+        sa.ForeignKeyConstraint(["file_id"], ["handback_file.file_id"], name="fk_run_chunk_file"),
+    )
+
+
+def _breaks() -> None:
+    op.create_table(
+        "break",
+        key("break_id"),
+        big("programme_id"),
+        big("partner_id"),
+        small("kind"),
+        big("redemption_id", null=True),
+        small("attempt", null=True),
+        big("file_id", null=True),
+        big("ordinal", null=True),
+        big("quantity", null=True),
+        text("reason_code", null=True),
+        small("reason_class"),
+        text("raw", null=True),
+        text("facts"),
+        instant("opened_at"),
+        instant("closed_at", null=True),
+        text("closed_by", null=True),
+        small("resolution", null=True),
+        text("comment", null=True),
+        sa.PrimaryKeyConstraint("break_id", name="pk_break"),
+        sa.ForeignKeyConstraint(["partner_id"], ["partner.partner_id"], name="fk_break_partner"),
+    )
+    _partial_index("ix_break_open", "break", ["programme_id", "break_id"], "closed_at is null")
+    op.create_index("ix_break_redemption", "break", ["redemption_id"])
+    op.create_index("ix_break_file", "break", ["file_id", "ordinal"])
+
+
+def _partial_index(name: str, table: str, columns: list[str], condition: str) -> None:
+    where = sa.text(condition)
+    op.create_index(name, table, columns, postgresql_where=where, sqlite_where=where)
