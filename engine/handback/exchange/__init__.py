@@ -1,0 +1,1 @@
+"""How bytes come and go: landing, transports and envelopes. Knows nothing of what they say."""
