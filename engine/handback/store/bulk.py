@@ -36,6 +36,8 @@ class Dialect(Protocol):
     """The seam between the two stores. Everything here works inside the transaction given."""
 
     name: str
+    serial_commits: bool
+    """Whether transactions that write become visible in the order in which they began."""
 
     def create_engine(self, url: sa.URL) -> sa.Engine:
         """An engine whose connections are set up for this store."""
@@ -58,6 +60,10 @@ class Dialect(Protocol):
 
         `moves` has the columns of `MOVES` and is sorted by redemption id.
         """
+        ...
+
+    def serialise(self, tx: sa.Connection, name: str) -> None:
+        """Wait until no other transaction is between this call of the same name and its end."""
         ...
 
     def lock(self, engine: sa.Engine, name: str) -> AbstractContextManager[bool]:

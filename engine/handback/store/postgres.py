@@ -27,6 +27,7 @@ class PostgreSQL:
     """The dialect of the shared store."""
 
     name = "postgresql"
+    serial_commits = False
 
     def create_engine(self, url: sa.URL) -> sa.Engine:
         """An engine on psycopg; a connection lost while idle is noticed before it is used."""
@@ -72,10 +73,14 @@ class PostgreSQL:
         )
         return tx.execute(statement).rowcount
 
+    def serialise(self, tx: sa.Connection, name: str) -> None:
+        """Take an advisory lock that the end of the transaction gives back."""
+        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_key(name))))
+
     @contextmanager
     def lock(self, engine: sa.Engine, name: str) -> Iterator[bool]:
         """A session-level advisory lock on a connection of its own."""
-        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+        key = _lock_key(name)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             had = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))))
             try:
@@ -83,6 +88,10 @@ class PostgreSQL:
             finally:
                 if had:
                     connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+
+def _lock_key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
 
 def _driver(tx: sa.Connection) -> psycopg.Connection:

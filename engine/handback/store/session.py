@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import sqlalchemy as sa
@@ -27,6 +27,7 @@ class Store:
         self.dialect = dialect
         # Writers of the embedded store queue here, in order, rather than at its file lock.
         self._writer = threading.Lock()
+        self._committed: list[Callable[[], None]] = []
         self._ids: dict[str, range] = {}
         self._ids_lock = threading.Lock()
 
@@ -72,6 +73,12 @@ class Store:
             chosen = connection.execution_options(**{WRITE: True})
             with chosen.begin():
                 yield chosen
+        for wake in self._committed:
+            wake()
+
+    def on_commit(self, wake: Callable[[], None]) -> None:
+        """Call `wake` after every write of this process; it must be quick and never raise."""
+        self._committed.append(wake)
 
     def lock(self, name: str) -> AbstractContextManager[bool]:
         """Try to take a lock known to all processes on this store; yields whether it was had."""

@@ -31,6 +31,7 @@ class SQLite:
     """The dialect of the embedded store."""
 
     name = "sqlite"
+    serial_commits = True
 
     def __init__(self) -> None:
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -76,6 +77,9 @@ class SQLite:
         before = _driver(tx).total_changes
         _many(tx, statement, prefixed)
         return _driver(tx).total_changes - before
+
+    def serialise(self, tx: sa.Connection, name: str) -> None:
+        """Nothing to do: there is one writer at a time."""
 
     @contextmanager
     def lock(self, engine: sa.Engine, name: str) -> Iterator[bool]:

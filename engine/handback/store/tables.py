@@ -189,16 +189,16 @@ class TraceLink(SQLModel, table=True):
 
 
 class Request(SQLModel, table=True):
-    """A request key with the hash of what was asked and the answer that was given."""
+    """A request key with the hash of what was asked, and the version that answered it."""
 
     __tablename__ = "request"
     __table_args__ = (sa.PrimaryKeyConstraint("programme_id", "request_key", name="pk_request"),)
     programme_id: int = _big()
     request_key: str = _text()
     content_hash: bytes = _bytes()
-    redemption_id: int | None = _big(null=True)
-    version: int | None = Field(default=None, sa_type=sa.Integer)
-    answer: str | None = _text(null=True)
+    redemption_id: int = _big()
+    version: int = Field(default=None, sa_type=sa.Integer)
+    comment: str | None = _text(null=True)
     created_at: datetime = _instant()
 
 

@@ -1,0 +1,191 @@
+"""The one door: nothing changes a redemption's state except `commit`.
+
+It writes, in the transaction it is given, the new states, one block, its events and its totals.
+What else belongs to the same instant (queue rows, breaks, the checkpoint of a file) is written by
+the caller in the same transaction.
+
+Rows are locked first and the block takes its number after that, so that blocks which touch the
+same redemption are numbered in the order of its versions, and a reader who follows positions sees
+them so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+import polars as pl
+import sqlalchemy as sa
+
+from handback.errors import VersionConflict
+from handback.store.bulk import MOVES, table_of
+from handback.store.session import Store
+from handback.store.tables import Block, BlockTotal, Event, Redemption
+
+BLOCK, BLOCK_TOTAL, EVENT = table_of(Block), table_of(BlockTotal), table_of(Event)
+REDEMPTION = table_of(Redemption)
+
+# A reader takes a block whole, so a block is never larger than a reader wants to hold.
+MAX_EVENTS = 200_000
+
+
+class CauseKind(IntEnum):
+    """What made a block: whose id its cause carries."""
+
+    COMMAND = 1
+    PAYOUT_BATCH = 2
+    HANDBACK_FILE = 3
+    BREAK = 4
+    POLICY = 5
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a block is written, and by whom."""
+
+    kind: CauseKind
+    id: int | None
+    actor: str
+    trace_context: str | None = None
+
+
+# One row per event, decided: `version` is the event's own; several events of one redemption have
+# rising versions without a gap. The new_ columns are the redemption after the event; debit and
+# credit are accounts, 0 where the event posts nothing.
+CHANGES = pl.Schema(
+    {
+        "redemption_id": pl.Int64(),
+        "version": pl.Int32(),
+        "trigger": pl.Int16(),
+        "from_state": pl.Int16(),
+        "to_state": pl.Int16(),
+        "attempt": pl.Int16(),
+        "reason_class": pl.Int16(),
+        "reason_code": pl.String(),
+        "quantity": pl.Int64(),
+        "file_id": pl.Int64(),
+        "ordinal": pl.Int64(),
+        "new_attempt": pl.Int16(),
+        "new_held": pl.Int64(),
+        "new_fulfilled": pl.Int64(),
+        "programme_id": pl.Int64(),
+        "partner_id": pl.Int64(),
+        "unit_id": pl.Int64(),
+        "debit": pl.Int16(),
+        "credit": pl.Int16(),
+    }
+)
+
+# What is known of a redemption from its submit on and never changes.
+BIRTHS = pl.Schema(
+    {
+        "redemption_id": pl.Int64(),
+        "programme_id": pl.Int64(),
+        "partner_id": pl.Int64(),
+        "unit_id": pl.Int64(),
+        "quantity": pl.Int64(),
+        "member_ref": pl.String(),
+    }
+)
+
+
+def commit(
+    store: Store,
+    tx: sa.Connection,
+    cause: Cause,
+    changes: pl.DataFrame,
+    at: datetime,
+    births: pl.DataFrame | None = None,
+) -> int:
+    """Write decided changes as one block; returns its id.
+
+    `changes` has the columns of `CHANGES` and at least one row; `births` those of `BIRTHS`, a row
+    for every redemption whose first event is among the changes.
+
+    Raises VersionConflict, and nothing may then be committed, where a redemption is no longer at
+    the version its first change follows.
+    """
+    assert 0 < len(changes) <= MAX_EVENTS, len(changes)
+    ordered = changes.sort("redemption_id", "version")
+    last = _last_states(ordered)
+    known = last.filter(pl.col("expected_version") > 0)
+    if len(known):
+        moved = store.dialect.move(tx, known.select(MOVES.names()))
+        if moved != len(known):
+            raise VersionConflict(moved=moved, expected=len(known))
+    born = last.filter(pl.col("expected_version") == 0)
+    if len(born):
+        assert births is not None, "a submit brings its redemption"
+        _insert_redemptions(store, tx, births, born, at)
+    block_id = _insert_block(store, tx, cause, len(ordered), at)
+    events = ordered.with_columns(block_id=pl.lit(block_id, pl.Int64))
+    store.dialect.insert_frame(tx, EVENT, events.select(EVENT.columns.keys()))
+    store.dialect.insert_frame(tx, BLOCK_TOTAL, _totals(events))
+    return block_id
+
+
+def _last_states(ordered: pl.DataFrame) -> pl.DataFrame:
+    """One row per redemption: the version its first change follows, and where its last leads."""
+    return (
+        ordered.group_by("redemption_id", maintain_order=True)
+        .agg(
+            expected_version=pl.col("version").first() - 1,
+            version=pl.col("version").last(),
+            state=pl.col("to_state").last(),
+            attempt=pl.col("new_attempt").last(),
+            held=pl.col("new_held").last(),
+            fulfilled=pl.col("new_fulfilled").last(),
+        )
+        .cast(MOVES)  # type: ignore[arg-type]
+    )
+
+
+def _insert_redemptions(
+    store: Store, tx: sa.Connection, births: pl.DataFrame, born: pl.DataFrame, at: datetime
+) -> None:
+    rows = born.drop("expected_version").join(
+        births, on="redemption_id", how="left", maintain_order="left"
+    )
+    assert len(rows) == len(births) == len(born), "every birth has its submit, and no other"
+    submitted = pl.lit(at).dt.cast_time_unit("us").alias("submitted_at")
+    store.dialect.insert_frame(tx, REDEMPTION, rows.with_columns(submitted))
+
+
+def _insert_block(
+    store: Store, tx: sa.Connection, cause: Cause, event_count: int, at: datetime
+) -> int:
+    row: dict[str, object] = {
+        "cause_kind": int(cause.kind),
+        "cause_id": cause.id,
+        "actor": cause.actor,
+        "committed_at": at,
+        "trace_context": cause.trace_context,
+        "event_count": event_count,
+    }
+    if store.dialect.serial_commits:
+        newest = sa.func.coalesce(sa.func.max(BLOCK.c.position), 0)
+        row["position"] = sa.select(newest + 1).scalar_subquery()
+    block_id: int = tx.scalars(sa.insert(BLOCK).values(**row).returning(BLOCK.c.block_id)).one()
+    return block_id
+
+
+def _totals(events: pl.DataFrame) -> pl.DataFrame:
+    """What the block moves on each account, zeros left out."""
+    whose = ("block_id", "programme_id", "partner_id", "unit_id")
+    posted = events.filter(pl.col("debit") != 0)
+    legs = pl.concat(
+        [
+            posted.select(*whose, account="debit", delta=-pl.col("quantity")),
+            posted.select(*whose, account="credit", delta="quantity"),
+        ]
+    )
+    return (
+        legs.group_by(*whose, "account")
+        .agg(pl.col("delta").sum())
+        .filter(pl.col("delta") != 0)
+        .sort(*whose, "account")
+    )

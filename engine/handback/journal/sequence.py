@@ -1,0 +1,50 @@
+"""Giving committed blocks their positions: dense, in an order every reader can rely on.
+
+On PostgreSQL a block's id is handed out before its transaction commits, so a reader that followed
+ids would pass over blocks still under way. Here blocks get a position once they are visible. Any
+process may do it: one at a time holds a lock, and whoever comes next sees what was left over.
+
+The embedded store has one writer, so `commit` gives the position at once and nothing is left here.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from handback.journal.commit import BLOCK
+from handback.store.session import Store
+
+# Listeners on PostgreSQL are woken on this channel; the payload is the newest position.
+CHANNEL = "handback_position"
+
+
+def sequence_blocks(store: Store) -> int:
+    """Give every committed block without a position the next one; how many there were."""
+    if store.dialect.serial_commits:
+        return 0
+    with store.write() as tx:
+        store.dialect.serialise(tx, "sequence")
+        waiting = sa.select(BLOCK.c.block_id).where(BLOCK.c.position.is_(None))
+        if tx.scalar(waiting.limit(1)) is None:
+            return 0
+        placed = tx.execute(_place_waiting()).rowcount
+        newest = tx.scalar(sa.select(sa.func.max(BLOCK.c.position)))
+        tx.execute(sa.select(sa.func.pg_notify(CHANNEL, str(newest))))
+        return placed
+
+
+def _place_waiting() -> sa.Update:
+    """Positions follow block ids: of two blocks that touch one redemption, the later versions
+    have the higher id, and are never visible without the earlier ones."""
+    newest = sa.select(sa.func.coalesce(sa.func.max(BLOCK.c.position), 0)).scalar_subquery()
+    place = sa.func.row_number().over(order_by=BLOCK.c.block_id)
+    placed = (
+        sa.select(BLOCK.c.block_id, (newest + place).label("position"))
+        .where(BLOCK.c.position.is_(None))
+        .subquery("placed")
+    )
+    return (
+        sa.update(BLOCK)
+        .where(BLOCK.c.block_id == placed.c.block_id)
+        .values(position=placed.c.position)
+    )
