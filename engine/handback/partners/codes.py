@@ -23,7 +23,7 @@ class ReasonClass(IntEnum):
 
     sentence: str
 
-    def __new__(cls, value: int, sentence: str) -> ReasonClass:
+    def __new__(cls, value: int, sentence: str = "") -> ReasonClass:
         member = int.__new__(cls, value)
         member._value_ = value
         member.sentence = sentence
