@@ -1,0 +1,252 @@
+"""From the TOML table of a layout to its compiled form, with every mistake listed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from handback.errors import InvalidAgreement, Violation
+from handback.formats.document import Section
+from handback.formats.fields import FIELD_TYPES, Constant, Day, FieldType, Integer, Text
+from handback.formats.findings import DETAIL
+from handback.formats.layout import (
+    ENCODINGS,
+    LINE_ENDS,
+    Cell,
+    Columns,
+    Field,
+    Framing,
+    Kind,
+    Layout,
+    Named,
+    Place,
+    Record,
+    Tag,
+    Total,
+)
+
+MAX_CELLS: Final = 512
+MAX_WIDTH: Final = 8_192
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_RESERVED: Final = frozenset({"ordinal", "line", "raw", "redemption_id", "attempt"})
+_DETAIL_KINDS: Final = (Kind.DETAIL, Kind.ADDENDA)
+_TOTAL_KINDS: Final = (Kind.HEADER, Kind.BATCH_HEADER, Kind.BATCH_CONTROL, Kind.CONTROL)
+
+
+def compile_layout(name: str, document: Mapping[str, object]) -> Layout:
+    """The layout a TOML table describes.
+
+    Raises InvalidAgreement with every mistake, each with its path such as
+    `formats.NAME.records[0].fields[2].type`.
+    """
+    mistakes: list[Violation] = []
+    section = Section(document, f"formats.{name}", mistakes)
+    layout = _layout(name, section)
+    section.refuse_unknown()
+    if not mistakes:
+        _check_together(layout, section)
+    if mistakes:
+        raise InvalidAgreement(mistakes)
+    return layout
+
+
+def _layout(name: str, section: Section) -> Layout:
+    framing = Framing(section.choice("framing", [*Framing]))
+    delimited = framing is Framing.DELIMITED
+    delimiter = section.text("delimiter", ",") if delimited else ""
+    quote = section.text("quote", '"' if len(delimiter) == 1 else "") if delimited else ""
+    if delimited:
+        _check_marks(section, delimiter, quote)
+    column_names = section.flag("header") if delimited else False
+    width = 0 if delimited else section.integer("width", 0, 1, MAX_WIDTH)
+    encoding = section.choice("encoding", list(ENCODINGS), "utf-8")
+    line_end = LINE_ENDS[section.choice("line_end", list(LINE_ENDS), "lf")]
+    records = tuple(
+        _record(one, framing, column_names, width) for one in section.sections("records")
+    )
+    return Layout(
+        name, framing, ENCODINGS[encoding], delimiter, quote, column_names, line_end, records
+    )
+
+
+def _check_marks(section: Section, delimiter: str, quote: str) -> None:
+    if not delimiter or set(delimiter) & {"\n", "\r", " ", "\x00"} or not delimiter.isascii():
+        section.mistake("delimiter", "one or more ASCII characters, no blank and no line end")
+    if len(quote) > 1 or not quote.isascii() or quote in {"\n", "\r", " ", "\x00"}:
+        section.mistake("quote", "one ASCII character, or '' for none")
+    if quote and quote in delimiter:
+        section.mistake("quote", "another character than the delimiter")
+    if quote and len(delimiter) > 1:
+        section.mistake("quote", "'' where the delimiter has several characters")
+
+
+def _record(section: Section, framing: Framing, column_names: bool, width: int) -> Record:
+    kind = Kind(section.choice("kind", [*Kind]))
+    tag = _tag(section, framing)
+    named = column_names and kind is Kind.DETAIL
+    fields = tuple(_field(one, framing, kind, named) for one in section.sections("fields"))
+    required = section.flag("required")
+    places = [field.place for field in fields if field.place] + ([tag.place] if tag else [])
+    cells = 0
+    if framing is Framing.DELIMITED:
+        last = max((place.number for place in places if isinstance(place, Cell)), default=0)
+        cells = 0 if named else section.integer("cells", last, 1, MAX_CELLS)
+        if cells < last:
+            section.mistake("cells", f"at least {last}, the last cell in use")
+    else:
+        width = section.integer("width", width, 1, MAX_WIDTH)
+        last = max((place.last for place in places if isinstance(place, Columns)), default=0)
+        if width < last:
+            section.mistake("width", f"at least {last}, the last column in use")
+    if not fields and kind is not Kind.IGNORE and tag is None:
+        section.mistake("fields", "at least one field")
+    section.refuse_unknown()
+    return Record(kind, tag, required, cells, width, fields)
+
+
+def _tag(section: Section, framing: Framing) -> Tag | None:
+    tag = section.section("tag")
+    if tag is None:
+        return None
+    place = _place(tag, framing, named=False)
+    texts = tag.texts("is")
+    if not texts or not all(texts):
+        tag.mistake("is", "the text that tells this kind of record, or a list of them")
+    if isinstance(place, Columns) and any(len(text) != place.width for text in texts):
+        tag.mistake("is", f"texts of {place.width} characters, as wide as the columns")
+    tag.refuse_unknown()
+    if not isinstance(place, Cell | Columns) or not texts:
+        return None
+    return Tag(place, texts)
+
+
+def _place(section: Section, framing: Framing, *, named: bool) -> Place | None:
+    """Where a field or tag stands; None after a mistake."""
+    if named:
+        column = section.text("column").strip()
+        aliases = section.texts("aliases")
+        return Named(column, aliases) if column else None
+    at = section.value("at")
+    if framing is Framing.DELIMITED:
+        if type(at) is int and 1 <= at <= MAX_CELLS:
+            return Cell(at)
+        section.mistake("at", f"a cell number from 1 to {MAX_CELLS}")
+        return None
+    match at:
+        case [int(first), int(last)] if 1 <= first <= last <= MAX_WIDTH:
+            return Columns(first, last)
+        case int(only) if 1 <= only <= MAX_WIDTH and type(only) is int:
+            return Columns(only, only)
+    section.mistake("at", "[first, last] column, from 1, both included")
+    return None
+
+
+def _field(section: Section, framing: Framing, kind: Kind, named: bool) -> Field:
+    name = section.text("name")
+    if not _NAME.fullmatch(name):
+        section.mistake("name", "a lower-case word such as reference")
+    elif kind in _DETAIL_KINDS and name in _RESERVED - {"ordinal"}:
+        section.mistake("name", f"another name; {name} is set by decoding")
+    kind_of_type = section.choice("type", list(FIELD_TYPES), "text")
+    field_type = FIELD_TYPES[kind_of_type](section)
+    placeless = isinstance(field_type, Constant) and not (
+        section.has("at") or section.has("column")
+    )
+    place = None if placeless else _place(section, framing, named=named)
+    number = not isinstance(field_type, Text | Constant | Day)
+    fixed = framing is Framing.FIXED
+    width = place.width if isinstance(place, Columns) else section.integer("width", 0, 1, MAX_WIDTH)
+    field = Field(
+        name=name,
+        type=field_type,
+        place=place,
+        required=section.flag("required"),
+        trim=section.choice("trim", ["both", "left", "right", "none"], "both"),
+        pad=section.choice("pad", [" ", "0"], "0" if number and (fixed or width) else " "),
+        justify=section.choice("justify", ["left", "right"], "right" if number else "left"),
+        width=width,
+        carry=section.flag("carry") if kind in (Kind.HEADER, Kind.BATCH_HEADER) else False,
+        total=_total(section) if kind in _TOTAL_KINDS else None,
+    )
+    if field.pad == "0" and field.justify == "left":
+        section.mistake("pad", "' ' where the field is justified left")
+    too_wide = isinstance(field_type, Constant) and 0 < width < len(field_type.value)
+    if too_wide:
+        section.mistake("value", f"at most {width} characters")
+    if kind in _DETAIL_KINDS or field.carry:
+        _check_role(section, name, field_type)
+    section.refuse_unknown()
+    return field
+
+
+def _total(section: Section) -> Total | None:
+    kinds = section.texts("count")
+    field = section.text("sum", "")
+    digits = section.integer("digits", 0, 1, 18)
+    known = [str(kind) for kind in Kind]
+    if not set(kinds) <= set(known):
+        section.mistake("count", f"record kinds, any of {', '.join(known)}")
+        return None
+    if kinds and field:
+        section.mistake("sum", "either count or sum, not both")
+    if not kinds and not field:
+        if digits:
+            section.mistake("digits", "digits only beside count or sum")
+        return None
+    return Total(tuple(Kind(kind) for kind in kinds), field, digits)
+
+
+def _check_role(section: Section, name: str, field_type: FieldType) -> None:
+    """A name that means something to us must have the type of its canonical column."""
+    dtype = pl.String() if name == "sub_code" else DETAIL.get(name)
+    if dtype is not None and dtype != field_type.dtype:
+        wanted = {pl.String(): "text, code or constant", pl.Date(): "date"}
+        section.mistake("type", f"{wanted.get(dtype, 'integer or decimal')} for {name}")
+    if name in ("batch", "batch_ordinal") and not isinstance(field_type, Integer):
+        section.mistake("type", f"integer for {name}")
+
+
+def _check_together(layout: Layout, section: Section) -> None:
+    """Rules that need more than one record to judge."""
+    details = list(layout.of(Kind.DETAIL))
+    if not details:
+        section.mistake("records", "at least one record of kind detail")
+    untagged = 0
+    for index, record in enumerate(layout.records):
+        if record.tag is None:
+            untagged += 1
+            if record.kind is not Kind.DETAIL or untagged > 1:
+                section.mistake(f"records[{index}].tag", "a tag; one detail record may go without")
+        _check_names(layout, record, index, section)
+        if layout.framing is Framing.FIXED and not record.width:
+            section.mistake(f"records[{index}].width", "a width, here or for the whole layout")
+    if layout.column_names and len(details) > 1:
+        section.mistake("records", "one detail record where the first line names the columns")
+
+
+def _check_names(layout: Layout, record: Record, index: int, section: Section) -> None:
+    summed = {
+        field.name: field.scale
+        for detail in layout.of(Kind.DETAIL)
+        for field in detail.fields
+        if field.type.dtype == pl.Int64()
+    }
+    seen: set[str] = set()
+    for number, field in enumerate(record.fields):
+        path = f"records[{index}].fields[{number}]"
+        if field.name in seen:
+            section.mistake(f"{path}.name", "a name used once in the record")
+        seen.add(field.name)
+        if field.total is None:
+            continue
+        if field.type.dtype != pl.Int64():
+            section.mistake(f"{path}.type", "integer or decimal for a total")
+        elif field.total.field and field.total.field not in summed:
+            section.mistake(f"{path}.sum", "a numeric field of the detail record")
+        elif field.total.field and summed[field.total.field] != field.scale:
+            section.mistake(f"{path}.scale", f"the same number of decimals as {field.total.field}")
+        elif field.total.kinds and field.scale:
+            section.mistake(f"{path}.type", "integer for a count")
