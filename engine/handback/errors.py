@@ -130,6 +130,13 @@ class BreakClosed(HandbackError):
     text = "break {break_id} is closed"
 
 
+class BreakHoldsRedemption(HandbackError):
+    """The break is the queue in which its redemption waits, so it closes by retry or fail only."""
+
+    reason = "BREAK_HOLDS_REDEMPTION"
+    text = "{redemption} waits for a decision in {break_id}: retry or fail it"
+
+
 class NotAuthenticated(HandbackError):
     """The caller did not say who it is, or could not prove it."""
 

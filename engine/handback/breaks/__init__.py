@@ -1,0 +1,1 @@
+"""Breaks: work items that reconciliation cannot close by itself."""

@@ -1,0 +1,113 @@
+"""Opening and closing breaks, always inside the transaction of what caused it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import polars as pl
+import sqlalchemy as sa
+
+from handback.breaks import queries
+from handback.breaks.kinds import HOLDING, BreakKind, Resolution
+from handback.errors import BreakClosed, BreakHoldsRedemption
+from handback.ids import Prefix, public_id
+from handback.lifecycle.table import State
+from handback.store.bulk import INSTANT, table_of
+from handback.store.session import Store
+from handback.store.tables import Break, Redemption
+
+BREAK, REDEMPTION = table_of(Break), table_of(Redemption)
+
+# What a break is opened with. `facts` is a JSON object of text; `quantity` and `raw` are the
+# record's, as far as a record opened it.
+OPENED = pl.Schema(
+    {
+        "break_id": pl.Int64(),
+        "programme_id": pl.Int64(),
+        "partner_id": pl.Int64(),
+        "kind": pl.Int16(),
+        "redemption_id": pl.Int64(),
+        "attempt": pl.Int16(),
+        "file_id": pl.Int64(),
+        "ordinal": pl.Int64(),
+        "quantity": pl.Int64(),
+        "reason_code": pl.String(),
+        "reason_class": pl.Int16(),
+        "raw": pl.String(),
+        "facts": pl.String(),
+        "opened_at": INSTANT,
+    }
+)
+
+
+def insert(store: Store, tx: sa.Connection, opened: pl.DataFrame) -> None:
+    """Open breaks: one per row of a frame with the columns of `OPENED`."""
+    store.dialect.insert_frame(tx, BREAK, opened.select(OPENED.names()))
+
+
+def dismiss(
+    tx: sa.Connection, programme: str, break_id: int, actor: str, comment: str, at: datetime
+) -> queries.BreakView:
+    """Close a break that needs no step on any redemption; the break as it then stands.
+
+    Raises NotFound, BreakClosed where it was closed before, BreakHoldsRedemption where its
+    redemption is rejected and waits for a decision in this very break.
+    """
+    found = queries.get(tx, programme, break_id)
+    if found.kind in HOLDING and found.redemption_id is not None:
+        # Locked, so that no rejection comes between the look and the step.
+        state = sa.select(REDEMPTION.c.state).where(
+            REDEMPTION.c.redemption_id == found.redemption_id
+        )
+        if tx.scalar(state.with_for_update()) == State.REJECTED and found.closed_at is None:
+            raise BreakHoldsRedemption(
+                break_id=public_id(Prefix.BREAK, break_id),
+                redemption=public_id(Prefix.REDEMPTION, found.redemption_id),
+            )
+    closed = _close(tx, BREAK.c.break_id == break_id, Resolution.DISMISSED, actor, at, comment)
+    if not closed:
+        raise BreakClosed(break_id=public_id(Prefix.BREAK, break_id))
+    return queries.get(tx, programme, break_id)
+
+
+def close_for_redemption(
+    tx: sa.Connection, redemption_id: int, resolution: Resolution, actor: str, at: datetime
+) -> int:
+    """Close the open breaks in which a redemption waits for its retry or fail; how many."""
+    waits = BREAK.c.kind.in_([int(kind) for kind in HOLDING])
+    return _close(tx, (BREAK.c.redemption_id == redemption_id) & waits, resolution, actor, at)
+
+
+def close_for_redemptions(
+    store: Store,
+    tx: sa.Connection,
+    redemption_ids: pl.Series,
+    kinds: Sequence[BreakKind],
+    resolution: Resolution,
+    actor: str,
+    at: datetime,
+) -> int:
+    """Close the open breaks of these kinds of a whole set of redemptions (Int64); how many."""
+    frame = redemption_ids.unique().sort().to_frame("redemption_id")
+    stage = store.dialect.stage(tx, "closed", frame)
+    which = BREAK.c.redemption_id.in_(sa.select(stage.c.redemption_id))
+    return _close(
+        tx, which & BREAK.c.kind.in_([int(kind) for kind in kinds]), resolution, actor, at
+    )
+
+
+def _close(
+    tx: sa.Connection,
+    which: sa.ColumnElement[bool],
+    resolution: Resolution,
+    actor: str,
+    at: datetime,
+    comment: str | None = None,
+) -> int:
+    closing = (
+        sa.update(BREAK)
+        .where(which, BREAK.c.closed_at.is_(None))
+        .values(closed_at=at, closed_by=actor, resolution=int(resolution), comment=comment)
+    )
+    return tx.execute(closing).rowcount
