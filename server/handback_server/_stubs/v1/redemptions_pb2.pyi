@@ -54,11 +54,11 @@ class Submission(_message.Message):
     FIELDS_FIELD_NUMBER: _builtins.int
     TRACE_CONTEXT_FIELD_NUMBER: _builtins.int
     request_key: _builtins.str
-    """Chosen by the caller, unique in the programme, at most 128 characters; makes repeating safe."""
+    """Chosen by the caller, unique in the programme, at most 200 characters; makes repeating safe."""
     partner: _builtins.str
     """The partner that is to fulfil it."""
     member_ref: _builtins.str
-    """The member, named as the caller likes; opaque to Handback, at most 128 characters."""
+    """The member, named as the caller likes; opaque to Handback, at most 200 characters."""
     quantity: _builtins.int
     """How much is asked for, in whole units; 1 or more."""
     unit: _builtins.str

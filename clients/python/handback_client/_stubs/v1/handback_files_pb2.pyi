@@ -30,13 +30,13 @@ class _HandbackFileStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Han
     HANDBACK_FILE_STATE_UNSPECIFIED: _HandbackFileState.ValueType  # 0
     """Not known."""
     HANDBACK_FILE_STATE_RECEIVED: _HandbackFileState.ValueType  # 1
-    """Its bytes are safe; it waits for its run."""
-    HANDBACK_FILE_STATE_RUNNING: _HandbackFileState.ValueType  # 2
-    """Its records are being applied."""
-    HANDBACK_FILE_STATE_CLOSED: _HandbackFileState.ValueType  # 3
-    """Every record of it became an event, a repeat, a break or a reject."""
-    HANDBACK_FILE_STATE_QUARANTINED: _HandbackFileState.ValueType  # 4
+    """Its bytes are safe; it waits to be looked at and for its run."""
+    HANDBACK_FILE_STATE_QUARANTINED: _HandbackFileState.ValueType  # 2
     """Its findings keep it back; nothing of it is applied until it is released or replayed."""
+    HANDBACK_FILE_STATE_RECONCILING: _HandbackFileState.ValueType  # 3
+    """Its records are being applied."""
+    HANDBACK_FILE_STATE_RECONCILED: _HandbackFileState.ValueType  # 4
+    """Every record of it became an event, a repeat, a break or a reject."""
     HANDBACK_FILE_STATE_REFUSED: _HandbackFileState.ValueType  # 5
     """It is not for us to apply, such as an exact repeat of another; `verdict` says why."""
 
@@ -46,13 +46,13 @@ class HandbackFileState(_HandbackFileState, metaclass=_HandbackFileStateEnumType
 HANDBACK_FILE_STATE_UNSPECIFIED: HandbackFileState.ValueType  # 0
 """Not known."""
 HANDBACK_FILE_STATE_RECEIVED: HandbackFileState.ValueType  # 1
-"""Its bytes are safe; it waits for its run."""
-HANDBACK_FILE_STATE_RUNNING: HandbackFileState.ValueType  # 2
-"""Its records are being applied."""
-HANDBACK_FILE_STATE_CLOSED: HandbackFileState.ValueType  # 3
-"""Every record of it became an event, a repeat, a break or a reject."""
-HANDBACK_FILE_STATE_QUARANTINED: HandbackFileState.ValueType  # 4
+"""Its bytes are safe; it waits to be looked at and for its run."""
+HANDBACK_FILE_STATE_QUARANTINED: HandbackFileState.ValueType  # 2
 """Its findings keep it back; nothing of it is applied until it is released or replayed."""
+HANDBACK_FILE_STATE_RECONCILING: HandbackFileState.ValueType  # 3
+"""Its records are being applied."""
+HANDBACK_FILE_STATE_RECONCILED: HandbackFileState.ValueType  # 4
+"""Every record of it became an event, a repeat, a break or a reject."""
 HANDBACK_FILE_STATE_REFUSED: HandbackFileState.ValueType  # 5
 """It is not for us to apply, such as an exact repeat of another; `verdict` says why."""
 Global___HandbackFileState: _TypeAlias = HandbackFileState  # noqa: Y015
@@ -125,7 +125,7 @@ class HandbackFile(_message.Message):
     state: Global___HandbackFileState.ValueType
     """How far it has come."""
     verdict: _builtins.str
-    """Why it was quarantined or refused, as a fixed word; empty for others."""
+    """What was found of it, as a fixed word such as `ACCEPTED` or `REPEAT`; empty before."""
     repeats_file_id: _builtins.str
     """The file it repeats; empty where it repeats none."""
     agreement_version: _builtins.int

@@ -250,6 +250,7 @@ class Redemption(_message.Message):
     HELD_FIELD_NUMBER: _builtins.int
     FULFILLED_FIELD_NUMBER: _builtins.int
     SUBMITTED_AT_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
     redemption_id: _builtins.str
     """Its id, such as `rdm_0000000000a3k`."""
     programme: _builtins.str
@@ -276,6 +277,10 @@ class Redemption(_message.Message):
     def submitted_at(self) -> _timestamp_pb2.Timestamp:
         """When it was submitted."""
 
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """When it may go into a payout batch; unset where it waits for none."""
+
     def __init__(
         self,
         *,
@@ -291,10 +296,11 @@ class Redemption(_message.Message):
         held: _builtins.int = ...,
         fulfilled: _builtins.int = ...,
         submitted_at: _timestamp_pb2.Timestamp | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["submitted_at", b"submitted_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "submitted_at", b"submitted_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "fulfilled", b"fulfilled", "held", b"held", "member_ref", b"member_ref", "partner", b"partner", "programme", b"programme", "quantity", b"quantity", "redemption_id", b"redemption_id", "state", b"state", "submitted_at", b"submitted_at", "unit", b"unit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "due_at", b"due_at", "fulfilled", b"fulfilled", "held", b"held", "member_ref", b"member_ref", "partner", b"partner", "programme", b"programme", "quantity", b"quantity", "redemption_id", b"redemption_id", "state", b"state", "submitted_at", b"submitted_at", "unit", b"unit", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -327,6 +333,7 @@ class RedemptionEvent(_message.Message):
     TRACE_CONTEXT_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
     redemption_id: _builtins.str
     """The redemption that moved."""
     version: _builtins.int
@@ -367,6 +374,8 @@ class RedemptionEvent(_message.Message):
     """The block's place in the one order of the journal; 0 for the moment before it is given."""
     cursor: _builtins.str
     """Where to go on watching after this event; empty as long as `position` is 0."""
+    comment: _builtins.str
+    """What whoever gave the command had to say; in lists only, never in the status stream."""
     @_builtins.property
     def committed_at(self) -> _timestamp_pb2.Timestamp:
         """When the block was committed."""
@@ -395,10 +404,11 @@ class RedemptionEvent(_message.Message):
         trace_context: _builtins.str = ...,
         position: _builtins.int = ...,
         cursor: _builtins.str = ...,
+        comment: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["committed_at", b"committed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "attempt", b"attempt", "block_id", b"block_id", "cause", b"cause", "cause_id", b"cause_id", "committed_at", b"committed_at", "cursor", b"cursor", "file_id", b"file_id", "from_state", b"from_state", "ordinal", b"ordinal", "partner", b"partner", "position", b"position", "quantity", b"quantity", "reason_class", b"reason_class", "reason_code", b"reason_code", "redemption_id", b"redemption_id", "to_state", b"to_state", "trace_context", b"trace_context", "trigger", b"trigger", "unit", b"unit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "attempt", b"attempt", "block_id", b"block_id", "cause", b"cause", "cause_id", b"cause_id", "comment", b"comment", "committed_at", b"committed_at", "cursor", b"cursor", "file_id", b"file_id", "from_state", b"from_state", "ordinal", b"ordinal", "partner", b"partner", "position", b"position", "quantity", b"quantity", "reason_class", b"reason_class", "reason_code", b"reason_code", "redemption_id", b"redemption_id", "to_state", b"to_state", "trace_context", b"trace_context", "trigger", b"trigger", "unit", b"unit", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
