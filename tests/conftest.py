@@ -11,11 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
+from sqlmodel import SQLModel
+
 from fake_clock import FakeClock
+from handback.store import tables  # noqa: F401
+from handback.store.session import Store
+from handback_migrations.schema import config_for
 from postgres import Databases, running_server
 
-import handback_migrations
-from handback.store.session import Store
+
+def _newest_schema(url: str) -> None:
+    store = Store.open(url)
+    with store.write() as tx:
+        SQLModel.metadata.create_all(tx)
+        command.stamp(config_for(tx), "head")
+    store.close()
 
 
 @pytest.fixture
@@ -28,7 +39,7 @@ def clock() -> FakeClock:
 def postgres_databases() -> Iterator[Databases]:
     """The test run's PostgreSQL, with a template at the newest schema."""
     with running_server() as server:
-        databases = Databases(server, handback_migrations.migrate)
+        databases = Databases(server, _newest_schema)
         yield databases
         databases.close()
 
@@ -37,7 +48,7 @@ def postgres_databases() -> Iterator[Databases]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file at the newest schema, to be copied."""
     path = tmp_path_factory.mktemp("template") / "handback.db"
-    handback_migrations.migrate(f"sqlite:///{path}")
+    _newest_schema(f"sqlite:///{path}")
     return path
 
 

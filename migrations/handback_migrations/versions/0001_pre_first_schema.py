@@ -47,6 +47,7 @@ def upgrade() -> None:
     _payouts()
     _journal()
     _files()
+    _runs()
     _breaks()
 
 
@@ -143,9 +144,9 @@ def _redemptions() -> None:
         big("programme_id"),
         text("request_key"),
         binary("content_hash"),
-        big("redemption_id", null=True),
-        whole("version", null=True),
-        text("answer", null=True),
+        big("subject_id"),
+        whole("version"),
+        text("comment", null=True),
         instant("created_at"),
         sa.PrimaryKeyConstraint("programme_id", "request_key", name="pk_request"),
     )
@@ -158,6 +159,7 @@ def _payouts() -> None:
         big("partner_id"),
         big("unit_id"),
         instant("due_at"),
+        small("same_reference"),
         sa.PrimaryKeyConstraint("redemption_id", name="pk_due"),
     )
     op.create_index("ix_due_partner", "due", ["partner_id", "unit_id", "due_at", "redemption_id"])
@@ -292,6 +294,9 @@ def _files() -> None:
     op.create_index("ix_handback_file_fingerprint", "handback_file", ["partner_id", "fingerprint"])
     op.create_index("ix_handback_file_state", "handback_file", ["state", "file_id"])
     op.create_index("ix_handback_file_partner", "handback_file", ["partner_id", "file_id"])
+
+
+def _runs() -> None:
     op.create_table(
         "finding",
         big("file_id"),
