@@ -1,0 +1,10 @@
+"""What is generated from the code is what stands in the repository."""
+
+from __future__ import annotations
+
+from handback.lifecycle import render
+from sources import ROOT
+
+
+def test_the_page_of_the_lifecycle_is_fresh() -> None:
+    assert (ROOT / render.PATH).read_text() == render.page()
