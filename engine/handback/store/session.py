@@ -84,31 +84,33 @@ class Store:
         """Try to take a lock known to all processes on this store; yields whether it was had."""
         return self.dialect.lock(self.engine, name)
 
-    def take_ids(self, kind: str, count: int) -> range:
-        """`count` numbers of a kind, never given before; its own short transaction.
+    def take_ids(self, kind: str, count: int, tx: sa.Connection | None = None) -> range:
+        """`count` numbers of a kind, never given before.
 
-        Not to be called inside `write`: the embedded store has one writer.
+        A caller inside `write` hands its transaction in: the embedded store has one writer, which
+        then takes them itself. Otherwise they come from a short transaction of their own.
         """
         assert count >= 0, count
+        if tx is not None and self.dialect.serial_commits:
+            return self._advance(tx, kind, count)
         with self._ids_lock:
             held = self._ids.get(kind, range(0))
             if len(held) < count:
-                held = self._fetch_ids(kind, max(count, _RANGE))
+                with self.write() as own:
+                    held = self._advance(own, kind, max(count, _RANGE))
             self._ids[kind] = held[count:]
             return held[:count]
 
-    def _fetch_ids(self, kind: str, count: int) -> range:
-        advance = (
+    def _advance(self, tx: sa.Connection, kind: str, count: int) -> range:
+        self.dialect.insert_absent(tx, _ID_RANGE, {"name": kind, "next_id": 1})
+        end = tx.scalar(
             sa.update(_ID_RANGE)
             .where(_ID_RANGE.c.name == kind)
             .values(next_id=_ID_RANGE.c.next_id + count)
             .returning(_ID_RANGE.c.next_id)
         )
-        with self.write() as tx:
-            self.dialect.insert_absent(tx, _ID_RANGE, {"name": kind, "next_id": 1})
-            end = tx.scalar(advance)
-            assert end is not None
-            return range(end - count, end)
+        assert end is not None
+        return range(end - count, end)
 
     def close(self) -> None:
         """Close every connection."""

@@ -189,21 +189,24 @@ class TraceLink(SQLModel, table=True):
 
 
 class Request(SQLModel, table=True):
-    """A request key with the hash of what was asked, and the version that answered it."""
+    """A request key with the hash of what was asked, and the answer: the subject's id and version."""
 
     __tablename__ = "request"
     __table_args__ = (sa.PrimaryKeyConstraint("programme_id", "request_key", name="pk_request"),)
     programme_id: int = _big()
     request_key: str = _text()
     content_hash: bytes = _bytes()
-    redemption_id: int = _big()
+    subject_id: int = _big()
     version: int = Field(default=None, sa_type=sa.Integer)
     comment: str | None = _text(null=True)
     created_at: datetime = _instant()
 
 
 class Due(SQLModel, table=True):
-    """Queue of redemptions that wait for a payout batch; rows come and go, never change."""
+    """Queue of redemptions that wait for a payout batch; rows come and go, never change.
+
+    `same_reference` is 1 where the next attempt must go out under the reference of the last.
+    """
 
     __tablename__ = "due"
     __table_args__ = (
@@ -214,6 +217,7 @@ class Due(SQLModel, table=True):
     partner_id: int = _big()
     unit_id: int = _big()
     due_at: datetime = _instant()
+    same_reference: int = _small()
 
 
 class PayoutBatch(SQLModel, table=True):

@@ -1,0 +1,1 @@
+"""Redemptions: submitting them, steering them by command, reading them."""

@@ -1,0 +1,237 @@
+"""Reading redemptions: one, a page of them, the history of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from handback.errors import NotFound
+from handback.ids import Prefix, public_id
+from handback.journal.commit import CauseKind
+from handback.lifecycle.table import State, Trigger, View, apply, rows_of
+from handback.partners.codes import ReasonClass
+from handback.store.bulk import table_of
+from handback.store.tables import (
+    Block,
+    Due,
+    Event,
+    Partner,
+    Programme,
+    Redemption,
+    Request,
+    Unit,
+)
+
+BLOCK, DUE, EVENT = table_of(Block), table_of(Due), table_of(Event)
+PARTNER, PROGRAMME, UNIT = table_of(Partner), table_of(Programme), table_of(Unit)
+REDEMPTION, REQUEST = table_of(Redemption), table_of(Request)
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionView:
+    """A redemption as it stands at a version. `due_at` is set while it waits for a batch."""
+
+    redemption_id: int
+    programme: str
+    partner: str
+    member_ref: str
+    unit: str
+    quantity: int
+    state: State
+    attempt: int
+    version: int
+    held: int
+    fulfilled: int
+    submitted_at: datetime
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One step of a redemption; `position` is None until the block is sequenced."""
+
+    redemption_id: int
+    version: int
+    trigger: Trigger
+    from_state: State
+    to_state: State
+    attempt: int
+    quantity: int
+    reason_class: ReasonClass
+    reason_code: str | None
+    file_id: int | None
+    ordinal: int | None
+    block_id: int
+    position: int | None
+    committed_at: datetime
+    actor: str
+    cause_kind: CauseKind
+    cause_id: int | None
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionFilter:
+    """Which redemptions of a programme a page holds; what is None or empty does not narrow."""
+
+    programme: str
+    partner: str | None = None
+    member_ref: str | None = None
+    states: Sequence[State] = ()
+
+
+def get(tx: sa.Connection, programme: str, redemption_id: int) -> RedemptionView:
+    """One redemption of a programme. Raises NotFound."""
+    selected = (
+        _views()
+        .where(PROGRAMME.c.name == programme)
+        .where(REDEMPTION.c.redemption_id == redemption_id)
+    )
+    row = tx.execute(selected).one_or_none()
+    if row is None:
+        raise _not_found(redemption_id)
+    return _view(row)
+
+
+def page(
+    tx: sa.Connection, wanted: RedemptionFilter, after: int, size: int
+) -> list[RedemptionView]:
+    """Up to `size` redemptions with an id above `after`, in the order of their submission."""
+    selected = (
+        _views()
+        .where(PROGRAMME.c.name == wanted.programme)
+        .where(REDEMPTION.c.redemption_id > after)
+        .order_by(REDEMPTION.c.redemption_id)
+        .limit(size)
+    )
+    if wanted.partner is not None:
+        selected = selected.where(PARTNER.c.name == wanted.partner)
+    if wanted.member_ref is not None:
+        selected = selected.where(REDEMPTION.c.member_ref == wanted.member_ref)
+    if wanted.states:
+        selected = selected.where(REDEMPTION.c.state.in_([int(s) for s in wanted.states]))
+    return [_view(row) for row in tx.execute(selected)]
+
+
+def history(tx: sa.Connection, programme: str, redemption_id: int) -> list[EventView]:
+    """Every step of a redemption, in order. Raises NotFound."""
+    get(tx, programme, redemption_id)
+    commented = (
+        (REQUEST.c.subject_id == EVENT.c.redemption_id)
+        & (REQUEST.c.version == EVENT.c.version)
+        & REQUEST.c.comment.is_not(None)
+    )
+    selected = (
+        sa.select(
+            EVENT,
+            BLOCK.c.position,
+            BLOCK.c.committed_at,
+            BLOCK.c.actor,
+            BLOCK.c.cause_kind,
+            BLOCK.c.cause_id,
+            REQUEST.c.comment,
+        )
+        .join(BLOCK, BLOCK.c.block_id == EVENT.c.block_id)
+        .outerjoin(REQUEST, commented)
+        .where(EVENT.c.redemption_id == redemption_id)
+        .order_by(EVENT.c.version)
+    )
+    return [_event(row) for row in tx.execute(selected)]
+
+
+def as_of(tx: sa.Connection, programme: str, redemption_id: int, version: int) -> RedemptionView:
+    """A redemption as it stood right after one of its versions, replayed from its events."""
+    now = get(tx, programme, redemption_id)
+    view = replace(now, state=State.NONE, attempt=0, version=0, held=0, fulfilled=0, due_at=None)
+    steps = sa.select(EVENT).where(EVENT.c.redemption_id == redemption_id)
+    for row in tx.execute(steps.where(EVENT.c.version <= version).order_by(EVENT.c.version)):
+        view = _replay(view, row)
+    assert view.version == version, (redemption_id, view.version, version)
+    return view
+
+
+def _replay(view: RedemptionView, event: sa.Row[tuple[object, ...]]) -> RedemptionView:
+    seen = View(
+        attempt=view.attempt,
+        answered_attempt=event.attempt,
+        quantity=view.quantity,
+        held=view.held,
+        fulfilled=view.fulfilled,
+        moved=event.quantity,
+        same_unit=1,
+        waiting=0,
+    )
+    row = rows_of(State(event.from_state), Trigger(event.trigger))[0]
+    attempt, held, fulfilled = apply(row.effect, seen)
+    return replace(
+        view,
+        state=State(event.to_state),
+        attempt=attempt,
+        version=event.version,
+        held=held,
+        fulfilled=fulfilled,
+    )
+
+
+def _not_found(redemption_id: int) -> NotFound:
+    return NotFound(kind="redemption", id=public_id(Prefix.REDEMPTION, redemption_id))
+
+
+def _views() -> sa.Select[tuple[object, ...]]:
+    return (
+        sa.select(
+            REDEMPTION,
+            PROGRAMME.c.name.label("programme"),
+            PARTNER.c.name.label("partner"),
+            UNIT.c.name.label("unit"),
+            DUE.c.due_at,
+        )
+        .join(PROGRAMME, PROGRAMME.c.programme_id == REDEMPTION.c.programme_id)
+        .join(PARTNER, PARTNER.c.partner_id == REDEMPTION.c.partner_id)
+        .join(UNIT, UNIT.c.unit_id == REDEMPTION.c.unit_id)
+        .outerjoin(DUE, DUE.c.redemption_id == REDEMPTION.c.redemption_id)
+    )
+
+
+def _view(row: sa.Row[tuple[object, ...]]) -> RedemptionView:
+    return RedemptionView(
+        redemption_id=row.redemption_id,
+        programme=row.programme,
+        partner=row.partner,
+        member_ref=row.member_ref,
+        unit=row.unit,
+        quantity=row.quantity,
+        state=State(row.state),
+        attempt=row.attempt,
+        version=row.version,
+        held=row.held,
+        fulfilled=row.fulfilled,
+        submitted_at=row.submitted_at,
+        due_at=row.due_at,
+    )
+
+
+def _event(row: sa.Row[tuple[object, ...]]) -> EventView:
+    return EventView(
+        redemption_id=row.redemption_id,
+        version=row.version,
+        trigger=Trigger(row.trigger),
+        from_state=State(row.from_state),
+        to_state=State(row.to_state),
+        attempt=row.attempt,
+        quantity=row.quantity,
+        reason_class=ReasonClass(row.reason_class),
+        reason_code=row.reason_code,
+        file_id=row.file_id,
+        ordinal=row.ordinal,
+        block_id=row.block_id,
+        position=row.position,
+        committed_at=row.committed_at,
+        actor=row.actor,
+        cause_kind=CauseKind(row.cause_kind),
+        cause_id=row.cause_id,
+        comment=row.comment,
+    )

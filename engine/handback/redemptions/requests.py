@@ -1,0 +1,128 @@
+"""What callers may ask for, checked as far as that needs no look at the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from handback.errors import InvalidRequest, Violation
+from handback.lifecycle.table import Trigger
+
+MAX_TEXT = 200
+MAX_COMMENT = 2_000
+MAX_FIELDS = 50
+MAX_QUANTITY = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Redeem `quantity` of `unit` for a member at a partner.
+
+    `member_ref` is opaque to us; `fields` are what the partner's file needs to know beside it.
+    """
+
+    programme: str
+    partner: str
+    request_key: str
+    member_ref: str
+    quantity: int
+    unit: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    trace_context: str | None = None
+
+    def check(self) -> None:
+        """Raise InvalidRequest with every mistake that shows without the agreement."""
+        mistakes = _texts(self, "programme", "partner", "request_key", "member_ref", "unit")
+        if isinstance(self.quantity, bool) or not isinstance(self.quantity, int):
+            mistakes.append(Violation("quantity", "expected an integer"))
+        elif not 0 < self.quantity <= MAX_QUANTITY:
+            mistakes.append(Violation("quantity", f"expected 1 to {MAX_QUANTITY}"))
+        if len(self.fields) > MAX_FIELDS:
+            mistakes.append(Violation("fields", f"expected at most {MAX_FIELDS}"))
+        for name, value in self.fields.items():
+            if len(value) > MAX_TEXT or _has_control_character(value):
+                mistakes.append(
+                    Violation(
+                        f"fields.{name}", f"expected one line of at most {MAX_TEXT} characters"
+                    )
+                )
+        if mistakes:
+            raise InvalidRequest(mistakes)
+
+    def content_hash(self) -> bytes:
+        """SHA-256 of everything asked for; the request key and the trace are not part of it."""
+        return _hash(
+            "submit", self.partner, self.member_ref, self.quantity, self.unit, dict(self.fields)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Pull a trigger on one redemption, with the reason in words."""
+
+    programme: str
+    request_key: str
+    redemption_id: int
+    comment: str = ""
+
+    trigger: ClassVar[Trigger]
+
+    def check(self) -> None:
+        """Raise InvalidRequest with every mistake."""
+        mistakes = _texts(self, "programme", "request_key")
+        if len(self.comment) > MAX_COMMENT:
+            mistakes.append(Violation("comment", f"expected at most {MAX_COMMENT} characters"))
+        if mistakes:
+            raise InvalidRequest(mistakes)
+
+    def content_hash(self) -> bytes:
+        """SHA-256 of everything asked for; the request key is not part of it."""
+        return _hash(str(self.trigger), self.redemption_id, self.comment)
+
+
+class Cancel(Step):
+    """Take a redemption back before it has left; the member has the value back."""
+
+    __slots__ = ()
+    trigger = Trigger.CANCEL
+
+
+class Retry(Step):
+    """Send a rejected redemption again, now."""
+
+    __slots__ = ()
+    trigger = Trigger.RETRY
+
+
+class Fail(Step):
+    """Give a rejected redemption up; the member has the value back."""
+
+    __slots__ = ()
+    trigger = Trigger.FAIL
+
+
+Command = Submit | Step
+
+
+def _texts(request: Command, *names: str) -> list[Violation]:
+    mistakes = []
+    for name in names:
+        text = getattr(request, name)
+        if not text:
+            mistakes.append(Violation(name, "expected a value"))
+        elif len(text) > MAX_TEXT or _has_control_character(text):
+            expected = f"expected one line of at most {MAX_TEXT} characters"
+            mistakes.append(Violation(name, expected))
+    return mistakes
+
+
+def _has_control_character(text: str) -> bool:
+    return any(ord(character) < 32 or ord(character) == 127 for character in text)
+
+
+def _hash(*parts: object) -> bytes:
+    canonical = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).digest()
