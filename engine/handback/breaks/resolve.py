@@ -19,13 +19,14 @@ from handback.store.tables import Break, Redemption
 
 BREAK, REDEMPTION = table_of(Break), table_of(Redemption)
 
-# What a break is opened with. `facts` is a JSON object of text; `quantity` and `raw` are the
+# What a break is opened with. `identity` is a hash of what it says, `facts` is a JSON object of text; `quantity` and `raw` are the
 # record's, as far as a record opened it.
 OPENED = pl.Schema(
     {
         "break_id": pl.Int64(),
         "programme_id": pl.Int64(),
         "partner_id": pl.Int64(),
+        "identity": pl.Binary(),
         "kind": pl.Int16(),
         "redemption_id": pl.Int64(),
         "attempt": pl.Int16(),

@@ -435,7 +435,11 @@ class RunChunk(SQLModel, table=True):
 
 
 class Break(SQLModel, table=True):
-    """A work item that reconciliation cannot close by itself."""
+    """A work item that reconciliation cannot close by itself.
+
+    `identity` is a hash of what the break says: the same record in another file or chunk finds
+    its break there and is a repeat.
+    """
 
     __tablename__ = "break"
     __table_args__ = (
@@ -448,12 +452,14 @@ class Break(SQLModel, table=True):
             postgresql_where=sa.text("closed_at is null"),
             sqlite_where=sa.text("closed_at is null"),
         ),
+        sa.UniqueConstraint("partner_id", "identity", name="uq_break_identity"),
         sa.Index("ix_break_redemption", "redemption_id"),
         sa.Index("ix_break_file", "file_id", "ordinal"),
     )
     break_id: int = _key()
     programme_id: int = _big()
     partner_id: int = _big()
+    identity: bytes = _bytes()
     kind: int = _small()
     redemption_id: int | None = _big(null=True)
     attempt: int | None = _small(null=True)
