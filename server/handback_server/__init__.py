@@ -1,0 +1,1 @@
+"""The gRPC server of Handback: thin services over the engine, and the workers of one process."""
