@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Mapping
 
 from handback.errors import Violation
@@ -22,7 +23,7 @@ class Section:
 
     def mistake(self, key: str, expected: str) -> None:
         """Note a mistake at a key of this table, or at the table itself where `key` is empty."""
-        self.mistakes.append(Violation(f"{self.path}.{key}" if key else self.path, expected))
+        self.mistakes.append(Violation(self._path_of(key), expected))
 
     def has(self, key: str) -> bool:
         """Is the key there?"""
@@ -88,7 +89,7 @@ class Section:
         """The table below a key, None where absent."""
         if not self.has(key):
             return None
-        return Section(self._table[key], f"{self.path}.{key}", self.mistakes)
+        return Section(self._table[key], self._path_of(key), self.mistakes)
 
     def sections(self, key: str) -> list[Section]:
         """The tables of an array below a key; empty where absent."""
@@ -99,7 +100,7 @@ class Section:
             self.mistake(key, "an array of tables")
             return []
         return [
-            Section(one, f"{self.path}.{key}[{index}]", self.mistakes)
+            Section(one, f"{self._path_of(key)}[{index}]", self.mistakes)
             for index, one in enumerate(value)
         ]
 
@@ -107,6 +108,12 @@ class Section:
         """Note every key that nobody asked for; call it after the last getter."""
         for key in self._table:
             if key not in self._asked:
-                self.mistake(
-                    key, f"nothing of this name here; known: {', '.join(sorted(self._asked))}"
+                near = difflib.get_close_matches(key, self._asked, 1)
+                hint = (
+                    f"is {near[0]} meant?" if near else f"known: {', '.join(sorted(self._asked))}"
                 )
+                self.mistake(key, f"nothing of this name here; {hint}")
+
+    def _path_of(self, key: str) -> str:
+        """The path of a key of this table; the document's own table has none."""
+        return ".".join(part for part in (self.path, key) if part)

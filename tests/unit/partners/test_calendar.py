@@ -13,7 +13,14 @@ from handback.partners.calendar import business_days_after, deadline, is_busines
 
 LONDON = ZoneInfo("Europe/London")
 ZONES = st.sampled_from(
-    ["UTC", "Europe/London", "America/Toronto", "Pacific/Auckland", "Asia/Kathmandu", "Africa/Cairo"]
+    [
+        "UTC",
+        "Europe/London",
+        "America/Toronto",
+        "Pacific/Auckland",
+        "Asia/Kathmandu",
+        "Africa/Cairo",
+    ]
 ).map(ZoneInfo)
 DAYS = st.dates(date(2000, 1, 1), date(2090, 1, 1))
 INSTANTS = st.integers(946_684_800, 3_700_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
