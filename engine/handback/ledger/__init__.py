@@ -1,0 +1,1 @@
+"""The ledger: what the journal's postings add up to."""
