@@ -128,9 +128,11 @@ def _result_name(column: sa.ColumnElement[Any]) -> str:
 
 def fetch_frame(tx: sa.Connection, select: sa.Select[Any]) -> pl.DataFrame:
     """The rows of a select as a frame, columns by their result names."""
-    rows = [tuple(row) for row in tx.execute(select).all()]
     schema = schema_of(list(select.selected_columns))
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    # The driver's own rows: SQLAlchemy's would cost as much again as fetching and framing them.
+    with tx.execute(select) as result:
+        assert result.cursor is not None
+        return pl.DataFrame(result.cursor.fetchall(), schema=schema, orient="row")
 
 
 def stage_table(name: str, frame: pl.DataFrame, **kwargs: Any) -> sa.Table:
