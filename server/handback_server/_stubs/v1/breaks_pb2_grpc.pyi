@@ -42,8 +42,9 @@ class BreakServiceStub:
     Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     DismissBreak: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.DismissBreakRequest, _breaks_pb2.DismissBreakResponse]
-    """Closes a break that needs no step on any redemption.
-    Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_CLOSED, REQUEST_KEY_REUSED.
+    """Closes a break that needs no step on any redemption. A break in which a rejected redemption
+    waits is closed by retrying or failing that redemption instead.
+    Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION, REQUEST_KEY_REUSED.
     """
 
 @_typing.type_check_only
@@ -60,8 +61,9 @@ class BreakServiceAsyncStub(BreakServiceStub):
     Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     DismissBreak: _aio.UnaryUnaryMultiCallable[_breaks_pb2.DismissBreakRequest, _breaks_pb2.DismissBreakResponse]  # type: ignore[assignment]
-    """Closes a break that needs no step on any redemption.
-    Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_CLOSED, REQUEST_KEY_REUSED.
+    """Closes a break that needs no step on any redemption. A break in which a rejected redemption
+    waits is closed by retrying or failing that redemption instead.
+    Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION, REQUEST_KEY_REUSED.
     """
 
 class BreakServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -93,8 +95,9 @@ class BreakServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _breaks_pb2.DismissBreakRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_breaks_pb2.DismissBreakResponse, _abc.Awaitable[_breaks_pb2.DismissBreakResponse]]:
-        """Closes a break that needs no step on any redemption.
-        Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_CLOSED, REQUEST_KEY_REUSED.
+        """Closes a break that needs no step on any redemption. A break in which a rejected redemption
+        waits is closed by retrying or failing that redemption instead.
+        Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION, REQUEST_KEY_REUSED.
         """
 
 def add_BreakServiceServicer_to_server(servicer: BreakServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -73,8 +73,9 @@ class BreakServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DismissBreak(self, request, context):
-        """Closes a break that needs no step on any redemption.
-        Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_CLOSED, REQUEST_KEY_REUSED.
+        """Closes a break that needs no step on any redemption. A break in which a rejected redemption
+        waits is closed by retrying or failing that redemption instead.
+        Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION, REQUEST_KEY_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -25,37 +25,37 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19handback/v1/payouts.proto\x12\x0bhandback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x03\n\x0bPayoutBatch\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x11\n\tprogramme\x18\x02 \x01(\t\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x10\n\x08sequence\x18\x05 \x01(\x03\x12\x19\n\x11\x61greement_version\x18\x06 \x01(\x05\x12,\n\x05state\x18\x07 \x01(\x0e\x32\x1d.handback.v1.PayoutBatchState\x12\x14\n\x0crecord_count\x18\x08 \x01(\x03\x12\x10\n\x08quantity\x18\t \x01(\x03\x12\x11\n\tfile_name\x18\n \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x0b \x01(\t\x12\x12\n\nsize_bytes\x18\x0c \x01(\x03\x12-\n\topened_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsealed_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65livered_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rdispatched_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"(\n\x05Tally\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"\xb6\x01\n\x11PayoutBatchReport\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12 \n\x04sent\x18\x02 \x01(\x0b\x32\x12.handback.v1.Tally\x12%\n\tconfirmed\x18\x03 \x01(\x0b\x32\x12.handback.v1.Tally\x12$\n\x08rejected\x18\x04 \x01(\x0b\x32\x12.handback.v1.Tally\x12 \n\x04open\x18\x05 \x01(\x0b\x32\x12.handback.v1.Tally\"\x94\x01\n\x18ListPayoutBatchesRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12-\n\x06states\x18\x03 \x03(\x0e\x32\x1d.handback.v1.PayoutBatchState\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"_\n\x19ListPayoutBatchesResponse\x12)\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x18.handback.v1.PayoutBatch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x15GetPayoutBatchRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\"A\n\x16GetPayoutBatchResponse\x12\'\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x18.handback.v1.PayoutBatch\"B\n\x1bGetPayoutBatchReportRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\"N\n\x1cGetPayoutBatchReportResponse\x12.\n\x06report\x18\x01 \x01(\x0b\x32\x1e.handback.v1.PayoutBatchReport\"U\n\x1aGatherPayoutBatchesRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x0f\n\x07partner\x18\x03 \x01(\t\"Z\n\x1bGatherPayoutBatchesResponse\x12)\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x18.handback.v1.PayoutBatch\x12\x10\n\x08replayed\x18\x02 \x01(\x08*\xb7\x01\n\x10PayoutBatchState\x12\"\n\x1ePAYOUT_BATCH_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17PAYOUT_BATCH_STATE_OPEN\x10\x01\x12\x1d\n\x19PAYOUT_BATCH_STATE_SEALED\x10\x02\x12 \n\x1cPAYOUT_BATCH_STATE_DELIVERED\x10\x03\x12!\n\x1dPAYOUT_BATCH_STATE_DISPATCHED\x10\x04\x32\xa5\x03\n\rPayoutService\x12\x62\n\x11ListPayoutBatches\x12%.handback.v1.ListPayoutBatchesRequest\x1a&.handback.v1.ListPayoutBatchesResponse\x12Y\n\x0eGetPayoutBatch\x12\".handback.v1.GetPayoutBatchRequest\x1a#.handback.v1.GetPayoutBatchResponse\x12k\n\x14GetPayoutBatchReport\x12(.handback.v1.GetPayoutBatchReportRequest\x1a).handback.v1.GetPayoutBatchReportResponse\x12h\n\x13GatherPayoutBatches\x12\'.handback.v1.GatherPayoutBatchesRequest\x1a(.handback.v1.GatherPayoutBatchesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19handback/v1/payouts.proto\x12\x0bhandback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x03\n\x0bPayoutBatch\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x11\n\tprogramme\x18\x02 \x01(\t\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x10\n\x08sequence\x18\x05 \x01(\x03\x12\x19\n\x11\x61greement_version\x18\x06 \x01(\x05\x12,\n\x05state\x18\x07 \x01(\x0e\x32\x1d.handback.v1.PayoutBatchState\x12\x14\n\x0crecord_count\x18\x08 \x01(\x03\x12\x10\n\x08quantity\x18\t \x01(\x03\x12\x11\n\tfile_name\x18\n \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x0b \x01(\t\x12\x12\n\nsize_bytes\x18\x0c \x01(\x03\x12-\n\tsealed_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65livered_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rdispatched_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"(\n\x05Tally\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"\xb6\x01\n\x11PayoutBatchReport\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12 \n\x04sent\x18\x02 \x01(\x0b\x32\x12.handback.v1.Tally\x12%\n\tconfirmed\x18\x03 \x01(\x0b\x32\x12.handback.v1.Tally\x12$\n\x08rejected\x18\x04 \x01(\x0b\x32\x12.handback.v1.Tally\x12 \n\x04open\x18\x05 \x01(\x0b\x32\x12.handback.v1.Tally\"\x94\x01\n\x18ListPayoutBatchesRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12-\n\x06states\x18\x03 \x03(\x0e\x32\x1d.handback.v1.PayoutBatchState\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"_\n\x19ListPayoutBatchesResponse\x12)\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x18.handback.v1.PayoutBatch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x15GetPayoutBatchRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\"A\n\x16GetPayoutBatchResponse\x12\'\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x18.handback.v1.PayoutBatch\"B\n\x1bGetPayoutBatchReportRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\"N\n\x1cGetPayoutBatchReportResponse\x12.\n\x06report\x18\x01 \x01(\x0b\x32\x1e.handback.v1.PayoutBatchReport\"U\n\x1aGatherPayoutBatchesRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x0f\n\x07partner\x18\x03 \x01(\t\"Z\n\x1bGatherPayoutBatchesResponse\x12)\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x18.handback.v1.PayoutBatch\x12\x10\n\x08replayed\x18\x02 \x01(\x08*\x9a\x01\n\x10PayoutBatchState\x12\"\n\x1ePAYOUT_BATCH_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19PAYOUT_BATCH_STATE_SEALED\x10\x01\x12 \n\x1cPAYOUT_BATCH_STATE_DELIVERED\x10\x02\x12!\n\x1dPAYOUT_BATCH_STATE_DISPATCHED\x10\x03\x32\xa5\x03\n\rPayoutService\x12\x62\n\x11ListPayoutBatches\x12%.handback.v1.ListPayoutBatchesRequest\x1a&.handback.v1.ListPayoutBatchesResponse\x12Y\n\x0eGetPayoutBatch\x12\".handback.v1.GetPayoutBatchRequest\x1a#.handback.v1.GetPayoutBatchResponse\x12k\n\x14GetPayoutBatchReport\x12(.handback.v1.GetPayoutBatchReportRequest\x1a).handback.v1.GetPayoutBatchReportResponse\x12h\n\x13GatherPayoutBatches\x12\'.handback.v1.GatherPayoutBatchesRequest\x1a(.handback.v1.GatherPayoutBatchesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'handback.v1.payouts_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PAYOUTBATCHSTATE']._serialized_start=1477
-  _globals['_PAYOUTBATCHSTATE']._serialized_end=1660
+  _globals['_PAYOUTBATCHSTATE']._serialized_start=1430
+  _globals['_PAYOUTBATCHSTATE']._serialized_end=1584
   _globals['_PAYOUTBATCH']._serialized_start=76
-  _globals['_PAYOUTBATCH']._serialized_end=543
-  _globals['_TALLY']._serialized_start=545
-  _globals['_TALLY']._serialized_end=585
-  _globals['_PAYOUTBATCHREPORT']._serialized_start=588
-  _globals['_PAYOUTBATCHREPORT']._serialized_end=770
-  _globals['_LISTPAYOUTBATCHESREQUEST']._serialized_start=773
-  _globals['_LISTPAYOUTBATCHESREQUEST']._serialized_end=921
-  _globals['_LISTPAYOUTBATCHESRESPONSE']._serialized_start=923
-  _globals['_LISTPAYOUTBATCHESRESPONSE']._serialized_end=1018
-  _globals['_GETPAYOUTBATCHREQUEST']._serialized_start=1020
-  _globals['_GETPAYOUTBATCHREQUEST']._serialized_end=1080
-  _globals['_GETPAYOUTBATCHRESPONSE']._serialized_start=1082
-  _globals['_GETPAYOUTBATCHRESPONSE']._serialized_end=1147
-  _globals['_GETPAYOUTBATCHREPORTREQUEST']._serialized_start=1149
-  _globals['_GETPAYOUTBATCHREPORTREQUEST']._serialized_end=1215
-  _globals['_GETPAYOUTBATCHREPORTRESPONSE']._serialized_start=1217
-  _globals['_GETPAYOUTBATCHREPORTRESPONSE']._serialized_end=1295
-  _globals['_GATHERPAYOUTBATCHESREQUEST']._serialized_start=1297
-  _globals['_GATHERPAYOUTBATCHESREQUEST']._serialized_end=1382
-  _globals['_GATHERPAYOUTBATCHESRESPONSE']._serialized_start=1384
-  _globals['_GATHERPAYOUTBATCHESRESPONSE']._serialized_end=1474
-  _globals['_PAYOUTSERVICE']._serialized_start=1663
-  _globals['_PAYOUTSERVICE']._serialized_end=2084
+  _globals['_PAYOUTBATCH']._serialized_end=496
+  _globals['_TALLY']._serialized_start=498
+  _globals['_TALLY']._serialized_end=538
+  _globals['_PAYOUTBATCHREPORT']._serialized_start=541
+  _globals['_PAYOUTBATCHREPORT']._serialized_end=723
+  _globals['_LISTPAYOUTBATCHESREQUEST']._serialized_start=726
+  _globals['_LISTPAYOUTBATCHESREQUEST']._serialized_end=874
+  _globals['_LISTPAYOUTBATCHESRESPONSE']._serialized_start=876
+  _globals['_LISTPAYOUTBATCHESRESPONSE']._serialized_end=971
+  _globals['_GETPAYOUTBATCHREQUEST']._serialized_start=973
+  _globals['_GETPAYOUTBATCHREQUEST']._serialized_end=1033
+  _globals['_GETPAYOUTBATCHRESPONSE']._serialized_start=1035
+  _globals['_GETPAYOUTBATCHRESPONSE']._serialized_end=1100
+  _globals['_GETPAYOUTBATCHREPORTREQUEST']._serialized_start=1102
+  _globals['_GETPAYOUTBATCHREPORTREQUEST']._serialized_end=1168
+  _globals['_GETPAYOUTBATCHREPORTRESPONSE']._serialized_start=1170
+  _globals['_GETPAYOUTBATCHREPORTRESPONSE']._serialized_end=1248
+  _globals['_GATHERPAYOUTBATCHESREQUEST']._serialized_start=1250
+  _globals['_GATHERPAYOUTBATCHESREQUEST']._serialized_end=1335
+  _globals['_GATHERPAYOUTBATCHESRESPONSE']._serialized_start=1337
+  _globals['_GATHERPAYOUTBATCHESRESPONSE']._serialized_end=1427
+  _globals['_PAYOUTSERVICE']._serialized_start=1587
+  _globals['_PAYOUTSERVICE']._serialized_end=2008
 # @@protoc_insertion_point(module_scope)

@@ -28,13 +28,11 @@ class _PayoutBatchStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Payo
     DESCRIPTOR: _descriptor.EnumDescriptor
     PAYOUT_BATCH_STATE_UNSPECIFIED: _PayoutBatchState.ValueType  # 0
     """Not known."""
-    PAYOUT_BATCH_STATE_OPEN: _PayoutBatchState.ValueType  # 1
-    """Its attempts are fixed; its file is not written yet."""
-    PAYOUT_BATCH_STATE_SEALED: _PayoutBatchState.ValueType  # 2
-    """Its file is written and fingerprinted and never changes again."""
-    PAYOUT_BATCH_STATE_DELIVERED: _PayoutBatchState.ValueType  # 3
+    PAYOUT_BATCH_STATE_SEALED: _PayoutBatchState.ValueType  # 1
+    """Its redemptions and its file are fixed and never change again."""
+    PAYOUT_BATCH_STATE_DELIVERED: _PayoutBatchState.ValueType  # 2
     """Its file was delivered to the partner and read back."""
-    PAYOUT_BATCH_STATE_DISPATCHED: _PayoutBatchState.ValueType  # 4
+    PAYOUT_BATCH_STATE_DISPATCHED: _PayoutBatchState.ValueType  # 3
     """Every redemption in it awaits its answer."""
 
 class PayoutBatchState(_PayoutBatchState, metaclass=_PayoutBatchStateEnumTypeWrapper):
@@ -42,13 +40,11 @@ class PayoutBatchState(_PayoutBatchState, metaclass=_PayoutBatchStateEnumTypeWra
 
 PAYOUT_BATCH_STATE_UNSPECIFIED: PayoutBatchState.ValueType  # 0
 """Not known."""
-PAYOUT_BATCH_STATE_OPEN: PayoutBatchState.ValueType  # 1
-"""Its attempts are fixed; its file is not written yet."""
-PAYOUT_BATCH_STATE_SEALED: PayoutBatchState.ValueType  # 2
-"""Its file is written and fingerprinted and never changes again."""
-PAYOUT_BATCH_STATE_DELIVERED: PayoutBatchState.ValueType  # 3
+PAYOUT_BATCH_STATE_SEALED: PayoutBatchState.ValueType  # 1
+"""Its redemptions and its file are fixed and never change again."""
+PAYOUT_BATCH_STATE_DELIVERED: PayoutBatchState.ValueType  # 2
 """Its file was delivered to the partner and read back."""
-PAYOUT_BATCH_STATE_DISPATCHED: PayoutBatchState.ValueType  # 4
+PAYOUT_BATCH_STATE_DISPATCHED: PayoutBatchState.ValueType  # 3
 """Every redemption in it awaits its answer."""
 Global___PayoutBatchState: _TypeAlias = PayoutBatchState  # noqa: Y015
 
@@ -70,7 +66,6 @@ class PayoutBatch(_message.Message):
     FILE_NAME_FIELD_NUMBER: _builtins.int
     FINGERPRINT_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
-    OPENED_AT_FIELD_NUMBER: _builtins.int
     SEALED_AT_FIELD_NUMBER: _builtins.int
     DELIVERED_AT_FIELD_NUMBER: _builtins.int
     DISPATCHED_AT_FIELD_NUMBER: _builtins.int
@@ -95,16 +90,12 @@ class PayoutBatch(_message.Message):
     file_name: _builtins.str
     """The name under which its file is delivered."""
     fingerprint: _builtins.str
-    """SHA-256 of its file in hexadecimal digits; empty before it is sealed."""
+    """SHA-256 of its file in hexadecimal digits."""
     size_bytes: _builtins.int
-    """The size of its file; 0 before it is sealed."""
-    @_builtins.property
-    def opened_at(self) -> _timestamp_pb2.Timestamp:
-        """When its attempts were fixed."""
-
+    """The size of its file."""
     @_builtins.property
     def sealed_at(self) -> _timestamp_pb2.Timestamp:
-        """When its file was written; unset before."""
+        """When its redemptions and its file were fixed."""
 
     @_builtins.property
     def delivered_at(self) -> _timestamp_pb2.Timestamp:
@@ -129,14 +120,13 @@ class PayoutBatch(_message.Message):
         file_name: _builtins.str = ...,
         fingerprint: _builtins.str = ...,
         size_bytes: _builtins.int = ...,
-        opened_at: _timestamp_pb2.Timestamp | None = ...,
         sealed_at: _timestamp_pb2.Timestamp | None = ...,
         delivered_at: _timestamp_pb2.Timestamp | None = ...,
         dispatched_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered_at", b"delivered_at", "dispatched_at", b"dispatched_at", "opened_at", b"opened_at", "sealed_at", b"sealed_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered_at", b"delivered_at", "dispatched_at", b"dispatched_at", "sealed_at", b"sealed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "batch_id", b"batch_id", "delivered_at", b"delivered_at", "dispatched_at", b"dispatched_at", "file_name", b"file_name", "fingerprint", b"fingerprint", "opened_at", b"opened_at", "partner", b"partner", "programme", b"programme", "quantity", b"quantity", "record_count", b"record_count", "sealed_at", b"sealed_at", "sequence", b"sequence", "size_bytes", b"size_bytes", "state", b"state", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "batch_id", b"batch_id", "delivered_at", b"delivered_at", "dispatched_at", b"dispatched_at", "file_name", b"file_name", "fingerprint", b"fingerprint", "partner", b"partner", "programme", b"programme", "quantity", b"quantity", "record_count", b"record_count", "sealed_at", b"sealed_at", "sequence", b"sequence", "size_bytes", b"size_bytes", "state", b"state", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -424,7 +414,7 @@ class GatherPayoutBatchesResponse(_message.Message):
     """True where the same request had been answered before and this is that answer."""
     @_builtins.property
     def batches(self) -> _containers.RepeatedCompositeFieldContainer[Global___PayoutBatch]:
-        """The batches that were opened; none where nothing was due."""
+        """The batches that were sealed; none where nothing was due."""
 
     def __init__(
         self,
