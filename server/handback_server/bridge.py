@@ -1,0 +1,80 @@
+"""The one crossing from asyncio into the synchronous engine.
+
+Engine work runs on a few threads. What waits for a thread is bounded, work whose caller has gone
+or whose deadline has passed while it waited never starts, and the current trace goes along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+
+from handback.errors import LimitReached
+from handback.store.session import Store
+
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
+
+# Waiting work per thread. At 10 ms a piece the last one in line waits for about a second, which is
+# longer than most callers do.
+_WAITING_PER_THREAD = 128
+
+
+class Bridge:
+    """Runs engine functions on a bounded pool of threads."""
+
+    def __init__(self, store: Store, threads: int) -> None:
+        self._store = store
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="engine")
+        self._limit = threads * (1 + _WAITING_PER_THREAD)
+        self._under_way = 0
+
+    async def run(
+        self,
+        function: Callable[Parameters, Answer],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Answer:
+        """The function's answer. Raises LimitReached where too much waits already.
+
+        Where the awaiting task is cancelled, as gRPC does when a caller leaves or its deadline
+        passes, work that still waits is dropped. Work that runs is finished, not torn off.
+        """
+        if self._under_way >= self._limit:
+            raise LimitReached("calls waiting for the store", retry_after_s=0.5)
+        context = contextvars.copy_context()
+        call = functools.partial(context.run, function, *args, **kwargs)
+        self._under_way += 1
+        future = self._pool.submit(call)
+        loop = asyncio.get_running_loop()
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave))
+        return await asyncio.wrap_future(future)
+
+    async def read(
+        self,
+        query: Callable[Concatenate[sa.Connection, Parameters], Answer],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Answer:
+        """The answer of a query in a transaction of its own that writes nothing."""
+
+        def within() -> Answer:
+            with self._store.read() as tx:
+                return query(tx, *args, **kwargs)
+
+        return await self.run(within)
+
+    def _leave(self) -> None:
+        self._under_way -= 1
+
+    async def close(self) -> None:
+        """Let what runs finish; what waits is dropped."""
+        loop = asyncio.get_running_loop()
+        close = functools.partial(self._pool.shutdown, wait=True, cancel_futures=True)
+        await loop.run_in_executor(None, close)

@@ -1,0 +1,39 @@
+"""Who calls, by certificate or by its own word."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import grpc
+
+from handback.errors import InvalidRequest, NotAuthenticated, Violation
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+ACTOR_KEY: Final = "handback-actor"
+LOCAL: Final = "local"
+MAX_ACTOR: Final = 200
+
+
+def actor_of(context: Context) -> str:
+    """Who gives a command.
+
+    Under TLS it is the common name in the caller's certificate. On loopback it is whom the caller
+    names in its metadata, or `local`. Raises NotAuthenticated, InvalidRequest.
+    """
+    proof = context.auth_context()
+    if proof.get("transport_security_type"):
+        for name in proof.get("x509_common_name", ()):
+            return name.decode("utf-8", "replace")
+        raise NotAuthenticated(expected="expected a client certificate with a common name")
+    named = metadata_of(context).get(ACTOR_KEY, LOCAL)
+    if not named.strip() or len(named) > MAX_ACTOR or not named.isprintable():
+        expected = f"expected a name of at most {MAX_ACTOR} characters"
+        raise InvalidRequest([Violation(ACTOR_KEY, expected)])
+    return named
+
+
+def metadata_of(context: Context) -> dict[str, str]:
+    """The call's metadata that is text; of a repeated key the last."""
+    pairs = context.invocation_metadata() or ()
+    return {key: value for key, value in pairs if isinstance(value, str)}

@@ -1,0 +1,148 @@
+"""What every call goes through: its span, its measure, its size, and what its errors become."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc.status_pb2 import Status
+from opentelemetry import metrics, trace
+
+from handback import telemetry
+from handback.errors import HandbackError, LimitReached, ShuttingDown
+from handback_server.callers import Context, metadata_of
+from handback_server.drain import Drain
+from handback_server.status import DETAILS_KEY, code_of, status_of
+
+Handler = grpc.RpcMethodHandler[Any, Any]
+
+_LOG: Final = logging.getLogger(__name__)
+_OURS: Final = "/handback.v1."
+# What the caller did wrong is no error of the server's span.
+_OUR_FAULT: Final = {
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DATA_LOSS,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+# By (request is streamed, response is streamed).
+_BUILD: Final = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps every method of our own services; health and reflection pass untouched."""
+
+    def __init__(self, drain: Drain, max_message_bytes: int) -> None:
+        self._drain = drain
+        self._max_message_bytes = max_message_bytes
+        self._duration = metrics.get_meter("handback").create_histogram(
+            "rpc.server.duration", unit="ms", description="How long calls take, by method and code"
+        )
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """The handler of the method, within what every call goes through."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or not method.startswith(_OURS):
+            return handler
+        return self._wrapped(handler, method.removeprefix("/"))
+
+    def _wrapped(self, handler: Handler, method: str) -> Handler:
+        behaviour: Any = (
+            handler.unary_unary
+            or handler.unary_stream
+            or handler.stream_unary
+            or handler.stream_stream
+        )
+
+        def received(request: Any) -> Any:
+            return self._sized_all(request) if handler.request_streaming else self._sized(request)
+
+        async def answer(request: Any, context: Context) -> Any:
+            async with self._call(method, context):
+                return await behaviour(received(request), context)
+
+        async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
+            async with self._call(method, context):
+                async for response in behaviour(received(request), context):
+                    yield response
+
+        within: Any = stream if handler.response_streaming else answer
+        build = _BUILD[handler.request_streaming, handler.response_streaming]
+        return build(within, handler.request_deserializer, handler.response_serializer)
+
+    def _sized(self, request: Message) -> Message:
+        if request.ByteSize() > self._max_message_bytes:
+            raise LimitReached(f"message size of {self._max_message_bytes} bytes")
+        return request
+
+    async def _sized_all(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        async for request in requests:
+            yield self._sized(request)
+
+    @asynccontextmanager
+    async def _call(self, method: str, context: Context) -> AsyncIterator[None]:
+        """The span and the measure of one call, and its end where it fails."""
+        service, _, name = method.partition("/")
+        attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
+        parent = telemetry.context_of(metadata_of(context).get("traceparent"))
+        now = asyncio.get_running_loop().time
+        began, code = now(), grpc.StatusCode.OK
+        with telemetry.tracer.start_as_current_span(
+            method,
+            parent,
+            trace.SpanKind.SERVER,
+            attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                if self._drain.begun:
+                    raise ShuttingDown()
+                yield
+            except asyncio.CancelledError:
+                code = grpc.StatusCode.CANCELLED
+                raise
+            except grpc.aio.AbortError:
+                code = context.code()
+                raise
+            except Exception as failure:
+                status = _explained(failure, span)
+                code = code_of(status)
+                await _end(context, status)
+            finally:
+                attributes["rpc.grpc.status_code"] = code.name
+                span.set_attribute("rpc.grpc.status_code", code.value[0])
+                self._duration.record((now() - began) * 1_000, attributes)
+
+
+def _explained(failure: Exception, span: trace.Span) -> Status:
+    """What the caller is told; the text of a mistake of ours goes to the log alone."""
+    status = status_of(failure)
+    if isinstance(failure, HandbackError):
+        span.set_attribute("error.type", failure.reason)
+    else:
+        span.set_attribute("error.type", type(failure).__qualname__)
+        _LOG.error("a call failed", exc_info=failure)
+    if code_of(status) in _OUR_FAULT:
+        span.set_status(trace.StatusCode.ERROR)
+    return status
+
+
+async def _end(context: Context, status: Status) -> None:
+    details = ((DETAILS_KEY, status.SerializeToString()),)
+    await context.abort(code_of(status), status.message, details)
