@@ -338,6 +338,7 @@ def _breaks() -> None:
         key("break_id"),
         big("programme_id"),
         big("partner_id"),
+        binary("identity"),
         small("kind"),
         big("redemption_id", null=True),
         small("attempt", null=True),
@@ -355,6 +356,7 @@ def _breaks() -> None:
         text("comment", null=True),
         sa.PrimaryKeyConstraint("break_id", name="pk_break"),
         sa.ForeignKeyConstraint(["partner_id"], ["partner.partner_id"], name="fk_break_partner"),
+        sa.UniqueConstraint("partner_id", "identity", name="uq_break_identity"),
     )
     _partial_index("ix_break_open", "break", ["programme_id", "break_id"], "closed_at is null")
     op.create_index("ix_break_redemption", "break", ["redemption_id"])
