@@ -1,0 +1,64 @@
+# Generated from handback_client/aio by async_to_sync.py; do not edit.
+"""Payout batches: which there are, what became of them, and gathering one now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from handback_client import convert
+from handback_client._stubs.v1 import payouts_pb2
+from handback_client._stubs.v1.payouts_pb2_grpc import PayoutServiceStub
+from handback_client.keys import new_request_key
+from handback_client.models import BatchReport, PayoutBatch
+from handback_client.sync.connection import Connection
+
+
+class Batches:
+    """The calls about payout batches."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._payouts = PayoutServiceStub(connection.channel)
+
+    def list(
+        self, *, partner: str = "", states: Iterable[str] = (), page_size: int = 500
+    ) -> Iterator[PayoutBatch]:
+        """Payout batches, oldest first; filters left empty let everything pass."""
+        request = payouts_pb2.ListPayoutBatchesRequest(
+            programme=self._connection.programme,
+            partner=partner,
+            states=convert.batch_states(states),
+            page_size=page_size,
+        )
+        for page in self._connection.pages(self._payouts.ListPayoutBatches, request):
+            for batch in page.batches:
+                yield convert.payout_batch(batch)
+
+    def get(self, batch_id: str) -> PayoutBatch:
+        """One payout batch. Raises NotFound."""
+        request = payouts_pb2.GetPayoutBatchRequest(
+            programme=self._connection.programme, batch_id=batch_id
+        )
+        answer = self._connection.call(self._payouts.GetPayoutBatch, request)
+        return convert.payout_batch(answer.batch)
+
+    def report(self, batch_id: str) -> BatchReport:
+        """What became of what a batch sent, as of now. Raises NotFound."""
+        request = payouts_pb2.GetPayoutBatchReportRequest(
+            programme=self._connection.programme, batch_id=batch_id
+        )
+        answer = self._connection.call(self._payouts.GetPayoutBatchReport, request)
+        return convert.batch_report(answer.report)
+
+    def gather(self, partner: str, *, request_key: str = "") -> tuple[PayoutBatch, ...]:
+        """Gather what is due for a partner now; no batch where nothing is due.
+
+        Raises NotFound, AgreementNotActive, RequestKeyReused.
+        """
+        request = payouts_pb2.GatherPayoutBatchesRequest(
+            programme=self._connection.programme,
+            request_key=request_key or new_request_key(),
+            partner=partner,
+        )
+        answer = self._connection.call(self._payouts.GatherPayoutBatches, request)
+        return tuple(map(convert.payout_batch, answer.batches))

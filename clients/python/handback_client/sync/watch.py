@@ -1,0 +1,121 @@
+# Generated from handback_client/aio by async_to_sync.py; do not edit.
+"""A watch: events as they are committed, through as many connections as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import random
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+from handback_client._stubs.v1 import events_pb2
+from handback_client._stubs.v1.events_pb2_grpc import EventServiceStub
+from handback_client.convert import event_batch
+from handback_client.errors import stream_ended
+from handback_client.models import Event, EventBatch
+from handback_client.refusals import error_of_call
+from handback_client.resume import Resume
+from handback_client.retry import RetryPolicy
+from handback_client.sync.connection import Connection
+from handback_client.sync.runtime import CancelledError, sleep
+
+
+class Watch:
+    """Events in the one order of the journal, without gap and without repeat.
+
+    Iterate over it for single events, or over `batches()` for speed and for marks of progress;
+    use it as a context manager, or `close` it. Store `cursor` after your own work on an event,
+    and begin the next watch with it.
+    """
+
+    def __init__(
+        self, connection: Connection, request: events_pb2.WatchRequest, retry: RetryPolicy
+    ) -> None:
+        self._connection = connection
+        self._stub = EventServiceStub(connection.channel)
+        self._request = request
+        self._resume = Resume(request.after, retry, random)
+        self._responses: Iterator[events_pb2.WatchResponse] | None = None
+        self._cancel: Callable[[], object] | None = None
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave; whoever waits for the next event, in any thread or task, sees the end."""
+        self._closed = True
+        self._disconnect()
+
+    @property
+    def cursor(self) -> str:
+        """The place after the last event that was handed over; resumes a later watch there."""
+        return self._resume.cursor
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything committed before the watch began has been handed over."""
+        return self._resume.caught_up
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Event:
+        while not self._closed:
+            event = self._resume.take()
+            if event is not None:
+                return event
+            self._receive()
+        raise StopIteration
+
+    def batches(self) -> Iterator[EventBatch]:
+        """Events as they arrive together; a batch without any marks progress or catching up."""
+        while not self._closed:
+            if self._receive():
+                yield self._resume.take_batch()
+
+    def _receive(self) -> bool:
+        """Bring in one response, or nothing: a pause was made, or the watch was closed."""
+        try:
+            if self._responses is None:
+                self._responses = self._connect()
+            self._resume.received(event_batch(next(self._responses)))
+            return True
+        except StopIteration:
+            error = stream_ended()
+        except grpc.RpcError as failed:
+            error = error_of_call(failed)
+        except CancelledError:
+            if not self._closed:
+                raise
+        if not self._closed:
+            self._disconnect()
+            pause_s = self._resume.pause_after(error)
+            if pause_s is None:
+                raise error
+            sleep(pause_s)
+        return False
+
+    def _connect(self) -> Iterator[events_pb2.WatchResponse]:
+        """Ask for what follows the cursor; the connection is made when the first is awaited."""
+        self._request.after = self._resume.cursor
+        call = self._stub.Watch(self._request, metadata=self._connection.call_metadata())
+        self._cancel = call.cancel
+        if self._closed:  # by another thread, a moment ago
+            call.cancel()
+        return iter(call)
+
+    def _disconnect(self) -> None:
+        if self._cancel is not None:
+            self._cancel()
+        self._cancel = self._responses = None
