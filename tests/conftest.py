@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlmodel import SQLModel
 
 from fake_clock import FakeClock
+from handback import telemetry
 from handback.store import tables  # noqa: F401
 from handback.store.session import Store
 from handback_migrations.schema import config_for
@@ -33,6 +37,17 @@ def _newest_schema(url: str) -> None:
 def clock() -> FakeClock:
     """A clock that only the test moves."""
     return FakeClock()
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
+    """The engine's spans; a process has one provider, so only the engine's tracer is exchanged."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("test"))
+    yield exporter
+    provider.shutdown()
 
 
 @pytest.fixture(scope="session")
