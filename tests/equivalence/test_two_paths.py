@@ -117,3 +117,31 @@ def test_a_frame_keeps_its_rows_order_and_other_columns() -> None:
 
 def test_an_empty_frame_is_decided_too() -> None:
     assert by_relation([]) == []
+
+
+@given(st.lists(st.tuples(st.sampled_from(State), st.sampled_from(Trigger), views), max_size=50))
+def test_what_a_step_did_is_read_from_its_record(
+    cases: list[tuple[State, Trigger, View[int]]],
+) -> None:
+    decided = relation.decide(frame_of(cases)).filter("legal")
+    steps = decided.select("trigger", "to_state", "held", "fulfilled", "moved", from_state="state")
+
+    recorded = relation.recorded(steps)
+
+    moved = pl.col("moved")
+    held = recorded.select(pl.col("held") + pl.col("effect_held") * moved).to_series()
+    fulfilled = recorded.select(pl.col("fulfilled") + pl.col("effect_fulfilled") * moved)
+    assert held.to_list() == decided["new_held"].to_list()
+    assert fulfilled.to_series().to_list() == decided["new_fulfilled"].to_list()
+    assert recorded.select("debit", "credit").equals(decided.select("debit", "credit"))
+
+
+def test_rows_between_the_same_states_by_the_same_trigger_have_one_effect() -> None:
+    effects = {(row.trigger, row.source, row.target): row.effect for row in TRANSITIONS}
+    assert all(effects[row.trigger, row.source, row.target] == row.effect for row in TRANSITIONS)
+
+
+def test_a_step_outside_the_table_did_nothing() -> None:
+    steps = pl.DataFrame({"trigger": [99, 4], "from_state": [2, 6], "to_state": [3, 3]})
+    nothing = dict.fromkeys(relation.RECORDED.names(), 0)
+    assert relation.recorded(steps).select(relation.RECORDED.names()).to_dicts() == [nothing] * 2

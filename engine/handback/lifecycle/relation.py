@@ -6,6 +6,7 @@ is looked up by that number in columns made from the table.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import reduce
 from operator import and_
 from typing import Final
@@ -13,7 +14,6 @@ from typing import Final
 import polars as pl
 
 from handback.lifecycle.table import (
-    NO_EFFECT,
     TRANSITIONS,
     Effect,
     Transition,
@@ -36,13 +36,40 @@ DECIDED: Final = pl.Schema(
     }
 )
 
+# What recorded steps did; see `recorded`.
+RECORDED: Final = pl.Schema(
+    {
+        "effect_attempt": pl.Int64(),
+        "effect_held": pl.Int64(),
+        "effect_fulfilled": pl.Int64(),
+        "debit": pl.Int16(),
+        "credit": pl.Int16(),
+    }
+)
+
 _ROW: Final = "lifecycle_row"
-_EFFECTS: Final = (NO_EFFECT, *(row.effect for row in TRANSITIONS))
 
 
-def _looked_up(values: list[int]) -> pl.Expr:
-    """A column of the table, by row number; the first value stands for "no row"."""
-    return pl.lit(pl.Series(values, dtype=pl.Int64)).gather(pl.col(_ROW))
+def _column(row: Transition) -> dict[str, int]:
+    return {
+        "target": int(row.target),
+        "debit": int(row.posting.debit) if row.posting else 0,
+        "credit": int(row.posting.credit) if row.posting else 0,
+        **row.effect._asdict(),
+    }
+
+
+# The table's columns by row number; number 0 is no row, and does nothing.
+_TABLE: Final = pl.DataFrame(
+    [dict.fromkeys(_column(TRANSITIONS[0]), 0), *(_column(row) for row in TRANSITIONS)]
+)
+
+
+def _of_row(column: str) -> pl.Expr:
+    return pl.lit(_TABLE[column]).gather(pl.col(_ROW))
+
+
+_EFFECT: Final = Effect(*(_of_row(name) for name in Effect._fields))
 
 
 def _holds(row: Transition, view: View[pl.Expr]) -> pl.Expr:
@@ -50,13 +77,13 @@ def _holds(row: Transition, view: View[pl.Expr]) -> pl.Expr:
     return reduce(and_, (condition(view) for condition in row.guard), pair)
 
 
-def _row_number(view: View[pl.Expr]) -> pl.Expr:
-    verdict = pl.lit(0, dtype=pl.UInt32)
-    for number, row in enumerate(TRANSITIONS, start=1):
-        verdict = (
-            pl.when(_holds(row, view)).then(pl.lit(number, dtype=pl.UInt32)).otherwise(verdict)
-        )
-    return verdict
+def _first_row(holding: Iterable[pl.Expr]) -> pl.Expr:
+    """The number of the first table row whose expression is true, else 0."""
+    numbers = [
+        pl.when(holds).then(pl.lit(number, dtype=pl.UInt32))
+        for number, holds in enumerate(holding, start=1)
+    ]
+    return pl.coalesce(*numbers, pl.lit(0, dtype=pl.UInt32)).alias(_ROW)
 
 
 def decide(frame: pl.DataFrame) -> pl.DataFrame:
@@ -67,23 +94,41 @@ def decide(frame: pl.DataFrame) -> pl.DataFrame:
     stay as they are. `debit` and `credit` are accounts, 0 where nothing is posted.
     """
     view = View(**{name: pl.col(name).cast(pl.Int64) for name in VIEW_COLUMNS})
-    effect = Effect(
-        attempt=_looked_up([effect.attempt for effect in _EFFECTS]),
-        held=_looked_up([effect.held for effect in _EFFECTS]),
-        fulfilled=_looked_up([effect.fulfilled for effect in _EFFECTS]),
-    )
-    postings = [row.posting for row in TRANSITIONS]
-    targets = _looked_up([0, *(int(row.target) for row in TRANSITIONS)])
-    attempt, held, fulfilled = apply(effect, view)
-    decided = frame.with_columns(_row_number(view).alias(_ROW)).with_columns(
-        legal=pl.col(_ROW) > 0,
-        to_state=pl.when(pl.col(_ROW) > 0).then(targets).otherwise(pl.col("state")),
-        new_attempt=attempt,
+    attempt, held, fulfilled = apply(_EFFECT, view)
+    legal = pl.col(_ROW) > 0
+    decided = frame.with_columns(_first_row(_holds(row, view) for row in TRANSITIONS))
+    return decided.with_columns(
+        legal=legal,
+        to_state=pl.when(legal).then(_of_row("target")).otherwise("state").cast(pl.Int16),
+        new_attempt=attempt.cast(pl.Int16),
         new_held=held,
         new_fulfilled=fulfilled,
-        debit=_looked_up([0, *(int(posting.debit) if posting else 0 for posting in postings)]),
-        credit=_looked_up([0, *(int(posting.credit) if posting else 0 for posting in postings)]),
+        debit=_of_row("debit").cast(pl.Int16),
+        credit=_of_row("credit").cast(pl.Int16),
+    ).drop(_ROW)
+
+
+def recorded(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame of recorded steps with what each of them did, in the same order.
+
+    `frame` has the integer columns `trigger`, `from_state` and `to_state`. Added are the columns
+    of `RECORDED`: the factors of `Effect` and the accounts, all 0 where the table has no such row.
+    Whether the guards held is for `decide` to say.
+    """
+    steps = (
+        (pl.col("trigger") == int(row.trigger))
+        & (pl.col("from_state") == int(row.source))
+        & (pl.col("to_state") == int(row.target))
+        for row in TRANSITIONS
     )
-    return decided.drop(_ROW).with_columns(
-        pl.col(name).cast(kind) for name, kind in DECIDED.items()
+    return (
+        frame.with_columns(_first_row(steps))
+        .with_columns(
+            effect_attempt=_EFFECT.attempt,
+            effect_held=_EFFECT.held,
+            effect_fulfilled=_EFFECT.fulfilled,
+            debit=_of_row("debit").cast(pl.Int16),
+            credit=_of_row("credit").cast(pl.Int16),
+        )
+        .drop(_ROW)
     )

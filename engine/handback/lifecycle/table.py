@@ -153,9 +153,6 @@ class Effect(NamedTuple, Generic[Column]):
     """-1, 0 or 1 times the moved quantity."""
 
 
-NO_EFFECT = Effect(0, 0, 0)
-
-
 def apply(effect: Effect[Any], view: View[Column]) -> tuple[Column, Column, Column]:
     """The redemption's (attempt, held, fulfilled) after an effect, integers or columns alike."""
     seen: View[Any] = view
