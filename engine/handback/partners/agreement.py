@@ -1,0 +1,287 @@
+"""Agreements: a partner's terms as frozen values, read from a TOML text and checked whole.
+
+The language is described in docs/agreements.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from handback.errors import InvalidAgreement, Violation
+from handback.formats.compiling import compile_layout
+from handback.formats.document import Section
+from handback.formats.layout import Layout
+from handback.formats.references import ReferenceTemplate
+from handback.partners import consistency, keys
+from handback.partners.codes import CodeMap, ReasonClass
+from handback.partners.document import dotted, load, placed
+from handback.partners.file_name import FileNameTemplate
+from handback.partners.keys import (
+    AnswerStyle,
+    Completeness,
+    DuplicateSequence,
+    MatchColumn,
+    Need,
+    RowTrouble,
+)
+from handback.partners.policy import CHOICES, Action, Reference, RetryPolicy, default_policy
+from handback.partners.printing import Slot, max_quantity, slots
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the partner answers and how long it may take, in business days of its own."""
+
+    style: AnswerStyle
+    window_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """How payout files are gathered, written and delivered."""
+
+    format: str
+    layout: Layout
+    folder: str
+    file_name: FileNameTemplate
+    interval_s: int
+    max_records: int
+    reference: ReferenceTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class Handback:
+    """How hand-back files are found, read and understood. `file_name` is a glob."""
+
+    format: str
+    layout: Layout
+    folder: str
+    file_name: str
+    complete: Completeness
+    marker_suffix: str | None
+    row_trouble: RowTrouble
+    duplicate_sequence: DuplicateSequence
+    match: tuple[tuple[MatchColumn, ...], ...]
+    codes: CodeMap
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """One version of a partner's terms."""
+
+    programme: str
+    partner: str
+    time_zone: ZoneInfo
+    units: tuple[str, ...]
+    fields: Mapping[str, Need]
+    answers: Answers
+    payout: Payout
+    handback: Handback
+    policies: Mapping[ReasonClass, RetryPolicy]
+    """One for every class."""
+    _slots: Mapping[str, Slot] = field(repr=False)
+    _max_quantity: int | None = field(repr=False)
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """What a submit may carry beside the member reference."""
+        return tuple(self.fields)
+
+    def check_submit(
+        self, member_ref: str, quantity: int, fields: Mapping[str, str]
+    ) -> list[Violation]:
+        """Why the partner's file cannot carry a submit; empty where it can."""
+        mistakes = []
+        if (told := self._unprintable("member_ref", member_ref)) is not None:
+            mistakes.append(Violation("member_ref", told))
+        if self._max_quantity is not None and quantity > self._max_quantity:
+            mistakes.append(Violation("quantity", f"expected at most {self._max_quantity}"))
+        return mistakes + self.check_fields(fields)
+
+    def check_fields(self, fields: Mapping[str, str]) -> list[Violation]:
+        """What is wrong with the fields of a submit; empty where nothing is."""
+        mistakes = [
+            Violation(f"fields.{name}", "expected a value")
+            for name, need in self.fields.items()
+            if need is Need.REQUIRED and not fields.get(name, "").strip()
+        ]
+        for name, text in fields.items():
+            if name not in self.fields:
+                known = f"only {', '.join(self.fields)}" if self.fields else "no fields"
+                mistakes.append(Violation(f"fields.{name}", f"expected {known}"))
+            elif (told := self._unprintable(name, text)) is not None:
+                mistakes.append(Violation(f"fields.{name}", told))
+        return mistakes
+
+    def _unprintable(self, name: str, text: str) -> str | None:
+        slot = self._slots.get(name)
+        return slot.expected(text) if slot else None
+
+
+def content_hash(source: str) -> bytes:
+    """SHA-256 of what a TOML text says; comments, blanks and the order of keys do not matter.
+
+    Raises InvalidAgreement where it is not TOML.
+    """
+    content = json.dumps(load(source), sort_keys=True, default=repr, ensure_ascii=True)
+    return hashlib.sha256(b"agreement 1\n" + content.encode()).digest()
+
+
+def parse(source: str) -> Agreement:
+    """The agreement of a TOML text.
+
+    Raises InvalidAgreement with every mistake: its key, what was expected there, and its line.
+    """
+    mistakes: list[Violation] = []
+    root = Section(load(source), "", mistakes)
+    reading = _Reading(root)
+    agreement = reading.agreement()
+    root.refuse_unknown()
+    if mistakes or agreement is None:
+        raise InvalidAgreement(placed(mistakes, source))
+    return agreement
+
+
+class _Reading:
+    """Reads the tables of a document one by one; whatever is wrong goes to the root's mistakes."""
+
+    def __init__(self, root: Section) -> None:
+        self._root = root
+        self._mistakes = root.mistakes
+
+    def agreement(self) -> Agreement | None:
+        """The agreement, None where anything is wrong."""
+        top = keys.read(self._root, keys.TOP)
+        fields = self._fields()
+        answers = self._table("answers", keys.ANSWERS)
+        layouts = self._layouts()
+        payout, template = self._payout()
+        handback = self._table("handback", keys.HANDBACK)
+        codes = self._codes(handback["format"])
+        policies = self._policies(template)
+        parts = consistency.Parts(fields, layouts, payout, template, handback, codes)
+        self._mistakes.extend(consistency.mistakes(parts))
+        if self._mistakes or template is None:
+            return None
+        outbound, inbound = layouts[payout["format"]], layouts[handback["format"]]
+        assert outbound is not None and inbound is not None
+        if handback["complete"] is Completeness.MARKER:
+            handback["marker_suffix"] = handback["marker_suffix"] or ".done"
+        handback["match"] = handback["match"] or consistency.default_match(template)
+        return Agreement(
+            **top,
+            fields=fields,
+            answers=Answers(**answers),
+            payout=Payout(**payout, layout=outbound, reference=template),
+            handback=Handback(**handback, layout=inbound, codes=codes),
+            policies=policies,
+            _slots=slots(outbound),
+            _max_quantity=max_quantity(outbound),
+        )
+
+    def _section(self, name: str) -> Section:
+        return self._root.section(name) or Section({}, name, self._mistakes)
+
+    def _table(self, name: str, table: tuple[keys.Key, ...]) -> dict[str, Any]:
+        section = self._section(name)
+        values = keys.read(section, table)
+        section.refuse_unknown()
+        return values
+
+    def _entries(self, name: str) -> dict[str, Any]:
+        """A table whose keys are the writer's own."""
+        value = self._root.value(name)
+        if value is not None and not isinstance(value, dict):
+            self._root.mistake(name, "a table")
+        return value if isinstance(value, dict) else {}
+
+    def _read(self, expected: keys.Type, value: object, *path: str) -> Any:
+        """A value of a type, None where it is wrong."""
+        try:
+            return expected.read(value)
+        except ValueError as unfit:
+            self._mistakes.append(Violation(dotted(path), str(unfit)))
+            return None
+
+    def _fields(self) -> dict[str, Need]:
+        fields = {}
+        for name, need in self._entries("fields").items():
+            self._read(keys.FIELD_NAME, name, "fields", name)
+            fields[name] = self._read(keys.FIELD_NEED, need, "fields", name) or Need.OPTIONAL
+        return fields
+
+    def _layouts(self) -> dict[str, Layout | None]:
+        """Compiled layouts by name, None for one that is wrong."""
+        layouts: dict[str, Layout | None] = {}
+        for name, table in self._entries("formats").items():
+            layouts[name] = None
+            self._read(keys.FORMAT_NAME, name, "formats", name)
+            try:
+                layouts[name] = compile_layout(name, table)
+            except InvalidAgreement as wrong:
+                self._mistakes.extend(wrong.violations)
+        return layouts
+
+    def _payout(self) -> tuple[dict[str, Any], ReferenceTemplate | None]:
+        section = self._section("payout")
+        values = keys.read(section, keys.PAYOUT)
+        inner = section.section("reference") or Section({}, "payout.reference", self._mistakes)
+        text = keys.read(inner, keys.REFERENCE)["template"]
+        inner.refuse_unknown()
+        section.refuse_unknown()
+        try:
+            return values, ReferenceTemplate.parse(text) if text is not None else None
+        except InvalidAgreement as wrong:
+            self._mistakes.extend(wrong.violations)
+            return values, None
+
+    def _codes(self, handback_format: str | None) -> CodeMap:
+        classes: dict[str, ReasonClass] = {}
+        for name, table in self._entries("codes").items():
+            if name != handback_format:
+                told = f"codes of the hand-back format, {handback_format}"
+                self._mistakes.append(Violation(dotted(("codes", name)), told))
+            elif not isinstance(table, dict):
+                self._root.mistake(f"codes.{name}", "a table")
+            else:
+                for code, text in table.items():
+                    self._read(keys.CODE, code, "codes", name, code)
+                    found = self._read(keys.CLASS, text, "codes", name, code)
+                    classes[code] = found or ReasonClass.OPS
+        return CodeMap(classes)
+
+    def _policies(self, template: ReferenceTemplate | None) -> dict[ReasonClass, RetryPolicy]:
+        """A policy for every class."""
+        references = consistency.possible_references(template)
+        section = self._section("policy")
+        policies = {}
+        for reason_class in ReasonClass:
+            policy = replace(default_policy(reason_class), reference=references[0])
+            if reason_class in CHOICES:
+                table = section.section(str(reason_class))
+                if table is not None:
+                    policy = self._policy(table, reason_class, references)
+            policies[reason_class] = policy
+        section.refuse_unknown()
+        return policies
+
+    def _policy(
+        self, section: Section, reason_class: ReasonClass, references: tuple[Reference, ...]
+    ) -> RetryPolicy:
+        values = keys.read(section, keys.policy_keys(reason_class))
+        if values["do"] is not Action.RETRY:
+            for key in keys.RETRY:
+                if section.has(key.name):
+                    section.mistake(key.name, 'nothing of this name without do = "retry"')
+        if values["reference"] not in (None, *references):
+            section.mistake("reference", f"`{references[0]}`, as the template has it")
+        section.refuse_unknown()
+        default = replace(default_policy(reason_class), reference=references[0])
+        return replace(
+            default, **{key: value for key, value in values.items() if value is not None}
+        )

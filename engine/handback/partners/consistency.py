@@ -1,0 +1,205 @@
+"""What must hold between the parts of an agreement, each of which is sound by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from handback.errors import Violation
+from handback.formats.fields import Constant, Day, Decimal, Integer, Text
+from handback.formats.layout import Field, Kind, Layout
+from handback.formats.references import ReferenceTemplate
+from handback.partners.codes import CodeMap, ReasonClass
+from handback.partners.keys import (
+    DETAIL_NAMES,
+    FACT_NAMES,
+    Completeness,
+    MatchColumn,
+    Need,
+    Printed,
+)
+from handback.partners.policy import Reference
+
+_DETAIL_KINDS: Final = (Kind.DETAIL, Kind.ADDENDA)
+_TYPES: Final = {
+    Printed.TEXT: (Text, Constant),
+    Printed.NUMBER: (Text, Constant, Integer),
+    Printed.QUANTITY: (Text, Constant, Integer, Decimal),
+    Printed.DAY: (Text, Constant, Day),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """An agreement in the reading; None stands for what was wrong or missing, and told already."""
+
+    fields: Mapping[str, Need]
+    layouts: Mapping[str, Layout | None]
+    payout: Mapping[str, Any]
+    template: ReferenceTemplate | None
+    handback: Mapping[str, Any]
+    codes: CodeMap
+
+
+def mistakes(parts: Parts) -> Iterator[Violation]:
+    """Every contradiction between the parts."""
+    outbound, inbound = parts.payout["format"], parts.handback["format"]
+    for where, name in (("payout.format", outbound), ("handback.format", inbound)):
+        if name is not None and name not in parts.layouts:
+            known = ", ".join(parts.layouts) or "none is there"
+            yield Violation(where, f"one of [formats]: {known}")
+    if parts.payout["folder"] is not None and parts.payout["folder"] == parts.handback["folder"]:
+        yield Violation("handback.folder", "another folder than that of the payout files")
+    if (layout := parts.layouts.get(outbound)) is not None:
+        yield from _of_outbound(parts, layout)
+    if parts.template is not None:
+        yield from _of_template(parts, parts.template)
+    if (layout := parts.layouts.get(inbound)) is not None:
+        yield from _of_inbound(parts, layout)
+        yield from _of_codes(parts, layout)
+
+
+def possible_references(template: ReferenceTemplate | None) -> tuple[Reference, ...]:
+    """What further attempts can go out under, the default first.
+
+    Fields alone give every attempt the same reference. One that names the place in a batch, and no
+    key, is never sent again: it names the attempt that stood there.
+    """
+    if template is None:
+        return (Reference.NEW, Reference.SAME)
+    if all(piece.name in template.fields for piece in template.placeholders):
+        return (Reference.SAME,)
+    if _carries_place(template) and not template.has_key:
+        return (Reference.NEW,)
+    return (Reference.NEW, Reference.SAME)
+
+
+def default_match(template: ReferenceTemplate) -> tuple[tuple[MatchColumn, ...], ...]:
+    """The one rule that goes by what the reference carries."""
+    if template.has_key:
+        return ((MatchColumn.REFERENCE_KEY,),)
+    if _carries_place(template):
+        return ((MatchColumn.BATCH, MatchColumn.ORDINAL),)
+    return ((MatchColumn.REFERENCE,),)
+
+
+def _of_outbound(parts: Parts, layout: Layout) -> Iterator[Violation]:
+    yield from layout.outbound_mistakes()
+    own = dict.fromkeys(parts.fields, Printed.TEXT)
+    for where, record, field in _fields(layout):
+        if field.total is not None or field.place is None:
+            continue
+        known = DETAIL_NAMES | own if record in _DETAIL_KINDS else FACT_NAMES
+        printed = known.get(field.name)
+        if printed is None:
+            if not isinstance(field.type, Constant):
+                yield Violation(f"{where}.name", f"one of {', '.join(sorted(known))}")
+        elif not isinstance(field.type, _TYPES[printed]):
+            yield Violation(f"{where}.type", f"a type that can print a {printed}")
+        if field.required and parts.fields.get(field.name) is Need.OPTIONAL:
+            yield Violation(f"fields.{field.name}", "`required`, as the payout file requires it")
+    names = layout.detail_names() | layout.fact_names()
+    if "reference" not in names and not {"batch", "ordinal"} <= names:
+        expected = "a field named reference, or both batch and ordinal, to know the answers by"
+        yield Violation(f"formats.{layout.name}.records", expected)
+
+
+def _of_template(parts: Parts, template: ReferenceTemplate) -> Iterator[Violation]:
+    where = "payout.reference.template"
+    for name in template.fields:
+        if parts.fields.get(name) is not Need.REQUIRED:
+            yield Violation(where, f"{{{name}}} declared in [fields] as `required`")
+    layout = parts.layouts.get(parts.payout["format"])
+    for _, record, field in _fields(layout) if layout else ():
+        if field.name == "reference" and record in _DETAIL_KINDS and field.width:
+            longest = _longest(template)
+            if longest is None:
+                told = f"a width for each placeholder, {field.width} characters in all"
+                yield Violation(where, told)
+            elif longest > field.width:
+                told = f"at most {field.width} characters, as the layout has; it can be {longest}"
+                yield Violation(where, told)
+
+
+def _of_inbound(parts: Parts, layout: Layout) -> Iterator[Violation]:
+    yield from layout.inbound_mistakes()
+    names = _inbound_names(layout)
+    complete = parts.handback["complete"]
+    if complete is Completeness.TRAILER and not layout.has_required_control:
+        told = "a layout whose control record is required, where that shows a whole file"
+        yield Violation("handback.complete", told)
+    if parts.handback["marker_suffix"] is not None and complete not in (None, Completeness.MARKER):
+        yield Violation(
+            "handback.marker_suffix", "nothing of this name without complete = `marker`"
+        )
+    for number, rule in enumerate(parts.handback["match"] or ()):
+        for column in rule:
+            missing = _unmatchable(column, names, parts.template)
+            if missing is not None:
+                yield Violation(f"handback.match[{number}]", missing)
+
+
+def _unmatchable(
+    column: MatchColumn, names: frozenset[str], template: ReferenceTemplate | None
+) -> str | None:
+    """Why a match rule cannot compare a column, None where it can."""
+    quoted = template is not None and "reference" in names
+    match column:
+        case MatchColumn.REFERENCE_KEY if template is not None:
+            found = quoted and template.has_key
+            return None if found else "no `reference_key`, as the reference carries no {key}"
+        case MatchColumn.BATCH | MatchColumn.ORDINAL if template is not None:
+            wanted = "batch" if column is MatchColumn.BATCH else "batch_ordinal"
+            found = wanted in names or (quoted and _carries_place(template))
+            return None if found else f"no `{column}`, as no answer carries it"
+        case MatchColumn.REFERENCE | MatchColumn.QUANTITY if column not in names:
+            return f"no `{column}`, as the hand-back file has none"
+        case MatchColumn.MEMBER if "member_ref" not in names:
+            return "no `member`, as the hand-back file has no member_ref"
+    return None
+
+
+def _of_codes(parts: Parts, layout: Layout) -> Iterator[Violation]:
+    where = f"codes.{layout.name}"
+    names = _inbound_names(layout)
+    if not parts.codes.classes:
+        yield Violation(where, "the partner's codes, each with its class; the table is missing")
+    elif "code" not in names and "" not in parts.codes.classes:
+        yield Violation(where, 'a class for "", as no record of the hand-back file has a code')
+    if ReasonClass.PARTIAL in parts.codes.classes.values() and "quantity" not in names:
+        yield Violation(where, "no `partial`, as the hand-back file has no quantity")
+
+
+def _inbound_names(layout: Layout) -> frozenset[str]:
+    """What an answer can say: fields of details and addenda, and what is carried to them."""
+    return frozenset(
+        field.name for _, kind, field in _fields(layout) if kind in _DETAIL_KINDS or field.carry
+    )
+
+
+def _carries_place(template: ReferenceTemplate) -> bool:
+    return {"batch", "ordinal"} <= {piece.name for piece in template.placeholders}
+
+
+def _longest(template: ReferenceTemplate) -> int | None:
+    """The length of the longest reference, None where nothing bounds it."""
+    length = 0
+    for piece in template.pieces:
+        if isinstance(piece, str):
+            length += len(piece)
+        elif piece.name == "date":
+            length += len(date(2001, 1, 1).strftime(piece.pattern))
+        elif piece.width:
+            length += piece.width
+        else:
+            return None
+    return length
+
+
+def _fields(layout: Layout) -> Iterator[tuple[str, Kind, Field]]:
+    """Every field with its path and the kind of its record."""
+    for index, record in enumerate(layout.records):
+        for number, field in enumerate(record.fields):
+            yield f"formats.{layout.name}.records[{index}].fields[{number}]", record.kind, field
