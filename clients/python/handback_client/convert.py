@@ -120,6 +120,7 @@ def redemption(message: lifecycle_pb2.Redemption, replayed: bool = False) -> mod
         held=message.held,
         fulfilled=message.fulfilled,
         submitted_at=instant(message.submitted_at),
+        due_at=instant(message.due_at),
         replayed=replayed,
     )
 
@@ -148,6 +149,7 @@ def event(message: lifecycle_pb2.RedemptionEvent) -> models.Event:
         trace_context=message.trace_context,
         position=message.position,
         cursor=message.cursor,
+        comment=message.comment,
     )
 
 

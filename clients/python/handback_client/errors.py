@@ -136,6 +136,12 @@ class BreakClosed(HandbackError):
     reason = "BREAK_CLOSED"
 
 
+class BreakHoldsRedemption(HandbackError):
+    """The break is where its redemption waits, so it closes by retry or fail only."""
+
+    reason = "BREAK_HOLDS_REDEMPTION"
+
+
 class NotAuthenticated(HandbackError):
     """The caller did not say who it is, or could not prove it."""
 
@@ -234,6 +240,7 @@ _LEAVES: tuple[type[HandbackError], ...] = (
     CutOffPassed,
     FileQuarantined,
     BreakClosed,
+    BreakHoldsRedemption,
     NotAuthenticated,
     NotAllowed,
     VersionConflict,

@@ -134,7 +134,8 @@ class Redemption:
     """One redemption as it stands.
 
     `held` is what is neither fulfilled nor given back yet; `attempt` is the one last sent to the
-    partner, 0 before the first; `version` grows by one with every step.
+    partner, 0 before the first; `version` grows by one with every step; `due_at` is when it may go
+    into a payout batch, None where it waits for none.
     """
 
     redemption_id: str
@@ -149,6 +150,7 @@ class Redemption:
     held: int
     fulfilled: int
     submitted_at: datetime | None
+    due_at: datetime | None
     # True where the same request had been answered before and this is that answer.
     replayed: bool = field(default=False, compare=False)
 
@@ -168,7 +170,8 @@ class Event:
 
     `quantity` is what the step moved between accounts. `file_id` and `ordinal` name the record of
     a hand-back file that caused it, empty and 0 for other causes. A watch that begins after
-    `cursor` begins with the event that follows this one.
+    `cursor` begins with the event that follows this one. `comment` is what whoever gave a command
+    had to say; a history has it, a watch does not.
     """
 
     redemption_id: str
@@ -192,6 +195,7 @@ class Event:
     trace_context: str
     position: int
     cursor: str
+    comment: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,8 +254,8 @@ class BatchReport:
 class HandbackFile:
     """One arrival of a file in which a partner answers.
 
-    `verdict` is the fixed word for why it was quarantined or refused, `repeats_file_id` the file
-    it repeats; both are empty otherwise.
+    `verdict` is a fixed word for what was found of it (`ACCEPTED`, `REPEAT`), empty before;
+    `repeats_file_id` is the file it repeats, empty where it repeats none.
     """
 
     file_id: str

@@ -54,7 +54,7 @@ class AsyncBreaks:
     async def dismiss(self, break_id: str, *, comment: str, request_key: str = "") -> Break:
         """Close a break that needs no step on any redemption; `comment` says why.
 
-        Raises NotFound, BreakClosed, RequestKeyReused.
+        Raises NotFound, BreakClosed, BreakHoldsRedemption, RequestKeyReused.
         """
         request = breaks_pb2.DismissBreakRequest(
             programme=self._connection.programme,

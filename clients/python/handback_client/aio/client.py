@@ -48,15 +48,17 @@ class AsyncClient:
         deadline_s: float = 30.0,
         retry: RetryPolicy = USUAL,
         options: Mapping[str, int | str] | None = None,
-        metadata: Iterable[tuple[str, str]] = (),
+        actor: str = "",
     ) -> None:
         """Reach the server at `target` (host:port, or another gRPC name), over TLS where given.
 
         `deadline_s` bounds every call that has one answer, its repetitions by `retry` included.
-        `options` are gRPC channel options, `metadata` goes with every call.
+        `options` are gRPC channel options. `actor` is recorded with every command; over TLS the
+        server takes the name in the caller's certificate instead.
         """
         channel = open_channel(target, tls, options)
-        self._use(Connection(channel, programme, deadline_s, retry, tuple(metadata)))
+        metadata = (("handback-actor", actor),) if actor else ()
+        self._use(Connection(channel, programme, deadline_s, retry, metadata))
 
     def _use(self, connection: Connection) -> None:
         self._connection = connection

@@ -55,7 +55,7 @@ class Breaks:
     def dismiss(self, break_id: str, *, comment: str, request_key: str = "") -> Break:
         """Close a break that needs no step on any redemption; `comment` says why.
 
-        Raises NotFound, BreakClosed, RequestKeyReused.
+        Raises NotFound, BreakClosed, BreakHoldsRedemption, RequestKeyReused.
         """
         request = breaks_pb2.DismissBreakRequest(
             programme=self._connection.programme,
