@@ -21,7 +21,9 @@ from handback.partners import consistency, keys
 from handback.partners.codes import CodeMap, ReasonClass
 from handback.partners.document import dotted, load, placed
 from handback.partners.file_name import FileNameTemplate
-from handback.partners.keys import (
+from handback.partners.policy import CHOICES, Action, Reference, RetryPolicy, default_policy
+from handback.partners.printing import Slot, max_quantity, slots
+from handback.partners.vocabulary import (
     AnswerStyle,
     Completeness,
     DuplicateSequence,
@@ -29,8 +31,6 @@ from handback.partners.keys import (
     Need,
     RowTrouble,
 )
-from handback.partners.policy import CHOICES, Action, Reference, RetryPolicy, default_policy
-from handback.partners.printing import Slot, max_quantity, slots
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from handback.formats.fields import Constant, Day, Decimal, Integer, Text
 from handback.formats.layout import Field, Kind, Layout
 from handback.formats.references import ReferenceTemplate
 from handback.partners.codes import CodeMap, ReasonClass
-from handback.partners.keys import (
+from handback.partners.policy import Reference
+from handback.partners.vocabulary import (
     DETAIL_NAMES,
     FACT_NAMES,
     Completeness,
@@ -20,7 +21,6 @@ from handback.partners.keys import (
     Need,
     Printed,
 )
-from handback.partners.policy import Reference
 
 _DETAIL_KINDS: Final = (Kind.DETAIL, Kind.ADDENDA)
 _TYPES: Final = {

@@ -1,0 +1,85 @@
+"""The words an agreement chooses from, and the names its payout file can print."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Need(StrEnum):
+    """Whether a submit must carry a field."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+
+
+class AnswerStyle(StrEnum):
+    """What a partner answers, and so what its silence means once the window is over."""
+
+    FULL = "full"
+    EXCEPTIONS_ONLY = "exceptions_only"
+    SUCCESSES_ONLY = "successes_only"
+
+
+class Completeness(StrEnum):
+    """What shows that a hand-back file has arrived whole."""
+
+    RENAME = "rename"
+    MARKER = "marker"
+    TRAILER = "trailer"
+
+
+class RowTrouble(StrEnum):
+    """What a bad record does."""
+
+    QUARANTINE = "quarantine"
+    REJECT = "reject"
+
+
+class DuplicateSequence(StrEnum):
+    """What becomes of a file whose sequence an earlier file had."""
+
+    QUARANTINE = "quarantine"
+    ACCEPT = "accept"
+
+
+class MatchColumn(StrEnum):
+    """What a match rule may compare."""
+
+    REFERENCE_KEY = "reference_key"
+    BATCH = "batch"
+    ORDINAL = "ordinal"
+    REFERENCE = "reference"
+    QUANTITY = "quantity"
+    MEMBER = "member"
+
+
+class Printed(StrEnum):
+    """What kind of value a payout file prints under a name."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    QUANTITY = "quantity"
+    DAY = "day"
+
+
+DETAIL_NAMES: Final = {
+    "reference": Printed.TEXT,
+    "member_ref": Printed.TEXT,
+    "quantity": Printed.QUANTITY,
+    "unit": Printed.TEXT,
+    "batch": Printed.NUMBER,
+    "ordinal": Printed.NUMBER,
+    "submitted_on": Printed.DAY,
+}
+"""What every record of a payout file can print; a submit's own fields come on top."""
+
+FACT_NAMES: Final = {
+    "programme": Printed.TEXT,
+    "partner": Printed.TEXT,
+    "unit": Printed.TEXT,
+    "batch": Printed.NUMBER,
+    "sequence": Printed.NUMBER,
+    "created_on": Printed.DAY,
+}
+"""What the header and control records of a payout file can print, beside their totals."""
