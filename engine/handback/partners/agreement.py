@@ -23,6 +23,7 @@ from handback.partners.document import dotted, load, placed
 from handback.partners.file_name import FileNameTemplate
 from handback.partners.policy import CHOICES, Action, Reference, RetryPolicy, default_policy
 from handback.partners.printing import Slot, max_quantity, slots
+from handback.partners.value_types import Type
 from handback.partners.vocabulary import (
     AnswerStyle,
     Completeness,
@@ -200,7 +201,7 @@ class _Reading:
             self._root.mistake(name, "a table")
         return value if isinstance(value, dict) else {}
 
-    def _read(self, expected: keys.Type, value: object, *path: str) -> Any:
+    def _read(self, expected: Type, value: object, *path: str) -> Any:
         """A value of a type, None where it is wrong."""
         try:
             return expected.read(value)

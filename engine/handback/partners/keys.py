@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from handback.formats.document import Section
 from handback.ids import MAX_ATTEMPT
-from handback.partners.codes import ReasonClass
+from handback.partners.codes import BY_TEXT, ReasonClass
 from handback.partners.policy import CHOICES, Action, Reference, RetryPolicy, default_policy
 from handback.partners.value_types import (
     FILE_NAME,
@@ -169,7 +169,7 @@ HANDBACK: Final = (
 )
 
 CODE: Final = pattern("a code without blanks around it, or code/sub", r"(?:\S(?:.*\S)?)?")
-CLASS: Final = choice(list(BYTEXT.values()))
+CLASS: Final = choice(list(BY_TEXT.values()))
 FORMAT_NAME: Final = WORD
 
 
