@@ -1,0 +1,236 @@
+"""One chunk of a file: records told apart, numbered, read, and joined to canonical details."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+import polars as pl
+
+from handback.formats.controls import exact_sum
+from handback.formats.details import Carried, canonical, together, with_addenda, without_addenda
+from handback.formats.findings import (
+    FINDINGS,
+    Finding,
+    FindingCode,
+    Severity,
+    file_finding,
+    findings_frame,
+    findings_of,
+)
+from handback.formats.layout import Kind, Layout, Record
+from handback.formats.lines import Block
+from handback.formats.reading import Cut, column_of, read_records
+from handback.formats.references import ReferenceTemplate
+from handback.formats.structure import FactValue, Mark, Structure
+
+UNKNOWN: Final = -1
+"""The record index of a line that no tag of the layout fits."""
+_NOBODY: Final = -2  # no record that addenda could belong to
+_MARK_KINDS: Final = (Kind.HEADER, Kind.BATCH_HEADER, Kind.BATCH_CONTROL, Kind.CONTROL)
+_LINE_FLAWS: Final = {
+    FindingCode.UNDECODABLE: "characters that the encoding does not have",
+    FindingCode.LINE_TOO_LONG: "the line is too long for a record",
+    FindingCode.BAD_QUOTING: "quotes do not pair",
+}
+
+
+class ChunkReader:
+    """Reads block after block of one file, and carries what one chunk owes to the next."""
+
+    def __init__(
+        self, layout: Layout, template: ReferenceTemplate | None, cut: Cut, chunk_records: int
+    ) -> None:
+        self._layout, self._template, self._cut = layout, template, cut
+        self._chunk_records = chunk_records
+        self._structure = Structure(layout)
+        self._indexes = {
+            kind: [i for i, record in enumerate(layout.records) if record.kind is kind]
+            for kind in Kind
+        }
+        self._held: pl.DataFrame | None = None
+        self._owner = _NOBODY
+        self._segment = 0
+        self._carried = Carried(layout)
+        self.header: dict[str, FactValue] = {}
+        self.control: dict[str, FactValue] = {}
+        self.control_seen = False
+        self.records = self.rejected = self.quantity = 0
+
+    def read(self, block: Block) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        """Details and findings of the next block, in pieces of at most `chunk_records` records."""
+        rows = self._classified(self._cut.rows(block.lines, last=block.last))
+        pieces = list(rows.iter_slices(self._chunk_records)) or [rows]
+        for piece in pieces[:-1]:
+            yield self._chunk(self._hold(piece), [])
+        if not block.last:
+            yield self._chunk(self._hold(pieces[-1]), [])
+            return
+        cut = self._cut_short(rows, block)
+        yield self._chunk(self._held_and(pieces[-1]), cut, last=True)
+
+    def _classified(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add `rec`: the index of the layout's first record whose tag agrees, else UNKNOWN."""
+        rec = pl.lit(UNKNOWN)
+        records = list(enumerate(self._layout.records))
+        for index, record in reversed(records):
+            if record.tag is None:
+                rec = pl.when(rec == UNKNOWN).then(pl.lit(index)).otherwise(rec)
+                continue
+            text = self._cut.text(record.tag.place)
+            rec = pl.when(text.is_in(list(record.tag.texts))).then(pl.lit(index)).otherwise(rec)
+        broken = [FindingCode.LINE_TOO_LONG.value, FindingCode.BAD_QUOTING.value]
+        rec = pl.when(pl.col("flaw").is_in(broken)).then(pl.lit(UNKNOWN)).otherwise(rec)
+        return rows.with_columns(rec.cast(pl.Int32).alias("rec"))
+
+    def _held_and(self, rows: pl.DataFrame) -> pl.DataFrame:
+        held, self._held = self._held, None
+        return rows if held is None else pl.concat([held, rows])
+
+    def _hold(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Keep back the last detail, for its addenda may be still to come."""
+        if not self._indexes[Kind.ADDENDA]:
+            return rows
+        rows = self._held_and(rows)
+        owners = rows["rec"].is_in([*self._indexes[Kind.DETAIL], UNKNOWN]).arg_true()
+        if owners.is_empty() or rows.height - owners[-1] > self._chunk_records:
+            return rows
+        self._held = rows.slice(owners[-1])
+        return rows.head(owners[-1])
+
+    def _cut_short(self, rows: pl.DataFrame, block: Block) -> list[Finding]:
+        """Does the file end within its last record?"""
+        if block.terminated or rows.is_empty() or not block.lines["raw"][-1].strip():
+            return []
+        line, raw, rec = rows.select("line", "raw", "rec").row(-1)
+        kind = self._layout.records[rec].kind if rec >= 0 else None
+        if (
+            kind is None
+            or kind is Kind.IGNORE
+            or not self._cut.is_cut(raw, self._layout.records[rec])
+        ):
+            return []
+        message = "the file ends within its last record, or just there"
+        return [file_finding(FindingCode.TRUNCATED, message, line=line)]
+
+    def _chunk(
+        self, rows: pl.DataFrame, about_file: list[Finding], *, last: bool = False
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        rows, findings = self._numbered(rows)
+        details, marks, unreadable = [], [], Counter[str]()
+        addenda: list[tuple[Record, pl.DataFrame]] = []
+        present = set(rows["rec"].unique().to_list())
+        for index, record in enumerate(self._layout.records):
+            if index not in present or record.kind is Kind.IGNORE:
+                continue
+            mine = rows.filter(pl.col("rec") == index)
+            values, wrong = read_records(mine, record, self._cut)
+            findings += wrong
+            if record.kind is Kind.DETAIL:
+                details.append(values)
+                unreadable.update(self._unreadable(wrong))
+            elif record.kind is Kind.ADDENDA:
+                addenda.append((record, values))
+            else:
+                marks += self._marks(mine, values, index, record)
+        marks.sort(key=lambda mark: mark.line)
+        about_file += self._structure.follow(rows, details, marks, unreadable)
+        self._facts(marks)
+        self._carried.take(marks)
+        if last and not self._structure.started:
+            about_file.append(file_finding(FindingCode.EMPTY_FILE, "the file has no records"))
+        elif last:
+            about_file += self._structure.finish()
+        joined, wrong = with_addenda(together(details), addenda)
+        wrong += without_addenda(joined, addenda, self._layout)
+        joined = canonical(self._carried.fill(joined), self._template)
+        found = pl.concat([FINDINGS.to_frame(), *findings, *wrong, findings_frame(about_file)])
+        return self._finished(joined, found)
+
+    def _numbered(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+        """Add `ordinal` (of the detail a row is or belongs to, else 0) and `segment` (which batch),
+        and say what is wrong with whole lines."""
+        rec = pl.col("rec")
+        details, addenda = self._indexes[Kind.DETAIL], self._indexes[Kind.ADDENDA]
+        orphan = pl.lit(False)
+        if addenda:
+            own = pl.when(~rec.is_in([*addenda, *self._indexes[Kind.IGNORE]])).then(rec)
+            rows = rows.with_columns(own.forward_fill().fill_null(self._owner).alias("owner"))
+            orphan = rec.is_in(addenda) & ~pl.col("owner").is_in([*details, UNKNOWN])
+        starts = rec.is_in([*details, UNKNOWN]) | orphan
+        opens = rec.is_in(self._indexes[Kind.BATCH_HEADER])
+        closes = rec.is_in(self._indexes[Kind.BATCH_CONTROL])
+        belongs = starts | rec.is_in(addenda)
+        ordinal = starts.cast(pl.Int64).cum_sum() + self.records
+        segment = opens.cast(pl.Int64).cum_sum() + closes.cast(pl.Int64).cum_sum()
+        rows = rows.with_columns(
+            pl.when(belongs).then(ordinal).otherwise(0).alias("ordinal"),
+            (segment - closes.cast(pl.Int64) + self._segment).alias("segment"),
+            orphan.alias("orphan"),
+        )
+        if rows.height:
+            self.records += int(rows.select(starts.sum()).item())
+            last = rows.select("segment", closes.alias("closes")).row(-1)
+            self._segment = last[0] + int(last[1])
+            self._owner = rows["owner"][-1] if addenda else _NOBODY
+            if addenda and self._held is None:
+                self._owner = _NOBODY
+        return rows, self._line_findings(rows)
+
+    def _line_findings(self, rows: pl.DataFrame) -> list[pl.DataFrame]:
+        """Lines that are no text, no record, or addenda of nothing."""
+        findings = []
+        if rows["flaw"].null_count() < rows.height:
+            for code, message in _LINE_FLAWS.items():
+                flawed = rows.filter(pl.col("flaw") == code.value)
+                for of_file, severity in ((False, Severity.REJECT), (True, Severity.QUARANTINE)):
+                    mine = flawed.filter((pl.col("ordinal") == 0) == of_file)
+                    findings.append(findings_of(mine, code, message, severity=severity))
+        unknown = rows.filter((pl.col("rec") == UNKNOWN) & pl.col("flaw").is_null())
+        orphans = rows.filter("orphan")
+        message = "no record of the layout begins like this"
+        findings.append(findings_of(unknown, FindingCode.UNKNOWN_RECORD, message))
+        message = "addenda without a detail record before them"
+        findings.append(findings_of(orphans, FindingCode.ADDENDA_ORPHAN, message))
+        return findings
+
+    def _unreadable(self, findings: list[pl.DataFrame]) -> Counter[str]:
+        """How many values of each field could not be read; the field is '' for whole records."""
+        counts: Counter[str] = Counter()
+        for frame in findings:
+            counts[frame["field"][0]] += frame.height
+        return counts
+
+    def _marks(
+        self, rows: pl.DataFrame, values: pl.DataFrame, index: int, record: Record
+    ) -> list[Mark]:
+        """Records that carry structure, one by one; without values where they cannot be read."""
+        read = {row["line"]: row for row in values.iter_rows(named=True)}
+        marks = []
+        for line, segment in rows.select("line", "segment").iter_rows():
+            row = read.get(line, {})
+            named = {field.name: row.get(column_of(field.name)) for field in record.fields}
+            said = {name: value for name, value in named.items() if value is not None}
+            marks.append(Mark(line, segment, index, record, said))
+        return marks
+
+    def _facts(self, marks: list[Mark]) -> None:
+        for mark in marks:
+            if mark.record.kind is Kind.HEADER:
+                self.header.update(mark.values)
+            elif mark.record.kind is Kind.CONTROL:
+                self.control_seen = True
+                self.control.update(mark.values)
+
+    def _finished(
+        self, details: pl.DataFrame, findings: pl.DataFrame
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Sound details only; what a finding rejects is counted and left out."""
+        self.quantity += exact_sum(details["quantity"])
+        reject = (pl.col("severity") == int(Severity.REJECT)) & (pl.col("ordinal") > 0)
+        rejected = findings.filter(reject)["ordinal"].unique()
+        self.rejected += rejected.len()
+        if rejected.len():
+            details = details.filter(~pl.col("ordinal").is_in(rejected.implode()))
+        return details, findings.sort("line", "ordinal", maintain_order=True)

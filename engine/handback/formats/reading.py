@@ -1,0 +1,106 @@
+"""Reading the records of one kind: the text of their fields to typed columns, flaws to findings."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import polars as pl
+
+from handback.formats.fields import Constant
+from handback.formats.findings import FindingCode, Severity, findings_of
+from handback.formats.layout import Field, Kind, Place, Record
+
+_BLANKS: Final = " \t"
+POSITION: Final = ("ordinal", "line", "segment", "raw")
+"""Columns that go with every record: which it is, where it stood, its batch, its text."""
+
+
+class Cut(Protocol):
+    """How a framing finds records in lines, and fields in records."""
+
+    def rows(self, lines: pl.DataFrame, *, last: bool) -> pl.DataFrame:
+        """The records among these lines."""
+        ...
+
+    def text(self, place: Place) -> pl.Expr:
+        """The text at a place of a record."""
+        ...
+
+    def size_flaws(self, record: Record) -> list[tuple[FindingCode, str, pl.Expr]]:
+        """What may be wrong with a record's size: code, message, where it holds."""
+        ...
+
+    def is_cut(self, raw: str, record: Record) -> bool:
+        """May this last record, which has no line end, have lost characters of its own?"""
+        ...
+
+
+def column_of(name: str) -> str:
+    """The column of a field; apart from POSITION, whatever a layout calls its fields."""
+    return f"field.{name}"
+
+
+def read_records(
+    rows: pl.DataFrame, record: Record, cut: Cut
+) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """The fields of records of one kind: POSITION and a column per field, and their findings.
+
+    Records of a wrong size are left out, for nobody knows what their fields mean. A value that
+    cannot be read is null, and a finding.
+    """
+    findings = []
+    sound = rows
+    for code, message, holds in cut.size_flaws(record):
+        wrong = sound.filter(holds)
+        if wrong.height:
+            findings.append(findings_of(wrong, code, message, severity=_severity(record)))
+            sound = sound.filter(~holds)
+    texts = sound.select(
+        *POSITION, *(_text(one, cut).alias(column_of(one.name)) for one in record.fields)
+    )
+    values = texts.with_columns(
+        one.type.decode(pl.col(column_of(one.name))) for one in record.fields
+    )
+    for one in record.fields:
+        findings += _field_findings(texts, values, one, _severity(record))
+    return values, findings
+
+
+def _severity(record: Record) -> Severity:
+    """A flaw in a record that carries the structure of the file concerns the whole file."""
+    detail = record.kind in (Kind.DETAIL, Kind.ADDENDA)
+    return Severity.REJECT if detail else Severity.QUARANTINE
+
+
+def _text(field: Field, cut: Cut) -> pl.Expr:
+    """The trimmed text of a field, null where blank."""
+    if field.place is None:
+        assert isinstance(field.type, Constant), field
+        return pl.lit(field.type.value)
+    text = cut.text(field.place)
+    trim = {
+        "both": text.str.strip_chars(_BLANKS),
+        "left": text.str.strip_chars_start(_BLANKS),
+        "right": text.str.strip_chars_end(_BLANKS),
+        "none": text,
+    }[field.trim]
+    return pl.when(trim != "").then(trim)
+
+
+def _field_findings(
+    texts: pl.DataFrame, values: pl.DataFrame, field: Field, severity: Severity
+) -> list[pl.DataFrame]:
+    text, value = texts[column_of(field.name)], values[column_of(field.name)]
+    findings = []
+    needed = field.required or isinstance(field.type, Constant)
+    if needed and text.null_count():
+        missing = values.filter(text.is_null())
+        message = f"expected {field.type.expected}, found nothing"
+        code = FindingCode.FIELD_MISSING
+        findings.append(findings_of(missing, code, message, field=field.name, severity=severity))
+    if value.null_count() > text.null_count():
+        wrong = values.filter(value.is_null() & text.is_not_null())
+        message = f"expected {field.type.expected}"
+        code = field.type.flaw
+        findings.append(findings_of(wrong, code, message, field=field.name, severity=severity))
+    return findings

@@ -1,0 +1,239 @@
+"""Reference templates: how the text that a partner quotes back carries our attempt.
+
+A template is text with placeholders such as `HB{key:018}`: `key` is the attempt key with its check
+digits (`handback.ids`), `batch`, `ordinal` and `attempt` are numbers, `date` is the day of the
+batch, and any other name is a field the submit carried. `06` pads a number with zeros to six
+digits, `.12` cuts a field to twelve characters, `%y%m%d` writes the day.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from string import Formatter
+from typing import Final
+
+import polars as pl
+
+from handback.errors import InvalidAgreement, Violation
+from handback.ids import ATTEMPT_KEY_DIGITS, MAX_ATTEMPT, MAX_REDEMPTION_ID
+
+MAX_REFERENCE_CHARS: Final = 140
+_NUMBERS: Final = {"key": ATTEMPT_KEY_DIGITS, "batch": 18, "ordinal": 18, "attempt": 2}
+_SMALLEST_KEY: Final = 5  # digits of redemption 1: 1, 01 and the check digits
+_FIELD: Final = re.compile(r"[a-z][a-z0-9_]*")
+_DATE_PATTERN: Final = re.compile(r"(?:%[Yymdj])+")
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """One piece of a template that varies. `width` is 0 where the text is as long as it needs."""
+
+    name: str
+    width: int
+    pattern: str = ""
+
+    @property
+    def is_number(self) -> bool:
+        """Digits of ours, as against a submitted field or the day."""
+        return self.name in _NUMBERS
+
+    def render(self, batch: int, on: date) -> tuple[pl.Expr, pl.Expr]:
+        """Its text, and whether the text does not fit."""
+        if self.name == "date":
+            return pl.lit(on.strftime(self.pattern)), pl.lit(False)
+        if not self.is_number:
+            text = pl.col(self.name).str.strip_chars()
+            text = pl.when(text != "").then(text)
+            return (text.str.slice(0, self.width) if self.width else text), pl.lit(False)
+        number = {"key": _attempt_key(), "batch": pl.lit(batch, dtype=pl.Int64)}.get(self.name)
+        number = pl.col(self.name) if number is None else number
+        text = number.cast(pl.String).str.zfill(self.width)
+        return text, text.str.len_chars() > (self.width or _NUMBERS[self.name])
+
+    @property
+    def expression(self) -> str:
+        """The regular expression that its text matches, as one group."""
+        if self.name == "date":
+            return f"(.{{{len(date(2001, 1, 1).strftime(self.pattern))}}})"
+        if not self.is_number:
+            return f"(.{{1,{self.width}}})" if self.width else "(.+)"
+        if self.width:
+            return rf"(\d{{{self.width}}})"
+        return rf"(\d{{1,{_NUMBERS[self.name]}}})"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceTemplate:
+    """A compiled template: literal texts and placeholders in order."""
+
+    text: str
+    pieces: tuple[str | Placeholder, ...]
+
+    @classmethod
+    def parse(cls, text: str, where: str = "payout.reference.template") -> ReferenceTemplate:
+        """Compile a template. Raises InvalidAgreement with every mistake, placed at `where`."""
+        try:
+            pieces = tuple(_pieces(text))
+        except ValueError as wrong:
+            raise InvalidAgreement([Violation(where, str(wrong))]) from wrong
+        template = cls(text, pieces)
+        if mistakes := template._mistakes():
+            raise InvalidAgreement([Violation(where, mistake) for mistake in mistakes])
+        return template
+
+    @property
+    def placeholders(self) -> tuple[Placeholder, ...]:
+        """The pieces that vary, in order."""
+        return tuple(piece for piece in self.pieces if isinstance(piece, Placeholder))
+
+    @property
+    def has_key(self) -> bool:
+        """Does the reference name redemption and attempt by itself?"""
+        return any(piece.name == "key" for piece in self.placeholders)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The submitted fields that references are made of, in order."""
+        return tuple(
+            piece.name
+            for piece in self.placeholders
+            if not piece.is_number and piece.name != "date"
+        )
+
+    def render(self, rows: pl.DataFrame, *, batch: int, on: date) -> pl.DataFrame:
+        """References for the attempts of a batch, row by row.
+
+        `rows` has redemption_id, attempt, ordinal and a text column for each of `fields`. Answers,
+        in the same order, `reference` (null where refused) and `refused`: null, `missing` (a part
+        has no value), `too_long`, or `collision` (another row of the batch would get the same).
+        """
+        parts = [
+            (pl.lit(piece), pl.lit(False)) if isinstance(piece, str) else piece.render(batch, on)
+            for piece in self.pieces
+        ]
+        rendered = rows.with_columns(
+            pl.concat_str([text for text, _ in parts]).alias("reference"),
+            pl.any_horizontal([wide for _, wide in parts]).alias("wide"),
+        )
+        reference = pl.col("reference")
+        wide = pl.col("wide") | (reference.str.len_chars() > MAX_REFERENCE_CHARS)
+        refused = (
+            pl.when(reference.is_null())
+            .then(pl.lit("missing"))
+            .when(wide)
+            .then(pl.lit("too_long"))
+            .when(reference.is_duplicated())
+            .then(pl.lit("collision"))
+        )
+        kept = pl.when(refused.is_null()).then(reference)
+        return rendered.select(kept.alias("reference"), refused.alias("refused"))
+
+    def read(self, reference: pl.Expr) -> dict[str, pl.Expr]:
+        """What a column of references says: redemption_id and attempt (0 where they say nothing,
+        or where the check digits disagree), batch and batch_ordinal (null likewise)."""
+        parts = {"key": reference.str.extract(self._expression("key"), 1)} if self.has_key else {}
+        for name in ("batch", "ordinal", "attempt"):
+            if any(piece.name == name for piece in self.placeholders):
+                parts[name] = reference.str.extract(self._expression(name), 1)
+        number = {name: text.cast(pl.Int64, strict=False) for name, text in parts.items()}
+        nothing = pl.lit(None, dtype=pl.Int64)
+        found = {
+            "redemption_id": pl.lit(0, dtype=pl.Int64),
+            "attempt": number.get("attempt", nothing).fill_null(0).cast(pl.Int16),
+            "batch": number.get("batch", nothing),
+            "batch_ordinal": number.get("ordinal", nothing),
+        }
+        if self.has_key:
+            found["redemption_id"], found["attempt"] = _split_attempt_key(number["key"])
+        return found
+
+    def _expression(self, wanted: str) -> str:
+        """The whole template as a regular expression in which only one placeholder is a group."""
+        pieces = []
+        for piece in self.pieces:
+            if isinstance(piece, str):
+                pieces.append(pl.escape_regex(piece))
+            elif piece.name == wanted:
+                pieces.append(piece.expression)
+            else:
+                pieces.append(f"(?:{piece.expression[1:]}")
+        return f"^{''.join(pieces)}$"
+
+    def _mistakes(self) -> list[str]:
+        names = [piece.name for piece in self.placeholders]
+        mistakes = []
+        if not ({"key"} & set(names) or {"batch", "ordinal"} <= set(names) or self.fields):
+            mistakes.append("a template with {key}, or {batch} and {ordinal}, or a submitted field")
+        if len(names) != len(set(names)):
+            mistakes.append("a template that uses each placeholder once")
+        for before, after in zip(self.pieces, self.pieces[1:], strict=False):
+            if (
+                isinstance(before, Placeholder)
+                and isinstance(after, Placeholder)
+                and not (_is_exact(before) or _is_exact(after))
+            ):
+                mistakes.append(
+                    f"a fixed width, or a text between {{{before.name}}} and {{{after.name}}}"
+                )
+        return mistakes
+
+
+def _is_exact(piece: Placeholder) -> bool:
+    """Always the same number of characters?"""
+    return piece.name == "date" or (piece.is_number and piece.width > 0)
+
+
+def _pieces(template: str) -> Iterator[str | Placeholder]:
+    """The pieces of a template. Raises ValueError with what was expected."""
+    for literal, name, spec, conversion in Formatter().parse(template):
+        if literal:
+            if not literal.isprintable():
+                raise ValueError("printable characters only")
+            yield literal
+        if name is None:
+            continue
+        if conversion or not _FIELD.fullmatch(name):
+            raise ValueError(f"a placeholder such as {{key:018}}, not {{{name}}}")
+        yield _placeholder(name, spec or "")
+
+
+def _placeholder(name: str, spec: str) -> Placeholder:
+    if name == "date":
+        if not _DATE_PATTERN.fullmatch(spec):
+            raise ValueError("a day such as {date:%y%m%d}")
+        return Placeholder(name, 0, spec)
+    if name in _NUMBERS:
+        width = int(spec) if re.fullmatch(r"0[1-9]\d?", spec) else 0
+        if spec and not 1 <= width <= _NUMBERS[name]:
+            raise ValueError(f"a width such as {{{name}:0{_NUMBERS[name]}}}, at most that")
+        return Placeholder(name, width)
+    if spec and not re.fullmatch(r"\.[1-9]\d?", spec):
+        raise ValueError(f"a length such as {{{name}:.12}}")
+    return Placeholder(name, int(spec[1:]) if spec else 0)
+
+
+def _attempt_key() -> pl.Expr:
+    """`ids.attempt_key` on the columns redemption_id and attempt; null outside their range."""
+    redemption_id, attempt = (
+        pl.col("redemption_id").cast(pl.Int64),
+        pl.col("attempt").cast(pl.Int64),
+    )
+    payload = redemption_id * 100 + attempt
+    sound = redemption_id.is_between(1, MAX_REDEMPTION_ID) & attempt.is_between(1, MAX_ATTEMPT)
+    return pl.when(sound).then(payload * 100 + (98 - payload * 100 % 97))
+
+
+def _split_attempt_key(key: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """`ids.split_attempt_key` on a column: redemption id and attempt, 0 where it is no key."""
+    payload = key // 100
+    redemption_id, attempt = payload // 100, payload % 100
+    sound = (key % 100 == 98 - payload * 100 % 97) & (attempt > 0) & (redemption_id > 0)
+    zero = pl.lit(0, dtype=pl.Int64)
+    sound = sound.fill_null(False)
+    return (
+        pl.when(sound).then(redemption_id).otherwise(zero),
+        pl.when(sound).then(attempt).otherwise(zero).cast(pl.Int16),
+    )
