@@ -19,7 +19,7 @@ from handback.formats.findings import (
     findings_frame,
     findings_of,
 )
-from handback.formats.layout import Kind, Layout, Record
+from handback.formats.layout import Cell, Kind, Layout, Record
 from handback.formats.lines import Block
 from handback.formats.reading import Cut, column_of, read_records
 from handback.formats.references import ReferenceTemplate
@@ -79,6 +79,8 @@ class ChunkReader:
                 rec = pl.when(rec == UNKNOWN).then(pl.lit(index)).otherwise(rec)
                 continue
             text = self._cut.text(record.tag.place)
+            if isinstance(record.tag.place, Cell):
+                text = text.str.strip_chars(" \t")
             rec = pl.when(text.is_in(list(record.tag.texts))).then(pl.lit(index)).otherwise(rec)
         broken = [FindingCode.LINE_TOO_LONG.value, FindingCode.BAD_QUOTING.value]
         rec = pl.when(pl.col("flaw").is_in(broken)).then(pl.lit(UNKNOWN)).otherwise(rec)

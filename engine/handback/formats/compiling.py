@@ -118,6 +118,8 @@ def _tag(section: Section, framing: Framing) -> Tag | None:
     if isinstance(place, Columns) and any(len(text) != place.width for text in texts):
         tag.mistake("is", f"texts of {place.width} characters, as wide as the columns")
     tag.refuse_unknown()
+    if isinstance(place, Cell) and any(text != text.strip() for text in texts):
+        tag.mistake("is", "texts without blanks around them")
     if not isinstance(place, Cell | Columns) or not texts:
         return None
     return Tag(place, texts)
@@ -176,6 +178,8 @@ def _field(section: Section, framing: Framing, kind: Kind, named: bool) -> Field
     too_wide = isinstance(field_type, Constant) and 0 < width < len(field_type.value)
     if too_wide:
         section.mistake("value", f"at most {width} characters")
+    if isinstance(field_type, Constant) and field_type.value != field_type.value.strip(" \t"):
+        section.mistake("value", "a text without blanks around it")
     if kind in _DETAIL_KINDS or field.carry:
         _check_role(section, name, field_type)
     section.refuse_unknown()
@@ -221,6 +225,7 @@ def _check_together(layout: Layout, section: Section) -> None:
             if record.kind is not Kind.DETAIL or untagged > 1:
                 section.mistake(f"records[{index}].tag", "a tag; one detail record may go without")
         _check_names(layout, record, index, section)
+        _check_texts(layout, record, index, section)
         if layout.framing is Framing.FIXED and not record.width:
             section.mistake(f"records[{index}].width", "a width, here or for the whole layout")
     if layout.column_names and len(details) > 1:
@@ -250,3 +255,22 @@ def _check_names(layout: Layout, record: Record, index: int, section: Section) -
             section.mistake(f"{path}.scale", f"the same number of decimals as {field.total.field}")
         elif field.total.kinds and field.scale:
             section.mistake(f"{path}.type", "integer for a count")
+
+
+def _check_texts(layout: Layout, record: Record, index: int, section: Section) -> None:
+    """Texts of the layout itself must be sayable in its encoding, and between its delimiters."""
+    texts = {f"records[{index}].tag.is": list(record.tag.texts)} if record.tag else {}
+    for number, field in enumerate(record.fields):
+        path = f"records[{index}].fields[{number}]"
+        if isinstance(field.type, Constant):
+            texts[f"{path}.value"] = [field.type.value]
+        elif isinstance(field.place, Named):
+            texts[f"{path}.column"] = [field.place.column]
+    for path, said in texts.items():
+        joined = "".join(said)
+        if not joined.isprintable():
+            section.mistake(path, "printable characters only")
+        if joined.encode(layout.encoding, errors="replace").decode(layout.encoding) != joined:
+            section.mistake(path, f"characters of {layout.encoding} only")
+        if not layout.quote and set(joined) & set(layout.delimiter):
+            section.mistake(path, "no character of the delimiter")

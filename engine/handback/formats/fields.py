@@ -172,7 +172,7 @@ class Constant:
 
     def encode(self, value: pl.Expr) -> pl.Expr:
         """The fixed text, whatever the value."""
-        return pl.when(value.is_null()).then(pl.lit(self.value)).otherwise(pl.lit(self.value))
+        return pl.lit(self.value)
 
 
 def _bounded(number: pl.Expr) -> pl.Expr:

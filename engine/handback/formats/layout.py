@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from handback.errors import Violation
-from handback.formats.fields import Constant, Decimal, FieldType, Text
+from handback.formats.fields import Constant, Decimal, FieldType, Integer, Text
 
 
 class Framing(StrEnum):
@@ -117,6 +117,11 @@ class Field:
         return self.type.scale if isinstance(self.type, Decimal) else 0
 
     @property
+    def is_number(self) -> bool:
+        """A whole number or a decimal."""
+        return isinstance(self.type, Integer | Decimal)
+
+    @property
     def left_aligned_text(self) -> bool:
         """Text whose trailing blanks mean nothing, so that they may be missing."""
         return isinstance(self.type, Text) and self.justify == "left"
@@ -199,12 +204,29 @@ class Layout:
             if len(list(self.of(kind))) > 1:
                 mistakes.append(Violation(path, f"at most one {kind} record in a file we write"))
         for index, record in enumerate(self.records):
-            taken: set[int] = set()
+            taken = positions(record.tag.place) if record.tag else set()
             for number, field in enumerate(record.fields):
-                if isinstance(field.place, Columns):
-                    columns = set(range(field.place.first, field.place.last + 1))
-                    if columns & taken:
-                        where = f"{path}[{index}].fields[{number}].at"
-                        mistakes.append(Violation(where, "columns of its own, where we write"))
-                    taken |= columns
+                mine = positions(field.place) if field.place else set()
+                if mine & taken and not _says_tag(field, record.tag):
+                    where = f"{path}[{index}].fields[{number}].at"
+                    mistakes.append(Violation(where, "a place of its own, in a file we write"))
+                taken |= mine
         return tuple(mistakes)
+
+
+def positions(place: Place) -> set[int]:
+    """The cells or columns that a place takes; none that only a name tells."""
+    match place:
+        case Cell(number):
+            return {number}
+        case Columns(first, last):
+            return set(range(first, last + 1))
+    return set()
+
+
+def _says_tag(field: Field, tag: Tag | None) -> bool:
+    """Is the field the tag itself, written out as a constant?"""
+    constant = isinstance(field.type, Constant)
+    return (
+        tag is not None and constant and field.place == tag.place and field.type.value in tag.texts
+    )

@@ -1,0 +1,184 @@
+"""Encoding: frames of details and facts about the file to the bytes a partner gets.
+
+Details are written to a temporary file first. So a value that does not fit is found before a single
+byte goes out, and the totals of a header are counted, not promised.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, Final
+
+import polars as pl
+
+from handback.errors import InvalidRequest, Violation
+from handback.formats.columns import place_by_names
+from handback.formats.controls import Tally, exact_sum
+from handback.formats.layout import Kind, Layout, Named, Record
+from handback.formats.writing import RecordWriter, Refusal
+
+MAX_VIOLATIONS: Final = 100
+_MEMORY_BYTES: Final = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A written file: details, their quantity, its size and its SHA-256."""
+
+    records: int
+    quantity: int
+    size_bytes: int
+    sha256: bytes
+
+
+def encode(
+    layout: Layout,
+    facts: Mapping[str, object],
+    details: Iterable[pl.DataFrame],
+    out: BinaryIO,
+) -> Encoded:
+    """Write a file under a layout: headers, details (one batch), controls.
+
+    `facts` has a value, or None, for each of `layout.fact_names()`, the frames a column for each of
+    `layout.detail_names()`. Totals are counted here. The same input gives the same bytes.
+
+    Raises InvalidRequest with the first hundred mistakes (`details[7].surname`, `facts.sequence`)
+    when something cannot be said in this layout; nothing is written to `out` then. Nothing is ever
+    cut to fit.
+    """
+    assert not layout.outbound_mistakes(), layout.outbound_mistakes()
+    return _Encoder(layout, facts).run(details, out)
+
+
+class _Encoder:
+    def __init__(self, layout: Layout, facts: Mapping[str, object]) -> None:
+        self._layout, self._names = _placed(layout)
+        self._facts = facts
+        self._tally = Tally()
+        self._quantity = 0
+        self._mistakes: list[Violation] = []
+        for kind in (Kind.HEADER, Kind.BATCH_HEADER, Kind.BATCH_CONTROL, Kind.CONTROL):
+            self._tally.counts[kind] = len(list(layout.of(kind)))
+
+    def run(self, details: Iterable[pl.DataFrame], out: BinaryIO) -> Encoded:
+        with SpooledTemporaryFile(max_size=_MEMORY_BYTES) as body:
+            for frame in details:
+                body.write(self._details(frame))
+            head = self._names + self._marks(Kind.HEADER) + self._marks(Kind.BATCH_HEADER)
+            tail = self._marks(Kind.BATCH_CONTROL) + self._marks(Kind.CONTROL)
+            if self._mistakes:
+                raise InvalidRequest(self._mistakes)
+            body.seek(0)
+            target = _Fingerprint(out)
+            target.write(head)
+            shutil.copyfileobj(body, target)
+            target.write(tail)
+        records = self._tally.counts[Kind.DETAIL]
+        return Encoded(records, self._quantity, target.size_bytes, target.digest())
+
+    def _details(self, frame: pl.DataFrame) -> bytes:
+        """The bytes of one frame of details, each with its addenda; worthless after a mistake."""
+        missing = sorted(self._layout.detail_names() - set(frame.columns))
+        if missing:
+            self._refuse(Violation(f"details.{name}", "a column of this name") for name in missing)
+            return b""
+        start = self._tally.counts[Kind.DETAIL]
+        lines = []
+        for record in self._layout.of(Kind.DETAIL, Kind.ADDENDA):
+            texts, refusals = RecordWriter(self._layout, record).write(frame)
+            lines.append(texts.alias(record.kind))
+            self._refuse(_violation(f"details[{start + one.row}]", one) for one in refusals)
+            self._tally.counts[record.kind] += frame.height
+        if self._mistakes:
+            return b""
+        self._sum(frame)
+        end = self._layout.line_end
+        joined = pl.DataFrame(lines).select(pl.concat_str(pl.all(), separator=end)).to_series()
+        return _bytes(joined, self._layout)
+
+    def _sum(self, frame: pl.DataFrame) -> None:
+        for name in self._layout.summed_fields():
+            self._tally.sums[name] += exact_sum(frame[name].cast(pl.Int64))
+        if "quantity" in frame.columns:
+            self._quantity += exact_sum(frame["quantity"].cast(pl.Int64))
+
+    def _marks(self, kind: Kind) -> bytes:
+        """The headers or controls of one kind; worthless after a mistake."""
+        written = b""
+        for record in self._layout.of(kind):
+            values = {one.name: self._value(record, one.name) for one in record.fields}
+            frame = pl.DataFrame({name: [value] for name, value in values.items()} or {"": [None]})
+            lines, refusals = RecordWriter(self._layout, record).write(frame)
+            self._refuse(_violation("facts", one) for one in refusals)
+            written += b"" if self._mistakes else _bytes(lines, self._layout)
+        return written
+
+    def _value(self, record: Record, name: str) -> object:
+        field = next(field for field in record.fields if field.name == name)
+        if field.total:
+            return self._tally.of(field.total)
+        if name in self._layout.fact_names() and name not in self._facts:
+            self._refuse([Violation(f"facts.{name}", "a value, or None")])
+        return self._facts.get(name)
+
+    def _refuse(self, violations: Iterable[Violation]) -> None:
+        for violation in violations:
+            if len(self._mistakes) == MAX_VIOLATIONS:
+                return
+            self._mistakes.append(violation)
+
+
+class _Fingerprint:
+    """A binary sink that counts and hashes what passes."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._hash = hashlib.sha256()
+        self.size_bytes = 0
+
+    def write(self, piece: bytes) -> int:
+        """Pass a piece on, whole."""
+        self._out.write(piece)
+        self._hash.update(piece)
+        self.size_bytes += len(piece)
+        return len(piece)
+
+    def digest(self) -> bytes:
+        """The SHA-256 of everything written."""
+        return self._hash.digest()
+
+
+def _placed(layout: Layout) -> tuple[Layout, bytes]:
+    """The layout with named columns in the order of their fields, and the line that names them."""
+    detail = next(layout.of(Kind.DETAIL))
+    names = [field.place.column for field in detail.fields if isinstance(field.place, Named)]
+    if not names:
+        return layout, b""
+    placed, findings = place_by_names(layout, names, 1)
+    assert not findings, findings
+    quoted = [_quoted_name(name, layout) for name in names]
+    line = layout.delimiter.join(quoted) + layout.line_end
+    return placed, line.encode(layout.encoding)
+
+
+def _quoted_name(name: str, layout: Layout) -> str:
+    quote = layout.quote
+    if quote and (quote in name or layout.delimiter in name):
+        return quote + name.replace(quote, quote * 2) + quote
+    return name
+
+
+def _bytes(lines: pl.Series, layout: Layout) -> bytes:
+    if lines.is_empty():
+        return b""
+    text: str = lines.str.join(layout.line_end).item()
+    return (text + layout.line_end).encode(layout.encoding)
+
+
+def _violation(place: str, refusal: Refusal) -> Violation:
+    field = f"{place}.{refusal.field}" if refusal.field else place
+    return Violation(field, refusal.expected)

@@ -1,0 +1,175 @@
+"""Writing records of one kind: typed columns to lines of text, with every value that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from handback.formats.fields import Constant
+from handback.formats.layout import Cell, Columns, Field, Framing, Layout, Record
+from handback.formats.lines import MAX_LINE_CHARS
+
+_NEVER: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{FFFD}\x{FEFF}"
+"""Characters that reading would flag or drop."""
+
+
+_ROW: Final = "#"  # gives a frame its height where a record has constants only
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A value that cannot be written: the row of the frame, the field, what was expected."""
+
+    row: int
+    field: str
+    expected: str
+
+
+class RecordWriter:
+    """Writes one record of a layout from frames with a column for each of its fields."""
+
+    def __init__(self, layout: Layout, record: Record) -> None:
+        self._layout = layout
+        self._record = record
+        self._fixed = layout.framing is Framing.FIXED
+        self._fields = [field for field in record.fields if field.place is not None]
+
+    def write(self, values: pl.DataFrame) -> tuple[pl.Series, list[Refusal]]:
+        """A line of text for each row, without line end; worthless where there are refusals."""
+        texts = values.select(
+            pl.int_range(pl.len()).alias(_ROW),
+            *(field.type.encode(pl.col(field.name)).alias(field.name) for field in self._fields),
+        )
+        refusals = list(self._refusals(values, texts))
+        line = self._fixed_line() if self._fixed else self._delimited_line()
+        lines = texts.select(line.alias("line"))["line"]
+        refusals += self._whole(texts, lines)
+        return lines, refusals
+
+    def _refusals(self, values: pl.DataFrame, texts: pl.DataFrame) -> Iterator[Refusal]:
+        """Values that are missing, of the wrong type, too wide, or hold what would not be read."""
+        forbidden = self._forbidden()
+        for field in self._fields:
+            text = texts[field.name]
+            blank = text.is_null() | (text == "")
+            if not isinstance(field.type, Constant):
+                wrong = text.is_null() & values[field.name].is_not_null()
+                yield from _refused(wrong, field, field.type.expected)
+                if field.required:
+                    yield from _refused(blank & ~wrong, field, "a value")
+            if field.width:
+                wide = text.str.len_chars() > field.width
+                yield from _refused(wide, field, f"at most {field.width} characters")
+            unsafe = text.str.contains(forbidden)
+            yield from _refused(unsafe, field, "no character that the format cannot hold")
+            if self._layout.encoding != "utf-8":
+                yield from _refused(
+                    ~_encodable(text, self._layout.encoding),
+                    field,
+                    f"characters of {self._layout.encoding} only",
+                )
+
+    def _forbidden(self) -> str:
+        if self._fixed:
+            return rf"[{_NEVER}\t\r\n]"
+        if self._layout.quote:
+            return rf"[{_NEVER}]"
+        return rf"[{_NEVER}\r\n{pl.escape_regex(self._layout.delimiter)}]"
+
+    def _whole(self, texts: pl.DataFrame, lines: pl.Series) -> Iterator[Refusal]:
+        """Records that would be read as another kind, as nothing, or not at all."""
+        long = lines.str.len_chars() > MAX_LINE_CHARS
+        expected = f"a record of at most {MAX_LINE_CHARS} characters"
+        yield from (Refusal(row, "", expected) for row in long.arg_true())
+        blank = lines.str.strip_chars(" ") == ""
+        yield from (Refusal(row, "", "a record that is not blank") for row in blank.arg_true())
+        for other in self._layout.records:
+            if other is self._record and other.tag:
+                return
+            if other.tag is None:
+                continue
+            place = other.tag.place
+            if isinstance(place, Columns):
+                text = lines.str.slice(place.first - 1, place.width)
+            else:
+                cells = [_padded(one, one.width) for one in self._fields if one.place == place]
+                text = texts.select(*cells, pl.lit("")).to_series().str.strip_chars(" \t")
+            taken = text.is_in(list(other.tag.texts)).fill_null(False)
+            expected = f"a record that does not begin like the {other.kind} record"
+            yield from (Refusal(row, "", expected) for row in taken.arg_true())
+
+    def _fixed_line(self) -> pl.Expr:
+        places = {
+            field.place.first: (field.place.width, _padded(field, field.place.width))
+            for field in self._fields
+            if isinstance(field.place, Columns)
+        }
+        tag = self._record.tag
+        if tag and isinstance(tag.place, Columns) and tag.place.first not in places:
+            places[tag.place.first] = (tag.place.width, pl.lit(tag.texts[0]))
+        pieces, column = [], 1
+        for first in sorted(places):
+            width, text = places[first]
+            pieces += [pl.lit(" " * (first - column)), text]
+            column = first + width
+        pieces.append(pl.lit(" " * (self._record.width - column + 1)))
+        return pl.concat_str(pieces)
+
+    def _delimited_line(self) -> pl.Expr:
+        cells = {
+            field.place.number: _padded(field, field.width)
+            for field in self._fields
+            if isinstance(field.place, Cell)
+        }
+        tag = self._record.tag
+        if tag and isinstance(tag.place, Cell):
+            cells.setdefault(tag.place.number, pl.lit(tag.texts[0]))
+        numbers = range(1, self._record.cells + 1)
+        row = [self._quoted(cells.get(number, pl.lit(""))) for number in numbers]
+        line = pl.concat_str(row, separator=self._layout.delimiter)
+        empty = self._layout.quote * 2
+        return pl.when(line == "").then(pl.lit(empty)).otherwise(line) if empty else line
+
+    def _quoted(self, cell: pl.Expr) -> pl.Expr:
+        quote = self._layout.quote
+        if not quote:
+            return cell
+        marks = rf"[\r\n{pl.escape_regex(quote + self._layout.delimiter)}]"
+        inner = cell.str.replace_all(quote, quote * 2, literal=True)
+        quoted = pl.concat_str(pl.lit(quote), inner, pl.lit(quote))
+        return pl.when(cell.str.contains(marks)).then(quoted).otherwise(cell)
+
+
+def _padded(field: Field, width: int) -> pl.Expr:
+    """The text of a field filled up to its width; blanks where it has no value."""
+    text = pl.col(field.name)
+    if field.justify == "left":
+        filled = text.str.pad_end(width, " ")
+    elif field.pad == "0" and field.is_number:
+        filled = text.str.zfill(width)
+    else:
+        filled = text.str.pad_start(width, field.pad)
+    blank = text.is_null() | (text == "")
+    return pl.when(blank).then(pl.lit(" " * width)).otherwise(filled)
+
+
+def _refused(rows: pl.Series, field: Field, expected: str) -> Iterator[Refusal]:
+    return (Refusal(row, field.name, expected) for row in rows.fill_null(False).arg_true())
+
+
+def _encodable(text: pl.Series, codec: str) -> pl.Series:
+    """Which texts the encoding can say; looked at one by one, once per distinct text."""
+    return text.is_in([one for one in text.unique() if one is None or _can_say(one, codec)]) | (
+        text.is_null()
+    )
+
+
+def _can_say(text: str, codec: str) -> bool:
+    try:
+        text.encode(codec)
+    except UnicodeEncodeError:
+        return False
+    return True
