@@ -226,7 +226,6 @@ def positions(place: Place) -> set[int]:
 
 def _says_tag(field: Field, tag: Tag | None) -> bool:
     """Is the field the tag itself, written out as a constant?"""
-    constant = isinstance(field.type, Constant)
-    return (
-        tag is not None and constant and field.place == tag.place and field.type.value in tag.texts
-    )
+    if tag is None or not isinstance(field.type, Constant):
+        return False
+    return field.place == tag.place and field.type.value in tag.texts
