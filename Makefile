@@ -15,20 +15,23 @@ demo: setup  ## 20,000 redemptions through server, client and three simulated pa
 test: setup  ## the whole suite, on SQLite and on PostgreSQL
 	$(BIN)/pytest
 
-check: setup  ## format, lint, types, imports, stubs and house rules: what CI runs before the tests
+check: setup  ## format, lint, types, imports, generated files and house rules
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python proto/generate.py --check
+	$(BIN)/python clients/python/async_to_sync.py --check
 	$(BIN)/python -m handback.lifecycle.render --check
 	$(BIN)/pytest -q tests/house
 
 bench: setup  ## records per second on this machine, on both stores
 	$(BIN)/python tests/bench
 
-stubs: setup  ## write both copies of the gRPC stubs from proto/
+stubs: setup  ## write what is generated: both copies of the stubs, the sync client, docs/lifecycle.md
 	$(BIN)/python proto/generate.py
+	$(BIN)/python clients/python/async_to_sync.py
+	$(BIN)/python -m handback.lifecycle.render
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
