@@ -37,7 +37,8 @@ class Page:
     """Some blocks in a row: one row per event, by position, redemption id and version.
 
     `events` has the event's columns, its block's `position`, `committed_at`, `actor`,
-    `cause_kind` and `cause_id`, and its redemption's `programme_id`, `partner_id`, `unit_id`.
+    `cause_kind`, `cause_id` and `trace_context`, and its redemption's `programme_id`, `partner_id`
+    and `unit_id`.
     `after` is the position of the last block therein, from where the next page goes on.
     """
 
@@ -87,6 +88,7 @@ def _events_of(low: int, high: int, after: int, newest: int) -> sa.Select[tuple[
             BLOCK.c.actor,
             BLOCK.c.cause_kind,
             BLOCK.c.cause_id,
+            BLOCK.c.trace_context,
             REDEMPTION.c.programme_id,
             REDEMPTION.c.partner_id,
             REDEMPTION.c.unit_id,

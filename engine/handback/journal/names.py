@@ -1,0 +1,39 @@
+"""The names behind the numbers in events; rows that never change, so whoever reads may keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from handback.store.bulk import table_of
+from handback.store.tables import Partner, Programme, Unit
+
+PROGRAMME, PARTNER, UNIT = table_of(Programme), table_of(Partner), table_of(Unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Every programme by its name, every partner and unit by its number."""
+
+    programmes: Mapping[str, int] = field(default_factory=dict)
+    partners: Mapping[int, tuple[int, str]] = field(default_factory=dict)
+    """(programme, name) of each."""
+    units: Mapping[int, str] = field(default_factory=dict)
+
+    def partner_id(self, programme: str, partner: str) -> int | None:
+        """The number of a programme's partner, None where there is no such partner."""
+        owner = self.programmes.get(programme)
+        found = (number for number, owned in self.partners.items() if owned == (owner, partner))
+        return next(found, None)
+
+
+def names(tx: sa.Connection) -> Names:
+    """All names as of now."""
+    partners = sa.select(PARTNER.c.partner_id, PARTNER.c.programme_id, PARTNER.c.name)
+    return Names(
+        programmes=dict(tx.execute(sa.select(PROGRAMME.c.name, PROGRAMME.c.programme_id)).tuples()),
+        partners={row.partner_id: (row.programme_id, row.name) for row in tx.execute(partners)},
+        units=dict(tx.execute(sa.select(UNIT.c.unit_id, UNIT.c.name)).tuples()),
+    )
