@@ -122,12 +122,12 @@ def test_the_last_version_can_be_taken_back_and_applied_again(migrated: Store) -
         assert described(tx) == newest
 
 
-def test_two_processes_may_migrate_at_once(empty_store_url: str) -> None:
+def test_two_processes_may_migrate_at_once(empty_postgres_url: str) -> None:
     migrate = "import sys, handback_migrations; print(handback_migrations.migrate(sys.argv[1]))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     racing = [
         subprocess.Popen(
-            [sys.executable, "-c", migrate, empty_store_url],
+            [sys.executable, "-c", migrate, empty_postgres_url],
             env=environment,
             stdout=subprocess.PIPE,
             text=True,
