@@ -33,7 +33,7 @@ class BreakKind(IntEnum):
     EARLY_ANSWER = 14, "The partner answers an attempt that has not been dispatched."
     LATE_ANSWER = 15, "The partner answers where the lifecycle allows nothing any more."
     OVERDUE = 16, "The partner's time to answer is over, and the agreement reads nothing into it."
-    UNDELIVERABLE_BATCH = 17, "A payout file could not be delivered, however often it was tried."
+    UNWRITABLE = 17, "No payout file can carry the redemption under the present agreement."
 
     def __str__(self) -> str:
         return self.name.lower()

@@ -140,7 +140,7 @@ def _last_states(ordered: pl.DataFrame) -> pl.DataFrame:
             held=pl.col("new_held").last(),
             fulfilled=pl.col("new_fulfilled").last(),
         )
-        .cast(MOVES)  # type: ignore[arg-type]
+        .cast(MOVES)
     )
 
 

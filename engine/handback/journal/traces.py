@@ -1,47 +1,38 @@
-"""Committed changes, shown in the traces of the submits they answer."""
+"""Committed steps, shown in the traces of the submits that they belong to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import polars as pl
-import sqlalchemy as sa
 
 from handback import telemetry
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
-from handback.store.bulk import fetch_frame, table_of
-from handback.store.session import Store
-from handback.store.tables import TraceLink
-from handback.telemetry import Step
-
-TRACE_LINK = table_of(TraceLink)
 
 
-def record(store: Store, changes: pl.DataFrame, at: datetime) -> None:
-    """Show changes, which have been committed, wherever a trace waits for them.
+def trace_steps(changes: pl.DataFrame, links: pl.DataFrame, at: datetime) -> None:
+    """Record each committed change (columns of `CHANGES`) in the trace of its redemption.
 
-    `changes` has the columns of `journal.commit.CHANGES`. To be called inside the span of the batch
-    or chunk that caused them, since every step links to it; outside any span it does nothing.
+    `links` has the `trace_context` of redemptions by `redemption_id`, null where the submit was
+    not sampled; the current span is what the steps are linked to.
     """
-    if changes.is_empty() or not telemetry.is_traced():
+    sampled = links.filter(pl.col("trace_context").is_not_null())
+    if sampled.is_empty() or changes.is_empty():
         return
-    ids = changes["redemption_id"]
-    # A chunk is sorted by key, so the range of its ids holds few others.
-    waiting = sa.select(TRACE_LINK).where(TRACE_LINK.c.redemption_id.between(ids.min(), ids.max()))
-    with store.read() as tx:
-        links = fetch_frame(tx, waiting)
-    telemetry.record_steps(_steps(changes.join(links, on="redemption_id")), at)
+    traced = changes.join(
+        sampled.select("redemption_id", "trace_context"), on="redemption_id", how="inner"
+    ).sort("redemption_id", "version")
+    telemetry.record_steps((_step(row) for row in traced.iter_rows(named=True)), at)
 
 
-def _steps(traced: pl.DataFrame) -> Iterator[Step]:
-    for row in traced.sort("redemption_id", "version").iter_rows(named=True):
-        yield Step(
-            trace_context=row["trace_context"],
-            redemption_id=row["redemption_id"],
-            trigger=str(Trigger(row["trigger"])),
-            state=str(State(row["to_state"])),
-            attempt=row["attempt"],
-            reason_class=str(ReasonClass(row["reason_class"])) if row["reason_class"] else "",
-        )
+def _step(row: dict[str, int | str]) -> telemetry.Step:
+    reason = ReasonClass(int(row["reason_class"]))
+    return telemetry.Step(
+        trace_context=str(row["trace_context"]),
+        redemption_id=int(row["redemption_id"]),
+        trigger=str(Trigger(int(row["trigger"]))),
+        state=str(State(int(row["to_state"]))),
+        attempt=int(row["attempt"]),
+        reason_class=str(reason) if reason else "",
+    )

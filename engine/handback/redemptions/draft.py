@@ -10,7 +10,9 @@ from datetime import datetime
 import polars as pl
 import sqlalchemy as sa
 
+from handback import telemetry
 from handback.breaks import resolve
+from handback.breaks.kinds import Resolution
 from handback.errors import (
     CutOffPassed,
     HandbackError,
@@ -102,7 +104,7 @@ class Draft:
         self._details: list[dict[str, object]] = []
         self._links: list[dict[str, object]] = []
         self._requests: list[dict[str, object]] = []
-        self._resolved: list[tuple[int, resolve.Resolution]] = []
+        self._resolved: list[tuple[int, Resolution]] = []
 
     def decide(self, commands: Sequence[Command]) -> list[Outcome | HandbackError]:
         """The outcome of each command, as it will be once `write` is committed."""
@@ -140,7 +142,7 @@ class Draft:
         names = {command.programme for command in commands}
         programmes = sa.select(PROGRAMME.c.name, PROGRAMME.c.programme_id)
         found = self._tx.execute(programmes.where(PROGRAMME.c.name.in_(names)))
-        self._programmes = {name: programme_id for name, programme_id in found}
+        self._programmes = {row.name: row.programme_id for row in found}
         for name, programme_id in self._programmes.items():
             keys = {one.request_key for one in commands if one.programme == name}
             requests = sa.select(REQUEST).where(
@@ -190,7 +192,9 @@ class Draft:
 
     def _submit(self, command: Submit) -> RedemptionView:
         terms = self._agreements.current(self._tx, command.programme, command.partner)
-        mistakes = terms.agreement.check_fields(command.fields)
+        mistakes = terms.agreement.check_submit(
+            command.member_ref, command.quantity, command.fields
+        )
         if command.unit not in terms.unit_ids:
             offered = ", ".join(sorted(terms.unit_ids))
             mistakes.insert(0, Violation("unit", f"expected one of {offered}"))
@@ -229,9 +233,10 @@ class Draft:
         if command.fields:
             fields = json.dumps(dict(command.fields), ensure_ascii=False, sort_keys=True)
             self._details.append({"redemption_id": redemption_id, "fields": fields})
-        if command.trace_context is not None and _sampled(command.trace_context):
-            link = {"redemption_id": redemption_id, "trace_context": command.trace_context}
-            self._links.append(link)
+        if telemetry.is_sampled(command.trace_context):
+            self._links.append(
+                {"redemption_id": redemption_id, "trace_context": command.trace_context}
+            )
         return standing.view
 
     def _step(self, command: Step) -> RedemptionView:
@@ -247,10 +252,10 @@ class Draft:
         match command.trigger:
             case Trigger.RETRY:
                 self._enqueue(standing)
-                self._resolved.append((command.redemption_id, resolve.Resolution.RETRIED))
+                self._resolved.append((command.redemption_id, Resolution.RETRIED))
             case Trigger.FAIL | Trigger.CANCEL:
                 standing.view = replace(standing.view, due_at=None)
-                self._resolved.append((command.redemption_id, resolve.Resolution.FAILED))
+                self._resolved.append((command.redemption_id, Resolution.FAILED))
             case _:
                 raise AssertionError(command.trigger)
         return standing.view
@@ -357,9 +362,3 @@ class Draft:
                 raise VersionConflict(moved=gone, expected=len(left))
         if came:
             self._tx.execute(sa.insert(DUE), came)
-
-
-def _sampled(trace_context: str) -> bool:
-    """Whether a W3C traceparent says that its trace is recorded."""
-    flags = trace_context.rpartition("-")[2]
-    return len(flags) == 2 and bool(int(flags, 16) & 1)

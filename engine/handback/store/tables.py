@@ -221,7 +221,7 @@ class Due(SQLModel, table=True):
 
 
 class PayoutBatch(SQLModel, table=True):
-    """One outbound file: opened with its attempts, sealed with its bytes, delivered, dispatched."""
+    """One outbound file: sealed with its attempts and bytes, delivered, dispatched."""
 
     __tablename__ = "payout_batch"
     __table_args__ = (
@@ -243,11 +243,10 @@ class PayoutBatch(SQLModel, table=True):
     record_count: int = _big()
     quantity: int = _big()
     file_name: str = _text()
-    fingerprint: bytes | None = _bytes(null=True)
-    size_bytes: int | None = _big(null=True)
+    fingerprint: bytes = _bytes()
+    size_bytes: int = _big()
     trace_context: str | None = _text(null=True)
-    opened_at: datetime = _instant()
-    sealed_at: datetime | None = _instant(null=True)
+    sealed_at: datetime = _instant()
     delivered_at: datetime | None = _instant(null=True)
     dispatched_at: datetime | None = _instant(null=True)
 

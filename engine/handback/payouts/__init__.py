@@ -1,0 +1,1 @@
+"""Payouts: due redemptions gathered into sealed files, delivered, and only then dispatched."""

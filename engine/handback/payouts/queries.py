@@ -1,0 +1,181 @@
+"""Reading payout batches: one, a page of them, and how far each is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from handback.errors import NotFound
+from handback.ids import Prefix, public_id
+from handback.lifecycle.table import Trigger
+from handback.payouts.states import BatchState
+from handback.store.bulk import table_of
+from handback.store.tables import Attempt, Event, Partner, PayoutBatch, Programme, Unit
+
+ATTEMPT, BATCH, EVENT = table_of(Attempt), table_of(PayoutBatch), table_of(Event)
+PARTNER, PROGRAMME, UNIT = table_of(Partner), table_of(Programme), table_of(Unit)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """A payout batch as it stands. `fingerprint` is the sha256 of its file."""
+
+    batch_id: int
+    programme: str
+    partner: str
+    unit: str
+    sequence: int
+    agreement_version: int
+    state: BatchState
+    record_count: int
+    quantity: int
+    file_name: str
+    fingerprint: bytes
+    size_bytes: int
+    sealed_at: datetime
+    delivered_at: datetime | None
+    dispatched_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFilter:
+    """Which batches of a programme a page holds; what is None or empty does not narrow."""
+
+    programme: str
+    partner: str | None = None
+    states: Sequence[BatchState] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a batch: so many attempts of so much quantity."""
+
+    count: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """How far a batch is answered: sent = confirmed + rejected + open, in count and quantity.
+
+    An attempt counts by the last answer to it; a confirmation that came back is rejected, and
+    what the agreement reads into silence counts as the answer it stands for.
+    """
+
+    batch_id: int
+    sent: Share
+    confirmed: Share
+    rejected: Share
+    open: Share
+
+
+def get(tx: sa.Connection, programme: str, batch_id: int) -> BatchView:
+    """One batch of a programme. Raises NotFound."""
+    selected = _views().where(PROGRAMME.c.name == programme, BATCH.c.batch_id == batch_id)
+    row = tx.execute(selected).one_or_none()
+    if row is None:
+        raise NotFound(kind="payout batch", id=public_id(Prefix.PAYOUT_BATCH, batch_id))
+    return _view(row)
+
+
+def page(tx: sa.Connection, wanted: BatchFilter, after: int, size: int) -> list[BatchView]:
+    """Up to `size` batches with an id above `after`, oldest first."""
+    selected = (
+        _views()
+        .where(PROGRAMME.c.name == wanted.programme, BATCH.c.batch_id > after)
+        .order_by(BATCH.c.batch_id)
+        .limit(size)
+    )
+    if wanted.partner is not None:
+        selected = selected.where(PARTNER.c.name == wanted.partner)
+    if wanted.states:
+        selected = selected.where(BATCH.c.state.in_([int(state) for state in wanted.states]))
+    return [_view(row) for row in tx.execute(selected)]
+
+
+_CONFIRMED = (Trigger.CONFIRM, Trigger.REINSTATE)
+_REJECTED = (Trigger.REJECT, Trigger.EXPIRE, Trigger.RETURN)
+
+
+def reports(tx: sa.Connection, batch_ids: Sequence[int]) -> list[BatchReport]:
+    """The reports of some batches, in the order of their ids."""
+    outcomes = [int(trigger) for trigger in (*_CONFIRMED, *_REJECTED)]
+    last_answer = (
+        sa.select(EVENT.c.trigger)
+        .where(EVENT.c.redemption_id == ATTEMPT.c.redemption_id)
+        .where(EVENT.c.attempt == ATTEMPT.c.attempt)
+        .where(EVENT.c.trigger.in_(outcomes))
+        .order_by(EVENT.c.version.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    answered = (
+        sa.select(ATTEMPT.c.batch_id, ATTEMPT.c.quantity, last_answer.label("answer"))
+        .where(ATTEMPT.c.batch_id.in_(batch_ids))
+        .subquery("answered")
+    )
+    select = (
+        sa.select(
+            answered.c.batch_id,
+            answered.c.answer,
+            sa.func.count(),
+            sa.func.sum(answered.c.quantity),
+        )
+        .group_by(answered.c.batch_id, answered.c.answer)
+        .order_by(answered.c.batch_id)
+    )
+    found: dict[int, dict[int | None, Share]] = {}
+    for batch_id, answer, count, quantity in tx.execute(select):
+        found.setdefault(batch_id, {})[answer] = Share(count, int(quantity))
+    return [_report(batch_id, shares) for batch_id, shares in found.items()]
+
+
+def _report(batch_id: int, shares: dict[int | None, Share]) -> BatchReport:
+    return BatchReport(
+        batch_id,
+        sent=_sum(list(shares.values())),
+        confirmed=_sum([shares[t] for t in _CONFIRMED if t in shares]),
+        rejected=_sum([shares[t] for t in _REJECTED if t in shares]),
+        open=_sum([shares[None]] if None in shares else []),
+    )
+
+
+def _sum(shares: Sequence[Share]) -> Share:
+    return Share(sum(one.count for one in shares), sum(one.quantity for one in shares))
+
+
+def _views() -> sa.Select[tuple[object, ...]]:
+    return (
+        sa.select(
+            BATCH,
+            PROGRAMME.c.name.label("programme"),
+            PARTNER.c.name.label("partner"),
+            UNIT.c.name.label("unit"),
+        )
+        .join(PROGRAMME, PROGRAMME.c.programme_id == BATCH.c.programme_id)
+        .join(PARTNER, PARTNER.c.partner_id == BATCH.c.partner_id)
+        .join(UNIT, UNIT.c.unit_id == BATCH.c.unit_id)
+    )
+
+
+def _view(row: sa.Row[tuple[object, ...]]) -> BatchView:
+    return BatchView(
+        batch_id=row.batch_id,
+        programme=row.programme,
+        partner=row.partner,
+        unit=row.unit,
+        sequence=row.sequence,
+        agreement_version=row.agreement_version,
+        state=BatchState(row.state),
+        record_count=row.record_count,
+        quantity=row.quantity,
+        file_name=row.file_name,
+        fingerprint=row.fingerprint,
+        size_bytes=row.size_bytes,
+        sealed_at=row.sealed_at,
+        delivered_at=row.delivered_at,
+        dispatched_at=row.dispatched_at,
+    )

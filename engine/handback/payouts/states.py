@@ -1,0 +1,16 @@
+"""Where a payout batch stands."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class BatchState(IntEnum):
+    """The road of a batch. Its attempts and its file are fixed from the moment it is sealed."""
+
+    SEALED = 1
+    DELIVERED = 2
+    DISPATCHED = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()

@@ -1,0 +1,154 @@
+"""Applying one chunk of a hand-back file: match, decide, write, and tick it off, at once.
+
+Everything happens in one transaction, the tick among it: a process killed anywhere finds the
+chunk either done or untouched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+import sqlalchemy as sa
+
+from handback.errors import VersionConflict
+from handback.journal.commit import CHANGES, Cause, commit
+from handback.partners.policy import Reference
+from handback.partners.registry import Terms
+from handback.reconcile import decide as deciding
+from handback.reconcile import match as matching
+from handback.reconcile.judge import Fate
+from handback.reconcile.match import Match
+from handback.reconcile.opened import open_breaks, unmatched_fates
+from handback.reconcile.standing import answers, standings
+from handback.store.bulk import table_of
+from handback.store.session import Store
+from handback.store.tables import Due, RunChunk
+
+DUE, RUN_CHUNK = table_of(Due), table_of(RunChunk)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The changes that a chunk wrote (columns of CHANGES, none where it moved nothing).
+
+    `links` has the trace context of each redemption that the chunk speaks of.
+    """
+
+    events: pl.DataFrame
+    links: pl.DataFrame
+    at: datetime
+
+
+def apply_chunk(
+    store: Store,
+    tx: sa.Connection,
+    terms: Terms,
+    cause: Cause,
+    chunk: int,
+    details: pl.DataFrame,
+    rejects: int,
+    now: datetime,
+) -> Applied:
+    """Apply the records of one chunk, counted from 0, of the file that is the cause.
+
+    `details` has the columns of DETAIL; `rejects` are undecodable records ticked off with it.
+    Raises VersionConflict where a redemption moved meanwhile: nothing may then be committed.
+    """
+    assert cause.id is not None, "a chunk belongs to a file"
+    records = terms.agreement.handback.codes.classify(details)
+    matched = matching.match(store, tx, terms, records)
+    ids = matched.filter(pl.col("match") == int(Match.ONE))["redemption_id"]
+    standing = standings(store, tx, ids)
+    known = answers(store, tx, deciding.needs_answers(matched, standing))
+    decided = deciding.decide(
+        matched, standing, known, deciding.Given(terms.agreement.policies, cause.id, now)
+    )
+    changes = pl.concat([pl.DataFrame(schema=CHANGES), *decided.changes])
+    block_id = commit(store, tx, cause, changes, now) if len(changes) else None
+    _write_queue(store, tx, terms, decided)
+    fates = pl.concat([*decided.fates, unmatched_fates(matched)])
+    repeated = _open(store, tx, terms, cause.id, matched, standing, fates, now)
+    _tick(tx, cause.id, chunk, block_id, _settled(fates, repeated), rejects, now)
+    return Applied(changes, standing.select("redemption_id", "trace_context"), now)
+
+
+def _write_queue(store: Store, tx: sa.Connection, terms: Terms, decided: deciding.Decided) -> None:
+    left = pl.concat([pl.DataFrame(schema={"redemption_id": pl.Int64}), *decided.no_longer_due])
+    if len(left):
+        gone = sa.delete(DUE).where(DUE.c.redemption_id.in_(left["redemption_id"].to_list()))
+        if tx.execute(gone).rowcount != len(left):
+            # A payout batch took one of them since it was read.
+            raise VersionConflict(moved=0, expected=len(left))
+    came = pl.concat([pl.DataFrame(schema=deciding.DUE_AGAIN), *decided.due_again])
+    same = [
+        int(reason)
+        for reason, one in terms.agreement.policies.items()
+        if one.reference is Reference.SAME
+    ]
+    rows = came.select(
+        "redemption_id",
+        "partner_id",
+        "unit_id",
+        "due_at",
+        same_reference=pl.col("reason_class").is_in(same).cast(pl.Int16),
+    )
+    store.dialect.insert_frame(tx, DUE, rows)
+
+
+def _open(
+    store: Store,
+    tx: sa.Connection,
+    terms: Terms,
+    file_id: int,
+    matched: pl.DataFrame,
+    standing: pl.DataFrame,
+    fates: pl.DataFrame,
+    now: datetime,
+) -> pl.Series:
+    """Open the breaks; the ordinals of records that only say again what a break says already."""
+    opening = fates.filter(pl.col("kind") > 0)
+    if opening.is_empty():
+        return pl.Series("ordinal", [], dtype=pl.Int64)
+    stood = standing.select("redemption_id", "state", "version", live_attempt=pl.col("attempt"))
+    records = (
+        matched.join(opening, on="ordinal", how="inner")
+        .join(stood, on="redemption_id", how="left")
+        .sort("ordinal")
+    )
+    return open_breaks(store, tx, terms, file_id, records, now)
+
+
+def _settled(fates: pl.DataFrame, repeated: pl.Series) -> pl.DataFrame:
+    """The fates once breaks that were there already count as repeats."""
+    again = pl.col("ordinal").is_in(repeated.implode()) & (pl.col("fate") == int(Fate.BREAK))
+    return fates.with_columns(
+        fate=pl.when(again).then(int(Fate.REPEAT)).otherwise("fate").cast(pl.Int16)
+    )
+
+
+def _tick(
+    tx: sa.Connection,
+    file_id: int,
+    chunk: int,
+    block_id: int | None,
+    fates: pl.DataFrame,
+    rejects: int,
+    now: datetime,
+) -> None:
+    row: dict[str, object] = {
+        "file_id": file_id,
+        "chunk": chunk,
+        "block_id": block_id,
+        "records": len(fates) + rejects,
+        "records_quantity": int(fates["moved"].sum()),
+        "rejects": rejects,
+        "rejects_quantity": 0,
+        "applied_at": now,
+    }
+    names = {Fate.EVENT: "events", Fate.REPEAT: "repeats", Fate.BREAK: "breaks"}
+    for fate, name in names.items():
+        these = fates.filter(pl.col("fate") == int(fate))
+        row |= {name: len(these), f"{name}_quantity": int(these["moved"].sum())}
+    tx.execute(sa.insert(RUN_CHUNK).values(**row))

@@ -1,0 +1,102 @@
+"""A run: one hand-back file from its spool to its report, chunk by chunk."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import sqlalchemy as sa
+
+from handback import telemetry
+from handback.ids import Prefix, public_id
+from handback.intake import queries
+from handback.intake.desk import Desk
+from handback.intake.prepare import spooled
+from handback.intake.queries import FILE, FileView
+from handback.intake.states import FileState
+from handback.journal.again import decide_again
+from handback.journal.commit import Cause, CauseKind
+from handback.journal.traces import trace_steps
+from handback.partners.registry import Agreements, Terms
+from handback.payouts.deliver import dispatch, sealed_batches
+from handback.reconcile.chunk import Applied, apply_chunk
+from handback.store.bulk import table_of
+from handback.store.tables import RunChunk
+
+RUN_CHUNK = table_of(RunChunk)
+
+
+def reconcile(desk: Desk, agreements: Agreements, file_id: int, actor: str) -> bool:
+    """Apply an accepted or released file from its checkpoint to its end.
+
+    False where another process holds the file, or where it has nothing to apply. A process that
+    is killed, or stopped between chunks, leaves the rest to the next call.
+    """
+    with desk.holding(file_id) as held:
+        if not held:
+            return False
+        with desk.store.read() as tx:
+            file = queries.by_id(tx, file_id)
+        if not _is_ready(file):
+            return False
+        attributes = {"handback.file_id": public_id(Prefix.HANDBACK_FILE, file_id)}
+        with telemetry.span("reconcile file", parent=file.trace_context, attributes=attributes):
+            _run(desk, agreements, file, actor)
+        return True
+
+
+def _is_ready(file: FileView) -> bool:
+    decided = file.state is FileState.RECEIVED and file.verdict is not None
+    return decided or file.state is FileState.RECONCILING
+
+
+def _run(desk: Desk, agreements: Agreements, file: FileView, actor: str) -> None:
+    contents = spooled(desk, file.file_id)
+    with desk.store.read() as tx:
+        terms = agreements.at_version(tx, file.partner_id, contents.agreement_version)
+        delivered = sealed_batches(tx, file.partner_id)
+        done = set(tx.scalars(sa.select(RUN_CHUNK.c.chunk).where(_of_file(file))))
+    _set_state(desk, file, FileState.RECONCILING)
+    for batch_id in delivered:
+        # The partner may answer a batch before we have noted that it got it.
+        dispatch(desk.store, desk.clock, batch_id, actor)
+    # A file whose every record was undecodable still has its records to account for.
+    chunks = max(contents.chunks, 1) if contents.records else contents.chunks
+    for chunk in range(chunks):
+        if chunk not in done:
+            rejects = contents.rejected if chunk == 0 else 0
+            _apply(desk, terms, file, chunk, rejects, actor)
+    _set_state(desk, file, FileState.RECONCILED)
+    desk.spool.remove(file.file_id)
+
+
+def _apply(desk: Desk, terms: Terms, file: FileView, chunk: int, rejects: int, actor: str) -> None:
+    """Apply one chunk in a transaction of its own."""
+    attributes: dict[str, str | int] = {
+        "handback.file_id": public_id(Prefix.HANDBACK_FILE, file.file_id),
+        "handback.chunk": chunk,
+    }
+    with telemetry.span("reconcile chunk", attributes=attributes) as span:
+        context = telemetry.traceparent_of() or file.trace_context
+        cause = Cause(CauseKind.HANDBACK_FILE, file.file_id, actor, context)
+        applied = decide_again(partial(_commit_chunk, desk, terms, cause, chunk, rejects))
+        span.set_attribute("handback.events", len(applied.events))
+        trace_steps(applied.events, applied.links, applied.at)
+
+
+def _commit_chunk(desk: Desk, terms: Terms, cause: Cause, chunk: int, rejects: int) -> Applied:
+    assert cause.id is not None
+    details = desk.spool.read(cause.id, chunk)
+    with desk.store.write() as tx:
+        return apply_chunk(desk.store, tx, terms, cause, chunk, details, rejects, desk.clock.now())
+
+
+def _of_file(file: FileView) -> sa.ColumnElement[bool]:
+    return RUN_CHUNK.c.file_id == file.file_id
+
+
+def _set_state(desk: Desk, file: FileView, state: FileState) -> None:
+    values: dict[str, object] = {"state": int(state)}
+    if state is FileState.RECONCILED:
+        values["closed_at"] = desk.clock.now()
+    with desk.store.write() as tx:
+        tx.execute(sa.update(FILE).where(FILE.c.file_id == file.file_id).values(**values))

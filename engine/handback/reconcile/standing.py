@@ -1,0 +1,115 @@
+"""What is known, before a chunk is decided, of the redemptions its records speak of."""
+
+from __future__ import annotations
+
+import polars as pl
+import sqlalchemy as sa
+
+from handback.lifecycle.table import Trigger
+from handback.store.bulk import fetch_frame, table_of
+from handback.store.session import Store
+from handback.store.tables import Due, Event, Redemption, TraceLink, Unit
+
+DUE, EVENT, LINK = table_of(Due), table_of(Event), table_of(TraceLink)
+REDEMPTION, UNIT = table_of(Redemption), table_of(Unit)
+
+# One row per redemption. `waiting` is 1 where it has a row in the due queue; `trace_context` is
+# null where the submit was not sampled.
+STANDINGS = pl.Schema(
+    {
+        "redemption_id": pl.Int64(),
+        "state": pl.Int16(),
+        "attempt": pl.Int16(),
+        "version": pl.Int32(),
+        "quantity": pl.Int64(),
+        "held": pl.Int64(),
+        "fulfilled": pl.Int64(),
+        "waiting": pl.Int16(),
+        "programme_id": pl.Int64(),
+        "partner_id": pl.Int64(),
+        "unit_id": pl.Int64(),
+        "unit": pl.String(),
+        "member_ref": pl.String(),
+        "submitted_at": pl.Datetime("us", "UTC"),
+        "trace_context": pl.String(),
+    }
+)
+
+# One row per answer already in the journal. An expiry counts as the rejection it stands for.
+ANSWERS = pl.Schema(
+    {
+        "redemption_id": pl.Int64(),
+        "answered_attempt": pl.Int16(),
+        "trigger": pl.Int16(),
+        "moved": pl.Int64(),
+        "code": pl.String(),
+        "file_id": pl.Int64(),
+    }
+)
+
+_ANSWERS = (
+    Trigger.ACKNOWLEDGE,
+    Trigger.CONFIRM,
+    Trigger.REJECT,
+    Trigger.EXPIRE,
+    Trigger.RETURN,
+    Trigger.RETURN_PART,
+)
+
+
+def standings(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.DataFrame:
+    """The redemptions with these ids (Int64) as they stand in this transaction."""
+    keys = store.dialect.stage(tx, "standings", _keys(redemption_ids))
+    select = (
+        sa.select(
+            REDEMPTION.c.redemption_id,
+            REDEMPTION.c.state,
+            REDEMPTION.c.attempt,
+            REDEMPTION.c.version,
+            REDEMPTION.c.quantity,
+            REDEMPTION.c.held,
+            REDEMPTION.c.fulfilled,
+            sa.case((DUE.c.redemption_id.is_(None), 0), else_=1).label("waiting"),
+            REDEMPTION.c.programme_id,
+            REDEMPTION.c.partner_id,
+            REDEMPTION.c.unit_id,
+            UNIT.c.name.label("unit"),
+            REDEMPTION.c.member_ref,
+            REDEMPTION.c.submitted_at,
+            LINK.c.trace_context,
+        )
+        .join(keys, keys.c.redemption_id == REDEMPTION.c.redemption_id)
+        .join(UNIT, UNIT.c.unit_id == REDEMPTION.c.unit_id)
+        .outerjoin(DUE, DUE.c.redemption_id == REDEMPTION.c.redemption_id)
+        .outerjoin(LINK, LINK.c.redemption_id == REDEMPTION.c.redemption_id)
+    )
+    return _typed(fetch_frame(tx, select), STANDINGS)
+
+
+def answers(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.DataFrame:
+    """Every answer that the journal holds for the redemptions with these ids (Int64)."""
+    if redemption_ids.is_empty():
+        return pl.DataFrame(schema=ANSWERS)
+    keys = store.dialect.stage(tx, "answers", _keys(redemption_ids))
+    select = (
+        sa.select(
+            EVENT.c.redemption_id,
+            EVENT.c.attempt.label("answered_attempt"),
+            EVENT.c.trigger,
+            EVENT.c.quantity.label("moved"),
+            EVENT.c.reason_code.label("code"),
+            EVENT.c.file_id,
+        )
+        .join(keys, keys.c.redemption_id == EVENT.c.redemption_id)
+        .where(EVENT.c.trigger.in_([int(trigger) for trigger in _ANSWERS]))
+    )
+    found = _typed(fetch_frame(tx, select), ANSWERS)
+    return found.with_columns(pl.col("trigger").replace(int(Trigger.EXPIRE), int(Trigger.REJECT)))
+
+
+def _keys(redemption_ids: pl.Series) -> pl.DataFrame:
+    return redemption_ids.unique().sort().alias("redemption_id").to_frame()
+
+
+def _typed(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    return frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
