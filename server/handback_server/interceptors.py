@@ -45,9 +45,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, drain: Drain, max_message_bytes: int) -> None:
         self._drain = drain
         self._max_message_bytes = max_message_bytes
+        self._under_way = 0
+        self._ended = asyncio.Event()
         self._duration = metrics.get_meter("handback").create_histogram(
             "rpc.server.duration", unit="ms", description="How long calls take, by method and code"
         )
+
+    async def idle(self) -> None:
+        """Return once no call is under way."""
+        while self._under_way:
+            self._ended.clear()
+            await self._ended.wait()
 
     async def intercept_service(
         self,
@@ -102,6 +110,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         parent = telemetry.context_of(metadata_of(context).get("traceparent"))
         now = asyncio.get_running_loop().time
         began, code = now(), grpc.StatusCode.OK
+        self._under_way += 1
         with telemetry.tracer.start_as_current_span(
             method,
             parent,
@@ -125,6 +134,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 code = code_of(status)
                 await _end(context, status)
             finally:
+                self._under_way -= 1
+                self._ended.set()
                 attributes["rpc.grpc.status_code"] = code.name
                 span.set_attribute("rpc.grpc.status_code", code.value[0])
                 self._duration.record((now() - began) * 1_000, attributes)

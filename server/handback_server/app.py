@@ -1,0 +1,146 @@
+"""One server: its gRPC side, its workers, and how both start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health
+from grpc_reflection.v1alpha import reflection
+
+from handback.clock import Clock
+from handback.errors import InvalidSettings, Violation
+from handback.settings import TLS, Settings
+from handback_server._stubs.v1 import (
+    breaks_pb2_grpc,
+    events_pb2_grpc,
+    ledger_pb2_grpc,
+    redemptions_pb2_grpc,
+)
+from handback_server.interceptors import CallInterceptor
+from handback_server.runtime import Runtime
+from handback_server.services.breaks import Breaks
+from handback_server.services.events import Events
+from handback_server.services.ledger import Ledger
+from handback_server.services.redemptions import Redemptions
+from handback_server.workers import Work, Workers
+
+_LOG: Final = logging.getLogger(__name__)
+
+# By name: what serves it, and what makes gRPC call that.
+_SERVICES: Final[dict[str, tuple[Callable[[Runtime], Any], Callable[[Any, Any], None]]]] = {
+    "RedemptionService": (
+        Redemptions,
+        redemptions_pb2_grpc.add_RedemptionServiceServicer_to_server,
+    ),
+    "BreakService": (Breaks, breaks_pb2_grpc.add_BreakServiceServicer_to_server),
+    "LedgerService": (Ledger, ledger_pb2_grpc.add_LedgerServiceServicer_to_server),
+    "EventService": (Events, events_pb2_grpc.add_EventServiceServicer_to_server),
+}
+
+
+class Server:
+    """Serves one store until it drains. Belongs to the event loop it was opened on."""
+
+    def __init__(self, runtime: Runtime, works: Sequence[Work]) -> None:
+        """Give `port` a number and begin to serve with `start`."""
+        self._runtime = runtime
+        self._workers = Workers(works, runtime.background, runtime.drain)
+        self._calls = CallInterceptor(runtime.drain, runtime.settings.max_message_bytes)
+        self._health = health.HealthServicer()
+        self._grpc = grpc.aio.server(interceptors=[self._calls], options=_options(runtime.settings))
+        self._follower: asyncio.Task[None] | None = None
+        self.port = 0
+
+    @classmethod
+    async def open(
+        cls, settings: Settings, clock: Clock, works: Callable[[Runtime], Sequence[Work]]
+    ) -> Server:
+        """A server that serves, on a store that is at the newest schema.
+
+        Raises InvalidSettings where it cannot listen, StoreUnavailable.
+        """
+        runtime = await Runtime.open(settings, clock)
+        try:
+            server = cls(runtime, works(runtime))
+            await server._start()
+        except BaseException:
+            await runtime.close()
+            raise
+        return server
+
+    async def _start(self) -> None:
+        names = [
+            reflection.SERVICE_NAME,
+            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+        ]
+        for name, (servicer, add) in _SERVICES.items():
+            add(servicer(self._runtime), self._grpc)
+            names.append(f"handback.v1.{name}")
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        reflection.enable_server_reflection(names, self._grpc)
+        for name in names:
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        self.port = _listen(self._grpc, self._runtime.settings)
+        await self._grpc.start()
+        self._follower = asyncio.create_task(self._runtime.tail.run(), name="tail")
+        self._workers.start()
+
+    async def drained(self) -> None:
+        """Return when the server is told to stop."""
+        await self._runtime.drain.wait()
+
+    def drain(self) -> None:
+        """Take nothing new from now on; `close` then waits for what is under way."""
+        self._runtime.drain.begin()
+
+    async def close(self) -> None:
+        """Drain, give running calls and steps their grace, end the rest, close the store."""
+        self.drain()
+        await self._health.enter_graceful_shutdown()
+        try:
+            async with asyncio.timeout(self._runtime.settings.drain_s):
+                await self._calls.idle()
+                await self._workers.finished()
+        except TimeoutError:
+            _LOG.warning("some calls had to be ended after their grace")
+        await self._grpc.stop(0)
+        if self._follower is not None:
+            await self._follower
+        await self._runtime.close()
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    return [
+        # Ours is checked by the interceptor and says so in the words of the rest; gRPC's own
+        # bound, beyond which nothing is even read into memory, lies well above it.
+        ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),
+        ("grpc.max_send_message_length", -1),
+        # Two servers on one port would each see a part of the calls.
+        ("grpc.so_reuseport", 0),
+        # Watchers on quiet streams may ask whether we are still there.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ]
+
+
+def _listen(server: grpc.aio.Server, settings: Settings) -> int:
+    """Bind the address, with mutual TLS where certificates are set; the port that was taken."""
+    address = str(settings.listen)
+    try:
+        if settings.tls is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, _credentials(settings.tls))
+    except RuntimeError:
+        mistake = Violation("HANDBACK_LISTEN", f"cannot listen on {address}")
+        raise InvalidSettings([mistake]) from None
+
+
+def _credentials(tls: TLS) -> grpc.ServerCredentials:
+    pair = (tls.key.read_bytes(), tls.certificate.read_bytes())
+    authority = tls.client_authority.read_bytes()
+    return grpc.ssl_server_credentials([pair], authority, require_client_auth=True)

@@ -1,0 +1,90 @@
+"""The parts of one server process, opened together and closed in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from handback.clock import Clock
+from handback.errors import HandbackError
+from handback.exchange.folder import FolderTransport
+from handback.exchange.landing import Landing
+from handback.intake.desk import Desk
+from handback.intake.spool import Spool
+from handback.journal.group import GroupCommit
+from handback.partners.registry import Agreements
+from handback.redemptions.commands import Caller, execute
+from handback.redemptions.draft import Outcome
+from handback.redemptions.requests import Command
+from handback.settings import Settings
+from handback.store.session import Store
+from handback_server.bridge import Bridge
+from handback_server.drain import Drain
+from handback_server.tail import Tail
+
+# Threads for the work a server does by itself, so that a long file never takes a caller's turn.
+_WORK_THREADS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What services and workers work with. Belongs to the event loop it was opened on."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    agreements: Agreements
+    desk: Desk
+    transport: FolderTransport
+    commands: GroupCommit[Command, Outcome]
+    drain: Drain
+    bridge: Bridge
+    background: Bridge
+    tail: Tail
+
+    @classmethod
+    async def open(cls, settings: Settings, clock: Clock) -> Runtime:
+        """Open everything on a store that is at the newest schema.
+
+        Raises InvalidSettings, StoreUnavailable.
+        """
+        settings.exchange.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store = Store.open(settings.store.text)
+        agreements, drain = Agreements(), Drain()
+        desk = Desk(
+            store=store,
+            landing=Landing(settings.landing),
+            spool=Spool(settings.data / "spool"),
+            agreements=agreements,
+            clock=clock,
+            max_file_bytes=settings.max_file_bytes,
+        )
+        bridge = Bridge(store, settings.workers)
+
+        def run(actor: Hashable, commands: Sequence[Command]) -> list[Outcome | HandbackError]:
+            return execute(store, clock, agreements, Caller(str(actor)), commands)
+
+        runtime = cls(
+            settings=settings,
+            clock=clock,
+            store=store,
+            agreements=agreements,
+            desk=desk,
+            transport=FolderTransport(settings.exchange),
+            commands=GroupCommit(run),
+            drain=drain,
+            bridge=bridge,
+            background=Bridge(store, _WORK_THREADS),
+            tail=Tail(store, bridge, drain, settings.horizon, settings.sequence_s),
+        )
+        await runtime.tail.start()
+        return runtime
+
+    async def close(self) -> None:
+        """Finish what runs and close the store; the drain has begun and calls have ended."""
+        await asyncio.to_thread(self.commands.close)
+        await self.background.close()
+        await self.bridge.close()
+        self.store.close()

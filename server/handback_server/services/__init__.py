@@ -1,0 +1,1 @@
+"""The services: one module each, decoding a request, calling the engine, answering."""
