@@ -25,6 +25,7 @@ from handback.partners.policy import CHOICES, Action, Reference, RetryPolicy, de
 from handback.partners.printing import Slot, max_quantity, slots
 from handback.partners.value_types import Type
 from handback.partners.vocabulary import (
+    RESERVED_NAMES,
     AnswerStyle,
     Completeness,
     DuplicateSequence,
@@ -212,7 +213,9 @@ class _Reading:
     def _fields(self) -> dict[str, Need]:
         fields = {}
         for name, need in self._entries("fields").items():
-            self._read(keys.FIELD_NAME, name, "fields", name)
+            if self._read(keys.FIELD_NAME, name, "fields", name) in RESERVED_NAMES:
+                told = f"another name, {name} is one of ours"
+                self._mistakes.append(Violation(dotted(("fields", name)), told))
             fields[name] = self._read(keys.FIELD_NEED, need, "fields", name) or Need.OPTIONAL
         return fields
 

@@ -114,7 +114,7 @@ PAYOUT: Final = (
         "The name of a payout file. `{sequence:06}` is the partner's running number, "
         "`{date:%Y%m%d}` the partner's date, `{unit}` the unit.",
     ),
-    Key("interval_s", integer(1, 604_800), "How often due redemptions are gathered.", 3600),
+    Key("interval_s", integer(1, 604_800), "Seconds between two gatherings of what is due.", 3600),
     Key("max_records", integer(1, 1_000_000), "The most records of one file.", 100_000),
 )
 

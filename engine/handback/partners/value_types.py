@@ -117,11 +117,13 @@ WORD: Final = pattern(
     "a lower-case name of at most 63 letters, digits and _", r"[a-z][a-z0-9_]{0,62}"
 )
 TEXT: Final = pattern("a text", r".+")
-SUFFIX: Final = pattern("a suffix of file names, such as .done", r"\.[A-Za-z0-9_.-]{1,20}")
-ZONE: Final = Type("a time zone of the IANA database, such as Europe/London", _read_zone)
-FOLDER: Final = Type("a folder below the exchange root, such as outbound/skyways", _read_folder)
-FILE_NAME: Final = Type("a template of file names, such as OUT_{sequence:06}.csv", _read_file_name)
+SUFFIX: Final = pattern("a suffix of file names, such as `.done`", r"\.[A-Za-z0-9_.-]{1,20}")
+ZONE: Final = Type("a time zone of the IANA database, such as `Europe/London`", _read_zone)
+FOLDER: Final = Type("a folder below the exchange root, such as `skyways/out`", _read_folder)
+FILE_NAME: Final = Type(
+    "a template of file names, such as `OUT_{sequence:06}.csv`", _read_file_name
+)
 GLOB: Final = pattern(
-    "a pattern of file names, such as *.csv", r"[^/\\.\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,179}"
+    "a pattern of file names, such as `*.csv`", r"[^/\\.\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,179}"
 )
 RULES: Final = list_of(Type("", _read_rule), "a list of rules, each a list of columns")

@@ -83,3 +83,6 @@ FACT_NAMES: Final = {
     "created_on": Printed.DAY,
 }
 """What the header and control records of a payout file can print, beside their totals."""
+
+RESERVED_NAMES: Final = frozenset(DETAIL_NAMES) | {"key", "attempt", "date", "redemption_id"}
+"""What a field of a submit cannot be called: references and payout files have it already."""
