@@ -60,17 +60,19 @@ class FolderTransport:
 
     def claim(self, arrival: Arrival, token: str) -> Arrival | None:
         """See `Transport.claim`. The marker follows its file."""
-        assert arrival.token is None and _TOKEN.fullmatch(token), (arrival, token)
-        kept = f"{token}.{_shortened(arrival.place)}"
+        assert _TOKEN.fullmatch(token), token
+        below, name = _split(arrival.place)
+        given = name if arrival.token is None else name.partition(".")[2]
+        kept = f"{token}.{_shortened(given)}"
         with (
-            self._opened(arrival.folder) as at,
+            self._opened(arrival.folder, *below) as at,
             self._opened(arrival.folder, CLAIMED, create=True) as claimed,
         ):
             try:
-                os.rename(arrival.place, kept, src_dir_fd=at, dst_dir_fd=claimed)
+                os.rename(name, kept, src_dir_fd=at, dst_dir_fd=claimed)
             except FileNotFoundError:
                 return None
-            _move_marker(arrival.marker_suffix, (at, arrival.place), (claimed, kept))
+            _move_marker(arrival.marker_suffix, (at, name), (claimed, kept))
             return _arrival(claimed, arrival.folder, kept, arrival.marker_suffix, token)
 
     def acknowledge(self, arrival: Arrival) -> None:

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from handback.errors import NotFound
-from handback.exchange.streams import Fingerprint, Readable, fingerprint, sync, sync_folder
+from handback.exchange.streams import (
+    Fingerprint,
+    Readable,
+    discard_unfinished,
+    fingerprint,
+    sync,
+    sync_folder,
+)
 
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -51,14 +58,9 @@ class Landing:
         except FileNotFoundError:
             raise NotFound(kind="landed content", id=key) from None
 
-    def discard_unfinished(self, before: datetime) -> int:
-        """Remove what processes that were killed left half written; how many files that were."""
-        removed = 0
-        for path in self._unfinished.iterdir():
-            if path.stat().st_mtime < before.timestamp():
-                path.unlink(missing_ok=True)
-                removed += 1
-        return removed
+    def discard_unfinished(self, before: datetime) -> None:
+        """Remove what processes that were killed before then left half written."""
+        discard_unfinished(self._unfinished, before)
 
     def _place(self, key: str) -> Path:
         if not _KEY.fullmatch(key):

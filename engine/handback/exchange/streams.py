@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 PIECE_BYTES: Final = 1 << 20  # what is held of a file at once; larger pieces copy no faster
@@ -83,3 +86,17 @@ def sync_folder(folder: str | os.PathLike[str] | int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def discard_unfinished(folder: Path, before: datetime) -> None:
+    """Remove what killed processes left half written in a folder that holds nothing else."""
+    for path in folder.iterdir():
+        try:
+            if path.stat().st_mtime >= before.timestamp():
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        except FileNotFoundError:
+            continue  # its process was alive after all and has finished it

@@ -54,7 +54,8 @@ class Transport(Protocol):
         """Take a file out of the partner's sight, for good; None where it has gone.
 
         The file keeps the token through crashes: until it is acknowledged, `list` shows it with
-        that token. A token is letters, digits and underscores, and is never used twice.
+        that token. A token is letters, digits and underscores, and is never used twice; a
+        claimed file may be claimed anew under another.
         """
         ...
 

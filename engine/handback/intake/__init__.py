@@ -1,0 +1,1 @@
+"""Taking hand-back files in: picked up or uploaded, landed, judged, decoded, ready or held back."""

@@ -1,0 +1,102 @@
+"""The findings of one file as they come: counted all, kept so many, and what they amount to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import StrEnum
+from typing import Final
+
+import polars as pl
+import sqlalchemy as sa
+
+from handback.formats.findings import FINDINGS, FindingCode, Severity
+from handback.store.bulk import table_of
+from handback.store.session import Store
+from handback.store.tables import Finding
+
+FINDING: Final = table_of(Finding)
+
+# Of each severity, so that ten thousand notes never hide the one finding that condemns the file.
+# A finding is at most about 1 KB (400 characters of raw record, its message and place), so a file
+# never brings more than 3 x 5,000 x 1 KB = 15 MB of findings into the store.
+KEPT_PER_SEVERITY: Final = 5_000
+
+
+class OperatorNote(StrEnum):
+    """What operators do with a file; noted beside its findings, and kept when it is replayed."""
+
+    RELEASED = "released"
+    REPLAYED = "replayed"
+
+
+Cause = tuple[FindingCode, str]
+"""Why a file is quarantined: the code of a finding and the field it names, empty for none."""
+
+
+class FindingLog:
+    """Takes the findings of a file chunk by chunk, in bounded memory."""
+
+    def __init__(self) -> None:
+        self._kept: list[pl.DataFrame] = []
+        self._counts: Counter[int] = Counter()
+        self.causes: set[Cause] = set()
+
+    @property
+    def total(self) -> int:
+        """How many findings there were, kept or not."""
+        return self._counts.total()
+
+    def count(self, severity: Severity) -> int:
+        """How many findings of one severity there were, kept or not."""
+        return self._counts[severity]
+
+    def add(self, findings: pl.DataFrame) -> None:
+        """Take findings of schema FINDINGS."""
+        for severity in Severity:
+            found = findings.filter(pl.col("severity") == severity)
+            room = max(0, KEPT_PER_SEVERITY - self._counts[severity])
+            self._kept.append(found.head(room))
+            self._counts[severity] += len(found)
+        condemning = findings.filter(pl.col("severity") == Severity.QUARANTINE)
+        named = condemning.select("code", "field").unique().iter_rows()
+        self.causes.update((FindingCode(code), field) for code, field in named)
+
+    def replace(self, store: Store, tx: sa.Connection, file_id: int) -> int:
+        """Make these the stored findings of a file, by line, behind what operators noted on it.
+
+        Gives how many findings the file now has, kept or not.
+        """
+        of_file = FINDING.c.file_id == file_id
+        tx.execute(sa.delete(FINDING).where(of_file, FINDING.c.code.not_in([*OperatorNote])))
+        last = tx.scalar(sa.select(sa.func.max(FINDING.c.number)).where(of_file)) or 0
+        kept = pl.concat([pl.DataFrame(schema=FINDINGS), *self._kept]).sort(
+            "line", "ordinal", maintain_order=True
+        )
+        rows = kept.select(
+            pl.lit(file_id, pl.Int64).alias("file_id"),
+            (pl.int_range(1, pl.len() + 1, dtype=pl.Int32) + last).alias("number"),
+            "ordinal",
+            pl.when(pl.col("line") > 0).then("line").alias("line"),
+            _text("field"),
+            "code",
+            pl.col("severity").cast(pl.Int16),
+            _text("message").fill_null(""),
+            _text("raw"),
+        )
+        store.dialect.insert_frame(tx, FINDING, rows)
+        return last + self.total
+
+
+def note(tx: sa.Connection, file_id: int, kind: OperatorNote, message: str) -> None:
+    """Write beside the findings of a file what an operator did with it, and count it."""
+    of_file = FINDING.c.file_id == file_id
+    last = tx.scalar(sa.select(sa.func.max(FINDING.c.number)).where(of_file)) or 0
+    row = {"file_id": file_id, "number": last + 1, "ordinal": 0, "code": str(kind)}
+    said = {"severity": int(Severity.NOTE), "message": message}
+    tx.execute(sa.insert(FINDING).values(**row, **said))
+
+
+def _text(name: str) -> pl.Expr:
+    """A text the store can hold: null where empty, and without NUL, which PostgreSQL refuses."""
+    text = pl.col(name).str.replace_all("\0", "\N{REPLACEMENT CHARACTER}", literal=True)
+    return pl.when(text != "").then(text).alias(name)

@@ -1,0 +1,71 @@
+"""Request keys of calls that concern files: asked twice, done once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from handback.errors import RequestKeyReused
+from handback.store.bulk import table_of
+from handback.store.tables import Request
+
+REQUEST: Final = table_of(Request)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Who asks, in which words, and under which key; without a key nothing is remembered."""
+
+    actor: str
+    comment: str = ""
+    request_key: str | None = None
+
+
+def answered(tx: sa.Connection, programme_id: int, command: Command, content: bytes) -> int | None:
+    """The file that the same request concerned before, None where it is new.
+
+    Raises RequestKeyReused where the key came with other content.
+    """
+    if command.request_key is None:
+        return None
+    same = (REQUEST.c.programme_id == programme_id) & (REQUEST.c.request_key == command.request_key)
+    row = tx.execute(sa.select(REQUEST).where(same)).one_or_none()
+    if row is None:
+        return None
+    if row.content_hash != content:
+        raise RequestKeyReused(request_key=command.request_key)
+    found: int = row.subject_id
+    return found
+
+
+def remember(
+    tx: sa.Connection,
+    programme_id: int,
+    command: Command,
+    content: bytes,
+    file_id: int,
+    at: datetime,
+) -> None:
+    """Keep the request beside what it did, in the same transaction."""
+    if command.request_key is not None:
+        tx.execute(
+            sa.insert(REQUEST).values(
+                programme_id=programme_id,
+                request_key=command.request_key,
+                content_hash=content,
+                subject_id=file_id,
+                version=0,  # a file has no versions
+                comment=command.comment or None,
+                created_at=at,
+            )
+        )
+
+
+def content_hash(*asked: object) -> bytes:
+    """SHA-256 of everything asked for."""
+    return hashlib.sha256(json.dumps(asked, ensure_ascii=True).encode()).digest()

@@ -1,0 +1,43 @@
+"""Telling from the end of a file whether its trailer has arrived, without reading the whole."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import BinaryIO, Final
+
+from handback.formats.decode import decode
+from handback.formats.findings import FindingCode
+from handback.formats.layout import Layout
+
+# Control records stand at the end, and no record of a partner known to us has 64 KiB.
+_TAIL_BYTES: Final = 64 << 10
+
+
+def has_trailer(content: BinaryIO, layout: Layout) -> bool:
+    """Whether the file control is there, with its last character."""
+    decoded = decode(layout, None, io.BytesIO(_head(content, layout) + _tail(content)))
+    cut = False
+    for chunk in decoded:
+        cut = cut or FindingCode.TRUNCATED in chunk.findings["code"]
+    return decoded.facts.control_seen and not cut
+
+
+def _head(content: BinaryIO, layout: Layout) -> bytes:
+    """The line of column names, without which the layout finds no field."""
+    head = b""
+    while layout.column_names and (line := content.readline(_TAIL_BYTES)):
+        head += line
+        if line.strip():
+            break
+    return head
+
+
+def _tail(content: BinaryIO) -> bytes:
+    """The last whole lines, of the records only where the file is short."""
+    begun_at = content.tell()
+    size_bytes = content.seek(0, os.SEEK_END)
+    start = max(begun_at, size_bytes - _TAIL_BYTES)
+    content.seek(start)
+    tail = content.read(_TAIL_BYTES)
+    return tail if start == begun_at else tail.partition(b"\n")[2]
