@@ -16,7 +16,7 @@ from handback.intake.states import FileState
 from handback.journal.again import decide_again
 from handback.journal.commit import Cause, CauseKind
 from handback.journal.traces import trace_steps
-from handback.partners.registry import Agreements, Terms
+from handback.partners.registry import Terms
 from handback.payouts.deliver import dispatch, sealed_batches
 from handback.reconcile.chunk import Applied, apply_chunk
 from handback.store.bulk import table_of
@@ -25,7 +25,7 @@ from handback.store.tables import RunChunk
 RUN_CHUNK = table_of(RunChunk)
 
 
-def reconcile(desk: Desk, agreements: Agreements, file_id: int, actor: str) -> bool:
+def reconcile(desk: Desk, file_id: int, actor: str) -> bool:
     """Apply an accepted or released file from its checkpoint to its end.
 
     False where another process holds the file, or where it has nothing to apply. A process that
@@ -40,7 +40,7 @@ def reconcile(desk: Desk, agreements: Agreements, file_id: int, actor: str) -> b
             return False
         attributes = {"handback.file_id": public_id(Prefix.HANDBACK_FILE, file_id)}
         with telemetry.span("reconcile file", parent=file.trace_context, attributes=attributes):
-            _run(desk, agreements, file, actor)
+            _run(desk, file, actor)
         return True
 
 
@@ -49,10 +49,10 @@ def _is_ready(file: FileView) -> bool:
     return decided or file.state is FileState.RECONCILING
 
 
-def _run(desk: Desk, agreements: Agreements, file: FileView, actor: str) -> None:
+def _run(desk: Desk, file: FileView, actor: str) -> None:
     contents = spooled(desk, file.file_id)
     with desk.store.read() as tx:
-        terms = agreements.at_version(tx, file.partner_id, contents.agreement_version)
+        terms = desk.agreements.at_version(tx, file.partner_id, contents.agreement_version)
         delivered = sealed_batches(tx, file.partner_id)
         done = set(tx.scalars(sa.select(RUN_CHUNK.c.chunk).where(_of_file(file))))
     _set_state(desk, file, FileState.RECONCILING)
