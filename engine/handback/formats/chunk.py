@@ -27,6 +27,9 @@ from handback.formats.structure import FactValue, Mark, Structure
 
 UNKNOWN: Final = -1
 """The record index of a line that no tag of the layout fits."""
+MAX_ADDENDA: Final = 10_000
+"""Lines that may belong to one detail; of more, the rest counts as addenda of nothing."""
+
 _NOBODY: Final = -2  # no record that addenda could belong to
 _MARK_KINDS: Final = (Kind.HEADER, Kind.BATCH_HEADER, Kind.BATCH_CONTROL, Kind.CONTROL)
 _LINE_FLAWS: Final = {
@@ -96,7 +99,7 @@ class ChunkReader:
             return rows
         rows = self._held_and(rows)
         owners = rows["rec"].is_in([*self._indexes[Kind.DETAIL], UNKNOWN]).arg_true()
-        if owners.is_empty() or rows.height - owners[-1] > self._chunk_records:
+        if owners.is_empty() or rows.height - owners[-1] > MAX_ADDENDA:
             return rows
         self._held = rows.slice(owners[-1])
         return rows.head(owners[-1])
@@ -140,7 +143,7 @@ class ChunkReader:
         about_file += self._structure.follow(rows, details, marks, unreadable)
         self._facts(marks)
         self._carried.take(marks)
-        if last and not self._structure.started:
+        if last and not (self._structure.started or self._layout.column_names):
             about_file.append(file_finding(FindingCode.EMPTY_FILE, "the file has no records"))
         elif last:
             about_file += self._structure.finish()
