@@ -22,7 +22,7 @@ def actor_of(context: Context) -> str:
     names in its metadata, or `local`. Raises NotAuthenticated, InvalidRequest.
     """
     proof = context.auth_context()
-    if proof.get("transport_security_type"):
+    if b"ssl" in proof.get("transport_security_type", ()):
         for name in proof.get("x509_common_name", ()):
             return name.decode("utf-8", "replace")
         raise NotAuthenticated(expected="expected a client certificate with a common name")

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
@@ -19,7 +19,7 @@ from handback_server.callers import Context, metadata_of
 from handback_server.drain import Drain
 from handback_server.status import DETAILS_KEY, code_of, status_of
 
-Handler = grpc.RpcMethodHandler[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 _LOG: Final = logging.getLogger(__name__)
 _OURS: Final = "/handback.v1."
