@@ -14,7 +14,6 @@ DEFAULT_TARGET = "127.0.0.1:7470"
 # sooner. Messages of batches and watches are larger than gRPC's default bound of 4 MiB.
 _OPTIONS: Mapping[str, int | str] = {
     "grpc.initial_reconnect_backoff_ms": 200,
-    "grpc.min_reconnect_backoff_ms": 1_000,
     "grpc.max_reconnect_backoff_ms": 5_000,
     "grpc.max_receive_message_length": 64 << 20,
     "grpc.max_send_message_length": 64 << 20,

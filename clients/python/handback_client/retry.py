@@ -43,15 +43,25 @@ class RetryPolicy:
         return error.retry_after_s + draw() * longest_s
 
 
+_MOMENT_S = 0.001
 USUAL = RetryPolicy()
 ALWAYS = RetryPolicy(max_attempts=None)
 
 
 def passes_by_itself(error: HandbackError) -> bool:
-    """Whether the same call may succeed later without anybody changing anything."""
-    if error.status == "RESOURCE_EXHAUSTED":
-        return error.retry_after_s > 0
-    return error.status == "UNAVAILABLE"
+    """Whether the same call may succeed later without anybody changing anything.
+
+    INTERNAL without a reason is not from our server, which always gives one, but from a connection
+    that broke in the middle: grpc.aio puts it in place of the real status while it still writes.
+    """
+    match error.status:
+        case "UNAVAILABLE":
+            return True
+        case "RESOURCE_EXHAUSTED":
+            return error.retry_after_s > 0
+        case "INTERNAL":
+            return not error.refusal.reason
+    return False
 
 
 class Attempts:
@@ -71,8 +81,8 @@ class Attempts:
         self._failures = 0
 
     def left_s(self) -> float:
-        """Seconds left of the caller's deadline, 0 when it has passed."""
-        return max(0.0, self._ends_at - self._clock())
+        """Seconds left of the deadline, a moment when it has passed: to gRPC 0 is no deadline."""
+        return max(_MOMENT_S, self._ends_at - self._clock())
 
     def pause_after(self, error: HandbackError) -> float | None:
         """Seconds to wait before the next try; None where there shall be none.

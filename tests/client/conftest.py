@@ -1,0 +1,101 @@
+"""A scripted server, and a client of each kind behind one face, so that one suite tests both."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from client.scripted_server import ScriptedServer
+from handback_client import AsyncClient, Client, RetryPolicy
+
+# Repeats at once: no test waits.
+AT_ONCE = RetryPolicy(max_attempts=5, first_wait_s=0.0)
+ALWAYS_AT_ONCE = RetryPolicy(max_attempts=None, first_wait_s=0.0)
+
+MakeClient = Callable[..., Any]
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """A server that answers as the test tells it to."""
+    server = ScriptedServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["async", "sync"])
+async def make_client(
+    request: pytest.FixtureRequest, server: ScriptedServer
+) -> AsyncIterator[MakeClient]:
+    """Makes clients of one kind; the test runs once for each kind."""
+    made: list[Any] = []
+
+    def make(target: str = "", **settings: Any) -> Any:
+        settings = {"programme": "aurora", "retry": AT_ONCE, "deadline_s": 20.0} | settings
+        if request.param == "async":
+            made.append(AsyncClient(target or server.target, **settings))
+            return made[-1]
+        made.append(Awaited(Client(target or server.target, **settings)))
+        return made[-1]
+
+    yield make
+    for client in made:
+        await client.close()
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> Any:
+    """A client of the scripted server, of each kind in turn."""
+    return make_client()
+
+
+class Awaited:
+    """What belongs to the sync client, with the awaits that its async twin has."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        home = import_module(type(inner).__module__.replace(".sync.", ".aio."))
+        self._twin = getattr(home, f"Async{type(inner).__name__}")
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not callable(found):
+            return _awaited(found)
+        if inspect.iscoroutinefunction(getattr(self._twin, name)):
+            return partial(asyncio.to_thread, found)
+        return lambda *args, **kwargs: _awaited(found(*args, **kwargs))
+
+    async def __aenter__(self) -> Any:
+        self._inner.__enter__()
+        return self
+
+    async def __aexit__(self, *failure: Any) -> None:
+        await asyncio.to_thread(self._inner.__exit__, *failure)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return _stepped(iter(self._inner))
+
+
+def _awaited(found: Any) -> Any:
+    if inspect.isgenerator(found):
+        return _stepped(found)
+    if type(found).__module__.startswith("handback_client.sync."):
+        return Awaited(found)
+    return found
+
+
+async def _stepped(inner: Iterator[Any]) -> AsyncIterator[Any]:
+    """A sync iterator, each step of it in a thread."""
+    end = object()
+    try:
+        while (one := await asyncio.to_thread(next, inner, end)) is not end:
+            yield one
+    finally:
+        if inspect.isgenerator(inner):
+            inner.close()
