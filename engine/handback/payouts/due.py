@@ -28,8 +28,8 @@ def due_rows(tx: sa.Connection, terms: Terms, unit: str, now: datetime) -> pl.Da
     """What is due at a partner, longest first where not all fit; in the order of ids.
 
     One row per redemption: redemption_id, attempt (the one to come), ordinal (from 1), quantity,
-    unit, member_ref, every submitted field of the agreement, and `same_reference` with the
-    `last_reference` where the next attempt goes out under the one before.
+    unit, member_ref, submitted_on (in the partner's zone), every field of the agreement, and
+    `same_reference` with the `last_reference` for an attempt that goes out under the one before.
     """
     chosen = (
         sa.select(DUE.c.redemption_id, DUE.c.same_reference)
@@ -48,6 +48,7 @@ def due_rows(tx: sa.Connection, terms: Terms, unit: str, now: datetime) -> pl.Da
             REDEMPTION.c.attempt.label("last_attempt"),
             REDEMPTION.c.held.label("quantity"),
             REDEMPTION.c.member_ref,
+            REDEMPTION.c.submitted_at,
             chosen.c.same_reference,
             ATTEMPT.c.reference.label("last_reference"),
             DETAIL.c.fields,
@@ -61,6 +62,9 @@ def due_rows(tx: sa.Connection, terms: Terms, unit: str, now: datetime) -> pl.Da
         attempt=(pl.col("last_attempt") + 1).cast(pl.Int16),
         ordinal=pl.int_range(1, pl.len() + 1, dtype=pl.Int64),
         unit=pl.lit(unit),
+        submitted_on=pl.col("submitted_at")
+        .dt.convert_time_zone(terms.agreement.time_zone.key)
+        .dt.date(),
     )
     return _with_fields(rows, terms.agreement.field_names)
 

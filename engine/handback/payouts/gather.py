@@ -123,6 +123,7 @@ class _Sealing:
         rendered = self._payout.reference.render(rows, batch=sequence, on=self._on)
         again = (pl.col("same_reference") == 1) & pl.col("last_reference").is_not_null()
         return rows.with_columns(
+            batch=pl.lit(sequence, pl.Int64),
             reference=pl.when(again).then("last_reference").otherwise(rendered["reference"]),
             refused=pl.when(~again).then(rendered["refused"]),
         )
@@ -164,8 +165,6 @@ class _Sealing:
             "partner": self._terms.agreement.partner,
             "created_on": self._on,
             "unit": self._unit,
-            "record_count": len(rows),
-            "quantity_total": rows["quantity"].sum(),
         }
         with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
             encode(self._payout.layout, facts, _slices(rows), cast(BinaryIO, file))
