@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from handback_client import convert
 from handback_client._stubs.v1 import payouts_pb2
 from handback_client._stubs.v1.payouts_pb2_grpc import PayoutServiceStub
-from handback_client.keys import new_request_key
 from handback_client.models import BatchReport, PayoutBatch
 from handback_client.sync.connection import Connection
 
@@ -50,15 +49,13 @@ class Batches:
         answer = self._connection.call(self._payouts.GetPayoutBatchReport, request)
         return convert.batch_report(answer.report)
 
-    def gather(self, partner: str, *, request_key: str = "") -> tuple[PayoutBatch, ...]:
+    def gather(self, partner: str) -> tuple[PayoutBatch, ...]:
         """Gather what is due for a partner now; no batch where nothing is due.
 
-        Raises NotFound, AgreementNotActive, RequestKeyReused.
+        Raises NotFound, AgreementNotActive.
         """
         request = payouts_pb2.GatherPayoutBatchesRequest(
-            programme=self._connection.programme,
-            request_key=request_key or new_request_key(),
-            partner=partner,
+            programme=self._connection.programme, partner=partner
         )
         answer = self._connection.call(self._payouts.GatherPayoutBatches, request)
         return tuple(map(convert.payout_batch, answer.batches))

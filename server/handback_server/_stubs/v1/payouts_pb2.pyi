@@ -379,24 +379,20 @@ class GatherPayoutBatchesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROGRAMME_FIELD_NUMBER: _builtins.int
-    REQUEST_KEY_FIELD_NUMBER: _builtins.int
     PARTNER_FIELD_NUMBER: _builtins.int
     programme: _builtins.str
     """The programme that owns the partner."""
-    request_key: _builtins.str
-    """Chosen by the caller, unique in the programme; makes repeating safe."""
     partner: _builtins.str
     """The partner whose due redemptions are gathered."""
     def __init__(
         self,
         *,
         programme: _builtins.str = ...,
-        request_key: _builtins.str = ...,
         partner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["partner", b"partner", "programme", b"programme", "request_key", b"request_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["partner", b"partner", "programme", b"programme"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -409,9 +405,6 @@ class GatherPayoutBatchesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BATCHES_FIELD_NUMBER: _builtins.int
-    REPLAYED_FIELD_NUMBER: _builtins.int
-    replayed: _builtins.bool
-    """True where the same request had been answered before and this is that answer."""
     @_builtins.property
     def batches(self) -> _containers.RepeatedCompositeFieldContainer[Global___PayoutBatch]:
         """The batches that were sealed; none where nothing was due."""
@@ -420,11 +413,10 @@ class GatherPayoutBatchesResponse(_message.Message):
         self,
         *,
         batches: _abc.Iterable[Global___PayoutBatch] | None = ...,
-        replayed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "replayed", b"replayed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -48,8 +48,9 @@ class PayoutServiceStub:
     """
     GatherPayoutBatches: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.GatherPayoutBatchesRequest, _payouts_pb2.GatherPayoutBatchesResponse]
     """Gathers the due redemptions of a partner into payout batches now instead of at the next
-    interval of its agreement.
-    Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE, REQUEST_KEY_REUSED.
+    interval of its agreement. Needs no request key: what is in a batch is not due any more, so
+    that repeating the call never sends anything twice.
+    Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE.
     """
 
 @_typing.type_check_only
@@ -72,8 +73,9 @@ class PayoutServiceAsyncStub(PayoutServiceStub):
     """
     GatherPayoutBatches: _aio.UnaryUnaryMultiCallable[_payouts_pb2.GatherPayoutBatchesRequest, _payouts_pb2.GatherPayoutBatchesResponse]  # type: ignore[assignment]
     """Gathers the due redemptions of a partner into payout batches now instead of at the next
-    interval of its agreement.
-    Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE, REQUEST_KEY_REUSED.
+    interval of its agreement. Needs no request key: what is in a batch is not due any more, so
+    that repeating the call never sends anything twice.
+    Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE.
     """
 
 class PayoutServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -117,8 +119,9 @@ class PayoutServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payouts_pb2.GatherPayoutBatchesResponse, _abc.Awaitable[_payouts_pb2.GatherPayoutBatchesResponse]]:
         """Gathers the due redemptions of a partner into payout batches now instead of at the next
-        interval of its agreement.
-        Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE, REQUEST_KEY_REUSED.
+        interval of its agreement. Needs no request key: what is in a batch is not due any more, so
+        that repeating the call never sends anything twice.
+        Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE.
         """
 
 def add_PayoutServiceServicer_to_server(servicer: PayoutServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

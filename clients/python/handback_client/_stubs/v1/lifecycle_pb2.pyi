@@ -369,11 +369,13 @@ class RedemptionEvent(_message.Message):
     actor: _builtins.str
     """Who caused it: the caller of a command, or the part of Handback that acted by itself."""
     trace_context: _builtins.str
-    """The W3C trace context under which it was committed; empty where there was none."""
+    """The W3C trace context under which it was committed, empty where there was none; in the status
+    stream only.
+    """
     position: _builtins.int
     """The block's place in the one order of the journal; 0 for the moment before it is given."""
     cursor: _builtins.str
-    """Where to go on watching after this event; empty as long as `position` is 0."""
+    """Where to go on watching after this event; in the status stream only."""
     comment: _builtins.str
     """What whoever gave the command had to say; in lists only, never in the status stream."""
     @_builtins.property

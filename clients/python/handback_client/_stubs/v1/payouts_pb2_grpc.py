@@ -88,8 +88,9 @@ class PayoutServiceServicer(object):
 
     def GatherPayoutBatches(self, request, context):
         """Gathers the due redemptions of a partner into payout batches now instead of at the next
-        interval of its agreement.
-        Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE, REQUEST_KEY_REUSED.
+        interval of its agreement. Needs no request key: what is in a batch is not due any more, so
+        that repeating the call never sends anything twice.
+        Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
