@@ -22,10 +22,10 @@ from handback.intake.desk import Desk
 from handback.intake.prepare import prepare
 from handback.intake.queries import FILE, PARTNER
 from handback.intake.receive import Origin, new_file_id, receive, refuse_too_large
-from handback.intake.requests import Command
 from handback.intake.trailer import has_trailer
 from handback.partners.registry import Terms
 from handback.partners.vocabulary import Completeness
+from handback.store.requests import Command
 
 _LOG: Final = logging.getLogger(__name__)
 _PICK_UP: Final = Command(actor="pick-up")

@@ -9,14 +9,15 @@ import sqlalchemy as sa
 
 from handback.errors import FileQuarantined, InvalidRequest, Violation
 from handback.ids import Prefix, public_id
-from handback.intake import queries, requests
+from handback.intake import queries
 from handback.intake.desk import Desk
 from handback.intake.findings import OperatorNote, note
 from handback.intake.prepare import prepare
 from handback.intake.queries import FILE, FileView
 from handback.intake.receive import ReceivedFile
-from handback.intake.requests import Command
 from handback.intake.states import FileState, Verdict
+from handback.store import requests
+from handback.store.requests import Command
 
 
 def release(desk: Desk, programme: str, file_id: int, command: Command) -> ReceivedFile:

@@ -15,14 +15,15 @@ from handback import telemetry
 from handback.exchange.envelope import SizeLimit, open_envelope
 from handback.exchange.streams import Fingerprint, Readable
 from handback.ids import Prefix, public_id
-from handback.intake import queries, requests
+from handback.intake import queries
 from handback.intake.desk import Desk
 from handback.intake.prepare import decide, prepare
 from handback.intake.queries import FILE, FileView
-from handback.intake.requests import Command
 from handback.intake.states import FileState, Verdict
 from handback.partners.registry import Terms
+from handback.store import requests
 from handback.store.bulk import table_of
+from handback.store.requests import Command
 from handback.store.tables import PayoutBatch
 
 BATCH: Final = table_of(PayoutBatch)

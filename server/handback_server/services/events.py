@@ -18,7 +18,7 @@ from handback_server._stubs.v1.events_pb2_grpc import EventServiceServicer
 from handback_server.callers import Context
 from handback_server.cursors import Cursor
 from handback_server.runtime import Runtime
-from handback_server.stream import events_of
+from handback_server.services.stream import events_of
 from handback_server.tail import Stretch, Tail
 
 # One message per event costs 25 times more than messages of many.

@@ -1,4 +1,7 @@
-"""Request keys of calls that concern files: asked twice, done once."""
+"""Request keys: what is asked twice under one key is done once.
+
+Commands on redemptions keep theirs with `redemptions.draft`, many in one transaction.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class Command:
 
 
 def answered(tx: sa.Connection, programme_id: int, command: Command, content: bytes) -> int | None:
-    """The file that the same request concerned before, None where it is new.
+    """What the same request concerned before, by its number; None where it is new.
 
     Raises RequestKeyReused where the key came with other content.
     """
@@ -48,18 +51,18 @@ def remember(
     programme_id: int,
     command: Command,
     content: bytes,
-    file_id: int,
+    subject_id: int,
     at: datetime,
 ) -> None:
-    """Keep the request beside what it did, in the same transaction."""
+    """Keep the request beside what it did, in the same transaction; without a key, nothing."""
     if command.request_key is not None:
         tx.execute(
             sa.insert(REQUEST).values(
                 programme_id=programme_id,
                 request_key=command.request_key,
                 content_hash=content,
-                subject_id=file_id,
-                version=0,  # a file has no versions
+                subject_id=subject_id,
+                version=0,  # files, breaks and batches have no versions
                 comment=command.comment or None,
                 created_at=at,
             )
