@@ -31,9 +31,11 @@ class Names:
 
 def names(tx: sa.Connection) -> Names:
     """All names as of now."""
+    programmes = sa.select(PROGRAMME.c.name, PROGRAMME.c.programme_id)
     partners = sa.select(PARTNER.c.partner_id, PARTNER.c.programme_id, PARTNER.c.name)
+    units = sa.select(UNIT.c.unit_id, UNIT.c.name)
     return Names(
-        programmes=dict(tx.execute(sa.select(PROGRAMME.c.name, PROGRAMME.c.programme_id)).tuples()),
+        programmes={row.name: row.programme_id for row in tx.execute(programmes)},
         partners={row.partner_id: (row.programme_id, row.name) for row in tx.execute(partners)},
-        units=dict(tx.execute(sa.select(UNIT.c.unit_id, UNIT.c.name)).tuples()),
+        units={row.unit_id: row.name for row in tx.execute(units)},
     )
