@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
@@ -10,17 +11,19 @@ import sqlalchemy as sa
 
 from handback.breaks import queries
 from handback.breaks.kinds import HOLDING, BreakKind, Resolution
-from handback.errors import BreakClosed, BreakHoldsRedemption
+from handback.errors import BreakClosed, BreakHoldsRedemption, InvalidRequest, Violation
 from handback.ids import Prefix, public_id
 from handback.lifecycle.table import State
+from handback.store import requests
 from handback.store.bulk import INSTANT, table_of
+from handback.store.requests import Command
 from handback.store.session import Store
 from handback.store.tables import Break, Redemption
 
 BREAK, REDEMPTION = table_of(Break), table_of(Redemption)
 
-# What a break is opened with. `identity` is a hash of what it says, `facts` is a JSON object of text; `quantity` and `raw` are the
-# record's, as far as a record opened it.
+# What a break is opened with. `identity` is a hash of what it says, `facts` is a JSON object of
+# text; `quantity` and `raw` are the record's, as far as a record opened it.
 OPENED = pl.Schema(
     {
         "break_id": pl.Int64(),
@@ -47,15 +50,31 @@ def insert(store: Store, tx: sa.Connection, opened: pl.DataFrame) -> None:
     store.dialect.insert_frame(tx, BREAK, opened.select(OPENED.names()))
 
 
-def dismiss(
-    tx: sa.Connection, programme: str, break_id: int, actor: str, comment: str, at: datetime
-) -> queries.BreakView:
-    """Close a break that needs no step on any redemption; the break as it then stands.
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """The break as it stands; `replayed` where the same request had been answered before."""
 
-    Raises NotFound, BreakClosed where it was closed before, BreakHoldsRedemption where its
-    redemption is rejected and waits for a decision in this very break.
+    view: queries.BreakView
+    replayed: bool
+
+
+def dismiss(
+    tx: sa.Connection, programme: str, break_id: int, command: Command, at: datetime
+) -> Dismissed:
+    """Close a break that needs no step on any redemption.
+
+    Raises InvalidRequest without a comment, NotFound, RequestKeyReused, BreakClosed where it was
+    closed before, BreakHoldsRedemption where its redemption is rejected and waits for a decision
+    in this very break.
     """
+    if not command.comment.strip():
+        raise InvalidRequest([Violation("comment", "expected why it needs no further step")])
     found = queries.get(tx, programme, break_id)
+    owner = sa.select(BREAK.c.programme_id).where(BREAK.c.break_id == break_id)
+    programme_id = tx.execute(owner).scalar_one()
+    asked = requests.content_hash("dismiss", break_id, command.comment)
+    if requests.answered(tx, programme_id, command, asked) is not None:
+        return Dismissed(found, replayed=True)
     if found.kind in HOLDING and found.redemption_id is not None:
         # Locked, so that no rejection comes between the look and the step.
         state = sa.select(REDEMPTION.c.state).where(
@@ -66,10 +85,11 @@ def dismiss(
                 break_id=public_id(Prefix.BREAK, break_id),
                 redemption=public_id(Prefix.REDEMPTION, found.redemption_id),
             )
-    closed = _close(tx, BREAK.c.break_id == break_id, Resolution.DISMISSED, actor, at, comment)
-    if not closed:
+    which = BREAK.c.break_id == break_id
+    if not _close(tx, which, Resolution.DISMISSED, command.actor, at, command.comment):
         raise BreakClosed(break_id=public_id(Prefix.BREAK, break_id))
-    return queries.get(tx, programme, break_id)
+    requests.remember(tx, programme_id, command, asked, break_id, at)
+    return Dismissed(queries.get(tx, programme, break_id), replayed=False)
 
 
 def close_for_redemption(
