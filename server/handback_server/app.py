@@ -16,31 +16,58 @@ from handback.clock import Clock
 from handback.errors import InvalidSettings, Violation
 from handback.settings import TLS, Settings
 from handback_server._stubs.v1 import (
+    agreements_pb2,
+    agreements_pb2_grpc,
+    breaks_pb2,
     breaks_pb2_grpc,
+    events_pb2,
     events_pb2_grpc,
+    handback_files_pb2,
+    handback_files_pb2_grpc,
+    ledger_pb2,
     ledger_pb2_grpc,
+    payouts_pb2,
+    payouts_pb2_grpc,
+    redemptions_pb2,
     redemptions_pb2_grpc,
 )
 from handback_server.interceptors import CallInterceptor
 from handback_server.runtime import Runtime
+from handback_server.services.agreements import Agreements
 from handback_server.services.breaks import Breaks
 from handback_server.services.events import Events
+from handback_server.services.handback_files import HandbackFiles
 from handback_server.services.ledger import Ledger
+from handback_server.services.payouts import Payouts
 from handback_server.services.redemptions import Redemptions
 from handback_server.workers import Work, Workers
 
 _LOG: Final = logging.getLogger(__name__)
 
-# By name: what serves it, and what makes gRPC call that.
-_SERVICES: Final[dict[str, tuple[Callable[[Runtime], Any], Callable[[Any, Any], None]]]] = {
-    "RedemptionService": (
-        Redemptions,
-        redemptions_pb2_grpc.add_RedemptionServiceServicer_to_server,
-    ),
-    "BreakService": (Breaks, breaks_pb2_grpc.add_BreakServiceServicer_to_server),
-    "LedgerService": (Ledger, ledger_pb2_grpc.add_LedgerServiceServicer_to_server),
-    "EventService": (Events, events_pb2_grpc.add_EventServiceServicer_to_server),
-}
+# What serves each service, and what makes gRPC call it.
+_SERVICES: Final[Sequence[tuple[Callable[[Runtime], Any], Callable[[Any, Any], None]]]] = (
+    (Redemptions, redemptions_pb2_grpc.add_RedemptionServiceServicer_to_server),
+    (Payouts, payouts_pb2_grpc.add_PayoutServiceServicer_to_server),
+    (HandbackFiles, handback_files_pb2_grpc.add_HandbackFileServiceServicer_to_server),
+    (Breaks, breaks_pb2_grpc.add_BreakServiceServicer_to_server),
+    (Agreements, agreements_pb2_grpc.add_AgreementServiceServicer_to_server),
+    (Ledger, ledger_pb2_grpc.add_LedgerServiceServicer_to_server),
+    (Events, events_pb2_grpc.add_EventServiceServicer_to_server),
+)
+_NAMES: Final = tuple(
+    service.full_name
+    for file in (
+        redemptions_pb2,
+        payouts_pb2,
+        handback_files_pb2,
+        breaks_pb2,
+        agreements_pb2,
+        ledger_pb2,
+        events_pb2,
+        health_pb2,
+    )
+    for service in file.DESCRIPTOR.services_by_name.values()
+)
 
 
 class Server:
@@ -74,16 +101,11 @@ class Server:
         return server
 
     async def _start(self) -> None:
-        names = [
-            reflection.SERVICE_NAME,
-            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
-        ]
-        for name, (servicer, add) in _SERVICES.items():
+        for servicer, add in _SERVICES:
             add(servicer(self._runtime), self._grpc)
-            names.append(f"handback.v1.{name}")
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        reflection.enable_server_reflection(names, self._grpc)
-        for name in names:
+        reflection.enable_server_reflection((*_NAMES, reflection.SERVICE_NAME), self._grpc)
+        for name in _NAMES:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self.port = _listen(self._grpc, self._runtime.settings)
         await self._grpc.start()

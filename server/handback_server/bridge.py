@@ -70,6 +70,20 @@ class Bridge:
 
         return await self.run(within)
 
+    async def write(
+        self,
+        command: Callable[Concatenate[sa.Connection, Parameters], Answer],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Answer:
+        """The answer of a command in a transaction of its own, committed before it is given."""
+
+        def within() -> Answer:
+            with self._store.write() as tx:
+                return command(tx, *args, **kwargs)
+
+        return await self.run(within)
+
     def _leave(self) -> None:
         self._under_way -= 1
 

@@ -1,4 +1,4 @@
-"""Who calls, by certificate or by its own word."""
+"""Who calls, by certificate or by its own word, and under which request key."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any, Final
 import grpc
 
 from handback.errors import InvalidRequest, NotAuthenticated, Violation
+from handback.redemptions.requests import MAX_COMMENT, MAX_TEXT
+from handback.store.requests import Command
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 ACTOR_KEY: Final = "handback-actor"
 LOCAL: Final = "local"
-MAX_ACTOR: Final = 200
 
 
 def actor_of(context: Context) -> str:
@@ -27,10 +28,23 @@ def actor_of(context: Context) -> str:
             return name.decode("utf-8", "replace")
         raise NotAuthenticated(expected="expected a client certificate with a common name")
     named = metadata_of(context).get(ACTOR_KEY, LOCAL)
-    if not named.strip() or len(named) > MAX_ACTOR or not named.isprintable():
-        expected = f"expected a name of at most {MAX_ACTOR} characters"
+    if not named.strip() or len(named) > MAX_TEXT or not named.isprintable():
+        expected = f"expected a name of at most {MAX_TEXT} characters"
         raise InvalidRequest([Violation(ACTOR_KEY, expected)])
     return named
+
+
+def command_of(context: Context, request_key: str, comment: str = "") -> Command:
+    """What is asked by whom, under a key that has to be there. Raises InvalidRequest."""
+    mistakes = []
+    if not request_key.strip() or len(request_key) > MAX_TEXT or not request_key.isprintable():
+        expected = f"expected one line of 1 to {MAX_TEXT} characters"
+        mistakes.append(Violation("request_key", expected))
+    if len(comment) > MAX_COMMENT:
+        mistakes.append(Violation("comment", f"expected at most {MAX_COMMENT} characters"))
+    if mistakes:
+        raise InvalidRequest(mistakes)
+    return Command(actor_of(context), comment, request_key)
 
 
 def metadata_of(context: Context) -> dict[str, str]:

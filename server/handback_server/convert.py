@@ -19,12 +19,17 @@ from handback.ids import Prefix, number_of, public_id
 from handback.intake.queries import FileView, FindingView
 from handback.journal.commit import CauseKind
 from handback.ledger.accounts import Balance
+from handback.partners.queries import PartnerView, VersionView
+from handback.payouts.queries import BatchReport, BatchView, Share
+from handback.reconcile.report import RunReport
 from handback.redemptions.queries import EventView, RedemptionView
 from handback_server._stubs.v1 import (
+    agreements_pb2,
     breaks_pb2,
     handback_files_pb2,
     ledger_pb2,
     lifecycle_pb2,
+    payouts_pb2,
 )
 
 Enum = TypeVar("Enum", bound=IntEnum)
@@ -197,4 +202,82 @@ def balance(total: Balance) -> ledger_pb2.Balance:
         member=total.member,
         held=total.held,
         fulfilled=total.fulfilled,
+    )
+
+
+def agreement(view: VersionView, *, with_source: bool = True) -> agreements_pb2.Agreement:
+    """One version of an agreement, with its document or without."""
+    return agreements_pb2.Agreement(
+        programme=view.programme,
+        partner=view.partner,
+        version=view.version,
+        source=view.source if with_source else "",
+        content_hash=view.content_hash.hex(),
+        actor=view.actor,
+        applied_at=instant(view.applied_at),
+    )
+
+
+def partner(view: PartnerView) -> agreements_pb2.Partner:
+    """A partner and its latest version."""
+    return agreements_pb2.Partner(
+        programme=view.programme,
+        partner=view.partner,
+        agreement_version=view.version,
+        created_at=instant(view.created_at),
+    )
+
+
+def agreement_violation(violation: Violation) -> agreements_pb2.AgreementViolation:
+    """One mistake of a document."""
+    return agreements_pb2.AgreementViolation(field=violation.field, expected=violation.expected)
+
+
+def payout_batch(view: BatchView) -> payouts_pb2.PayoutBatch:
+    """A payout batch as it stands."""
+    return payouts_pb2.PayoutBatch(
+        batch_id=public_id(Prefix.PAYOUT_BATCH, view.batch_id),
+        programme=view.programme,
+        partner=view.partner,
+        unit=view.unit,
+        sequence=view.sequence,
+        agreement_version=view.agreement_version,
+        state=payouts_pb2.PayoutBatchState.ValueType(view.state),
+        record_count=view.record_count,
+        quantity=view.quantity,
+        file_name=view.file_name,
+        fingerprint=view.fingerprint.hex(),
+        size_bytes=view.size_bytes,
+        sealed_at=instant(view.sealed_at),
+        delivered_at=instant(view.delivered_at),
+        dispatched_at=instant(view.dispatched_at),
+    )
+
+
+def tally(share: Share) -> payouts_pb2.Tally:
+    """How many and how much."""
+    return payouts_pb2.Tally(count=share.count, quantity=share.quantity)
+
+
+def batch_report(report: BatchReport) -> payouts_pb2.PayoutBatchReport:
+    """What became of what a batch sent."""
+    return payouts_pb2.PayoutBatchReport(
+        batch_id=public_id(Prefix.PAYOUT_BATCH, report.batch_id),
+        sent=tally(report.sent),
+        confirmed=tally(report.confirmed),
+        rejected=tally(report.rejected),
+        open=tally(report.open),
+    )
+
+
+def run_report(report: RunReport) -> handback_files_pb2.RunReport:
+    """What became of the records of a file."""
+    return handback_files_pb2.RunReport(
+        file=handback_file(report.file),
+        records=tally(report.records),
+        events=tally(report.events),
+        repeats=tally(report.repeats),
+        breaks=tally(report.breaks),
+        rejects=tally(report.rejects),
+        batches=map(batch_report, report.batches),
     )

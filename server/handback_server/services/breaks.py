@@ -5,12 +5,13 @@ from __future__ import annotations
 from handback.breaks import queries
 from handback.breaks.kinds import BreakKind
 from handback.breaks.queries import BreakFilter
+from handback.breaks.resolve import dismiss
 from handback.errors import InvalidRequest, Violation
 from handback.ids import Prefix, number_of
 from handback_server import convert
 from handback_server._stubs.v1 import breaks_pb2 as pb
 from handback_server._stubs.v1.breaks_pb2_grpc import BreakServiceServicer
-from handback_server.callers import Context
+from handback_server.callers import Context, command_of
 from handback_server.paging import page_of
 from handback_server.runtime import Runtime
 
@@ -47,6 +48,18 @@ class Breaks(BreakServiceServicer):
         number = number_of(Prefix.BREAK, request.break_id, "break_id")
         view = await self._read(queries.get, programme, number)
         return pb.GetBreakResponse(found_break=convert.break_of(view))
+
+    async def DismissBreak(
+        self, request: pb.DismissBreakRequest, context: Context
+    ) -> pb.DismissBreakResponse:
+        """Close a break that needs no further step."""
+        programme = convert.named(request.programme, "programme")
+        number = number_of(Prefix.BREAK, request.break_id, "break_id")
+        command = command_of(context, request.request_key, request.comment)
+        now = self._runtime.clock.now()
+        dismissed = await self._runtime.bridge.write(dismiss, programme, number, command, now)
+        closed = convert.break_of(dismissed.view)
+        return pb.DismissBreakResponse(closed_break=closed, replayed=dismissed.replayed)
 
 
 def _kind(text: str) -> BreakKind:

@@ -1,0 +1,146 @@
+"""HandbackFileService: taking files in over the wire, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from tempfile import TemporaryFile
+from typing import BinaryIO, Final
+
+from handback.errors import InvalidRequest, LimitReached, Violation
+from handback.intake import quarantine, queries
+from handback.intake.queries import FileFilter
+from handback.intake.receive import Origin, ReceivedFile, receive
+from handback.intake.states import FileState
+from handback.reconcile.report import run_report
+from handback.store.requests import Command
+from handback_server import convert
+from handback_server._stubs.v1 import handback_files_pb2 as pb
+from handback_server._stubs.v1.handback_files_pb2_grpc import HandbackFileServiceServicer
+from handback_server.callers import Context, command_of
+from handback_server.paging import page_of
+from handback_server.runtime import Runtime
+
+MAX_CHUNK_BYTES: Final = 1 << 20
+
+
+class HandbackFiles(HandbackFileServiceServicer):
+    """Receives uploads, reads files and their reports, lets files out of quarantine."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._bridge = runtime.bridge
+
+    async def UploadHandbackFile(
+        self, request_iterator: AsyncIterator[pb.UploadHandbackFileRequest], context: Context
+    ) -> pb.UploadHandbackFileResponse:
+        """Take in a file chunk by chunk; the engine sees it once it is whole."""
+        requests = aiter(request_iterator)
+        first = await anext(requests, None)
+        if first is None or not first.HasField("header"):
+            raise InvalidRequest([Violation("header", "expected in the first message")])
+        command = command_of(context, first.header.request_key)
+        # A caller may take its time; only what is whole takes a thread of the engine's.
+        with TemporaryFile(dir=self._runtime.settings.data) as spooled:
+            await self._spool(requests, spooled)
+            received = await self._bridge.run(self._receive, first.header, spooled, command)
+        file = convert.handback_file(received.file)
+        return pb.UploadHandbackFileResponse(file=file, replayed=received.replayed)
+
+    async def _spool(
+        self, requests: AsyncIterator[pb.UploadHandbackFileRequest], spooled: BinaryIO
+    ) -> None:
+        left = self._runtime.settings.max_file_bytes
+        async for request in requests:
+            if not request.HasField("chunk"):
+                raise InvalidRequest([Violation("chunk", "expected in all but the first message")])
+            if len(request.chunk) > MAX_CHUNK_BYTES:
+                raise LimitReached(f"{MAX_CHUNK_BYTES} bytes in one chunk")
+            left -= len(request.chunk)
+            if left < 0:
+                raise LimitReached(f"file size of {self._runtime.settings.max_file_bytes} bytes")
+            await self._bridge.run(spooled.write, request.chunk)
+
+    def _receive(
+        self, header: pb.HandbackFileHeader, spooled: BinaryIO, command: Command
+    ) -> ReceivedFile:
+        programme = convert.named(header.programme, "header.programme")
+        partner = convert.named(header.partner, "header.partner")
+        name = convert.named(header.file_name, "header.file_name")
+        with self._runtime.store.read() as tx:
+            terms = self._runtime.agreements.current(tx, programme, partner)
+        spooled.seek(0)
+        return receive(self._runtime.desk, terms, spooled, Origin(name, "upload"), command)
+
+    async def GetHandbackFile(
+        self, request: pb.GetHandbackFileRequest, context: Context
+    ) -> pb.GetHandbackFileResponse:
+        """Give one file."""
+        programme = convert.named(request.programme, "programme")
+        number = convert.file_number(request.file_id)
+        view = await self._bridge.read(queries.get, programme, number)
+        return pb.GetHandbackFileResponse(file=convert.handback_file(view))
+
+    async def ListHandbackFiles(
+        self, request: pb.ListHandbackFilesRequest, context: Context
+    ) -> pb.ListHandbackFilesResponse:
+        """Give a page of files."""
+        page = page_of(request, 0)
+        wanted = FileFilter(
+            programme=convert.named(request.programme, "programme"),
+            partner=request.partner or None,
+            states=convert.members(request.states, FileState, "states"),
+        )
+        found = await self._bridge.read(queries.page, wanted, page.after, page.fetch)
+        views, token = page.cut(found, lambda view: view.file_id)
+        files = map(convert.handback_file, views)
+        return pb.ListHandbackFilesResponse(files=files, next_page_token=token)
+
+    async def ListFindings(
+        self, request: pb.ListFindingsRequest, context: Context
+    ) -> pb.ListFindingsResponse:
+        """Give a page of findings."""
+        page = page_of(request, 0)
+        programme = convert.named(request.programme, "programme")
+        number = convert.file_number(request.file_id)
+        found = await self._bridge.read(
+            queries.findings_page, programme, number, page.after, page.fetch
+        )
+        views, token = page.cut(found, lambda view: view.number)
+        findings = map(convert.finding, views)
+        return pb.ListFindingsResponse(findings=findings, next_page_token=token)
+
+    async def GetRunReport(
+        self, request: pb.GetRunReportRequest, context: Context
+    ) -> pb.GetRunReportResponse:
+        """Give what became of a file's records."""
+        programme = convert.named(request.programme, "programme")
+        number = convert.file_number(request.file_id)
+        report = await self._bridge.read(run_report, programme, number)
+        return pb.GetRunReportResponse(report=convert.run_report(report))
+
+    async def ReleaseHandbackFile(
+        self, request: pb.ReleaseHandbackFileRequest, context: Context
+    ) -> pb.ReleaseHandbackFileResponse:
+        """Apply a quarantined file despite its findings."""
+        programme = convert.named(request.programme, "programme")
+        number = convert.file_number(request.file_id)
+        command = command_of(context, request.request_key, request.comment)
+        released = await self._bridge.run(
+            quarantine.release, self._runtime.desk, programme, number, command
+        )
+        file = convert.handback_file(released.file)
+        return pb.ReleaseHandbackFileResponse(file=file, replayed=released.replayed)
+
+    async def ReplayHandbackFile(
+        self, request: pb.ReplayHandbackFileRequest, context: Context
+    ) -> pb.ReplayHandbackFileResponse:
+        """Decode a quarantined file anew."""
+        programme = convert.named(request.programme, "programme")
+        number = convert.file_number(request.file_id)
+        command = command_of(context, request.request_key)
+        version = request.agreement_version or None
+        replayed = await self._bridge.run(
+            quarantine.replay, self._runtime.desk, programme, number, version, command
+        )
+        file = convert.handback_file(replayed.file)
+        return pb.ReplayHandbackFileResponse(file=file, replayed=replayed.replayed)
