@@ -7,8 +7,10 @@ starts when the first test asks for it, and not before.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from alembic import command
@@ -122,3 +124,24 @@ def store(store_url: str) -> Iterator[Store]:
     opened = Store.open(store_url)
     yield opened
     opened.close()
+
+
+OpenStore = Callable[[ExitStack], "Store"]
+
+
+@pytest.fixture(params=["sqlite", "postgres"], scope="session")
+def open_store(request: pytest.FixtureRequest) -> OpenStore:
+    """Opens a fresh, migrated store of each kind, as often as asked."""
+    from handback.store.session import Store
+
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+
+        def from_copy(stack: ExitStack) -> Store:
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            shutil.copyfile(template, folder / "handback.db")
+            return Store.open(f"sqlite:///{folder / 'handback.db'}")
+
+        return from_copy
+    databases = request.getfixturevalue("postgres_databases")
+    return lambda stack: Store.open(stack.enter_context(databases.fresh()))

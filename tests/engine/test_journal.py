@@ -11,9 +11,8 @@ from concurrent.futures import Future
 import polars as pl
 import pytest
 import sqlalchemy as sa
-from fake_clock import FakeClock
-from lives import Lives
 
+from fake_clock import FakeClock
 from handback.errors import (
     CursorAhead,
     CursorTooOld,
@@ -29,6 +28,7 @@ from handback.journal.sequence import sequence_blocks
 from handback.lifecycle.table import State, Trigger
 from handback.store.session import Store
 from handback.verify import verify
+from lives import Lives
 
 ACKNOWLEDGE = int(Trigger.ACKNOWLEDGE)
 AWAITING = int(State.AWAITING_HANDBACK)

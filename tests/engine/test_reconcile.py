@@ -6,15 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fake_clock import FakeClock
-from world import Answer, Sent, World, counts, skyways_file
 
+from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
 from handback.intake.states import FileState, Verdict
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
 from handback.redemptions.requests import Cancel, Fail, Retry
 from handback.store.session import Store
+from world import Answer, Sent, World, counts, skyways_file
 
 
 @pytest.fixture

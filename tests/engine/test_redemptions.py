@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+
 from agreements import SKYWAYS, apply_example
 from fake_clock import FakeClock
-
 from handback.errors import (
     HandbackError,
     IllegalTransition,
