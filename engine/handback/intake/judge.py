@@ -18,6 +18,7 @@ _IDENTITY: Final = {
 }
 _NOT_THE_CONSTANT: Final = (FindingCode.BAD_CONSTANT, FindingCode.FIELD_MISSING)
 _MEANING: Final = {
+    FindingCode.EMPTY_FILE: Verdict.EMPTY,
     FindingCode.NOT_TEXT: Verdict.UNREADABLE,
     FindingCode.COLUMN_MISSING: Verdict.UNREADABLE,
     FindingCode.HEADER_MISSING: Verdict.UNREADABLE,
@@ -31,6 +32,7 @@ _MEANING: Final = {
 # Where a file has several faults, the one that explains the others: a file of another partner
 # may well fail our totals, and rubbish has no trailer either.
 _GRAVEST_FIRST: Final = (
+    Verdict.EMPTY,
     Verdict.OTHER_PARTNER,
     Verdict.OTHER_DIRECTION,
     Verdict.OTHER_ENVIRONMENT,
@@ -65,7 +67,9 @@ def judge(
 
 def state_after(verdict: Verdict) -> FileState:
     """Where a decoded file goes with its verdict."""
-    return FileState.RECEIVED if verdict in _READY else FileState.QUARANTINED
+    if verdict in _READY:
+        return FileState.RECEIVED
+    return FileState.REFUSED if verdict is Verdict.EMPTY else FileState.QUARANTINED
 
 
 def _verdict_of(cause: Cause) -> Verdict:

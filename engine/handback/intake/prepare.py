@@ -7,6 +7,7 @@ of the agreement give the same chunks. So a process killed here costs time and n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 import polars as pl
@@ -30,7 +31,7 @@ CHUNK_RECORDS: Final = 50_000
 # Records are sorted by key within so many chunks. At some 300 bytes a decoded record, the window
 # holds 60 MB; on a file in random order, reconciling sorted chunks is about 1.6 times as fast.
 _WINDOW_CHUNKS: Final = 4
-_KEY: Final = ("redemption_id", "attempt", "batch", "batch_ordinal", "ordinal")
+_KEY: Final = ("redemption_id", "batch", "batch_ordinal", "ordinal")
 
 _TAKEN: Final = (FileState.RECEIVED, FileState.RECONCILING, FileState.RECONCILED)
 
@@ -74,23 +75,14 @@ def spooled(desk: Desk, file_id: int) -> Contents:
     return contents
 
 
-def sorted_by_key(chunks: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same details, sorted by what they are joined by, in chunks of the same size.
+def sorted_by_key(chunks: Iterable[pl.DataFrame], chunk_records: int) -> Iterator[pl.DataFrame]:
+    """The same details, sorted within a window by what they are joined by, and cut anew.
 
-    What a file says of one attempt stays in the file's order as far as one window reaches.
+    What a file says of one attempt stays in the file's order as far as the window reaches.
     """
-    window: list[pl.DataFrame] = []
-    for chunk in chunks:
-        window.append(chunk)
-        if len(window) == _WINDOW_CHUNKS:
-            yield from _sorted(window)
-            window = []
-    if window:
-        yield from _sorted(window)
-
-
-def _sorted(window: list[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    return pl.concat(window).sort(_KEY).iter_slices(CHUNK_RECORDS)
+    coming = iter(chunks)
+    while window := list(islice(coming, _WINDOW_CHUNKS)):
+        yield from pl.concat(window).sort(_KEY).iter_slices(chunk_records)
 
 
 def _file(desk: Desk, file_id: int) -> FileView:
@@ -115,7 +107,7 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
     ):
         template = agreement.payout.reference
         decoded = decode(handback.layout, template, content, chunk_records=CHUNK_RECORDS)
-        for details in sorted_by_key(_details(decoded, log)):
+        for details in sorted_by_key(_details(decoded, log), CHUNK_RECORDS):
             writer.add(details)
         facts = decoded.facts
         writer.close(version, records=facts.records, rejected=facts.rejected)
@@ -146,16 +138,18 @@ def _settle(
             sequence_reused=terms.duplicate_sequence is DuplicateSequence.QUARANTINE
             and _is_sequence_taken(tx, file, sequence),
         )
+        state = state_after(verdict)
         finding_count = log.replace(desk.store, tx, file.file_id)
         tx.execute(
             sa.update(FILE)
             .where(FILE.c.file_id == file.file_id, FILE.c.verdict.is_(None))
             .values(
-                state=int(state_after(verdict)),
+                state=int(state),
                 verdict=str(verdict),
                 file_sequence=sequence,
                 record_count=facts.records,
                 finding_count=finding_count,
+                closed_at=desk.clock.now() if state is FileState.REFUSED else None,
             )
         )
 
