@@ -208,7 +208,7 @@ PIECES = (
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None)
 @given(
     layout=st.sampled_from(ALL_LAYOUTS),
     pieces=st.lists(st.sampled_from(PIECES), max_size=60),

@@ -137,11 +137,11 @@ def _place(section: Section, framing: Framing, *, named: bool) -> Place | None:
             return Cell(at)
         section.mistake("at", f"a cell number from 1 to {MAX_CELLS}")
         return None
-    match at:
-        case [int(first), int(last)] if 1 <= first <= last <= MAX_WIDTH:
+    columns = at if isinstance(at, list) else [at, at]
+    if len(columns) == 2 and all(type(column) is int for column in columns):
+        first, last = columns
+        if 1 <= first <= last <= MAX_WIDTH:
             return Columns(first, last)
-        case int(only) if 1 <= only <= MAX_WIDTH and type(only) is int:
-            return Columns(only, only)
     section.mistake("at", "[first, last] column, from 1, both included")
     return None
 

@@ -95,8 +95,11 @@ class RecordWriter:
             if isinstance(place, Columns):
                 text = lines.str.slice(place.first - 1, place.width)
             else:
-                cells = [_padded(one, one.width) for one in self._fields if one.place == place]
-                text = texts.select(*cells, pl.lit("")).to_series().str.strip_chars(" \t")
+                mine = next((one for one in self._fields if one.place == place), None)
+                if mine is None:
+                    continue
+                cell = texts.select(_padded(mine, mine.width).alias("cell"))["cell"]
+                text = cell.str.strip_chars(" \t")
             taken = text.is_in(list(other.tag.texts)).fill_null(False)
             expected = f"a record that does not begin like the {other.kind} record"
             yield from (Refusal(row, "", expected) for row in taken.arg_true())

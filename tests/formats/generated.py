@@ -1,0 +1,160 @@
+"""Layouts and details made up by Hypothesis, each pair such that the layout can say the details."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+from hypothesis import strategies as st
+
+from handback.formats.findings import DETAIL
+
+TEXT_WIDTH, NUMBER_WIDTH = 12, 22
+DATE_PATTERNS = ["YYYYMMDD", "YYMMDD", "DD.MM.YYYY", "%d-%b-%y", "YYJJJ", "MM/DD/YYYY"]
+TEXT_NAMES = ["code", "unit", "member_ref", "partner_ref"]
+NUMBER_NAMES = ["quantity", "batch", "batch_ordinal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A layout's document, and details and facts that can be written in it."""
+
+    document: dict[str, object]
+    details: pl.DataFrame
+    facts: dict[str, object]
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> Sample:
+    """A layout of either framing with details that fit it."""
+    fixed = draw(st.booleans())
+    encoding = draw(st.sampled_from(["utf-8", "latin-1", "cp1252", "ascii"]))
+    delimiter = draw(st.sampled_from([",", ";", "|", "\t", "%%"]))
+    quote = "" if len(delimiter) > 1 else draw(st.sampled_from(['"', "'", ""]))
+    named = not fixed and draw(st.booleans())
+    fields = draw(field_lists())
+    addenda = (
+        []
+        if named
+        else draw(st.lists(st.sampled_from(fields[1:]), unique_by=id))
+        if fields[1:]
+        else []
+    )
+    inner = [field for field in fields if field not in addenda]
+    document: dict[str, object] = {
+        "framing": "fixed" if fixed else "delimited",
+        "encoding": encoding,
+        "line_end": draw(st.sampled_from(["lf", "crlf"])),
+        "records": records(
+            inner, addenda, fixed=fixed, named=named, tagged=bool(addenda) or draw(st.booleans())
+        ),
+    }
+    document |= (
+        {"width": 200} if fixed else {"delimiter": delimiter, "quote": quote, "header": named}
+    )
+    forbidden = "" if quote else delimiter
+    texts = text_values(encoding, forbidden, lines=bool(quote) and not fixed)
+    rows = draw(
+        st.lists(
+            st.fixed_dictionaries({f["name"]: values_of(f, texts) for f in fields}), max_size=12
+        )
+    )
+    schema = {str(field["name"]): DETAIL[str(field["name"])] for field in fields}
+    facts = {
+        "sequence": draw(st.integers(0, 999_999)),
+        "created_on": draw(st.dates(date(2000, 1, 1), date(2060, 1, 1))),
+    }
+    return Sample(document, pl.DataFrame(rows, schema=schema), facts)
+
+
+@st.composite
+def field_lists(draw: st.DrawFn) -> list[dict[str, object]]:
+    """A reference, always there, and some other fields in any order."""
+    fields: list[dict[str, object]] = [{"name": "reference", "required": True}]
+    names = draw(
+        st.lists(st.sampled_from([*TEXT_NAMES, *NUMBER_NAMES, "answered_on"]), unique=True)
+    )
+    for name in names:
+        if name in TEXT_NAMES:
+            fields.append({"name": name, "type": draw(st.sampled_from(["text", "code"]))})
+        elif name == "answered_on":
+            fields.append(
+                {"name": name, "type": "date", "pattern": draw(st.sampled_from(DATE_PATTERNS))}
+            )
+        elif name == "quantity" and draw(st.booleans()):
+            point, scale = draw(st.sampled_from(["", ".", ","])), draw(st.integers(0, 3))
+            fields.append({"name": name, "type": "decimal", "point": point, "scale": scale})
+        else:
+            fields.append({"name": name, "type": "integer"})
+    return fields
+
+
+def records(
+    fields: list[dict[str, object]],
+    addenda: list[dict[str, object]],
+    *,
+    fixed: bool,
+    named: bool,
+    tagged: bool,
+) -> list[dict[str, object]]:
+    """A header, details with or without addenda, and a control with totals."""
+    scale = next((field.get("scale", 0) for field in fields if field["name"] == "quantity"), None)
+    totals = [{"name": "record_count", "type": "integer", "count": ["detail"]}]
+    if scale is not None:
+        total = {"name": "quantity_total", "sum": "quantity", "type": "integer"}
+        totals.append(total | ({"type": "decimal", "scale": scale} if scale else {}))
+    facts = [{"name": "sequence", "type": "integer"}, {"name": "created_on", "type": "date"}]
+    made = [
+        record("header", "~H", facts, fixed=fixed),
+        record("detail", "~D" if tagged and not named else None, fields, fixed=fixed, named=named),
+        record("control", "~T", totals, fixed=fixed),
+    ]
+    if addenda:
+        made.insert(2, record("addenda", "~A", addenda, fixed=fixed))
+    return made
+
+
+def record(
+    kind: str, tag: str | None, fields: list[dict[str, object]], *, fixed: bool, named: bool = False
+) -> dict[str, object]:
+    """A record whose fields stand one after the other behind its tag."""
+    made: dict[str, object] = {"kind": kind, "required": kind != "detail"}
+    if tag:
+        made["tag"] = {"at": [1, 2] if fixed else 1, "is": tag}
+    placed, column, cell = [], 3 if fixed else 1, 2 if tag else 1
+    for field in fields:
+        if named:
+            placed.append({**field, "column": f"{field['name']} of it"})
+        elif fixed:
+            numeric = field.get("type") in ("integer", "decimal")
+            width = NUMBER_WIDTH if numeric else TEXT_WIDTH
+            placed.append({**field, "at": [column, column + width - 1]})
+            column += width
+        else:
+            placed.append({**field, "at": cell})
+            cell += 1
+    return made | {"fields": placed}
+
+
+def text_values(encoding: str, forbidden: str, *, lines: bool) -> st.SearchStrategy[str]:
+    """Texts that the encoding has, with nothing around them that reading would trim."""
+    letters = st.characters(
+        codec=encoding,
+        exclude_categories=["Cc", "Cs"],
+        exclude_characters=f"~\ufffd\ufeff\t{forbidden}",
+    )
+    alphabet = st.one_of(letters, st.sampled_from("\r\n") if lines else letters)
+    texts = st.text(alphabet, min_size=1, max_size=TEXT_WIDTH)
+    return texts.map(lambda text: text.strip(" \t")).filter(bool)
+
+
+def values_of(field: dict[str, object], texts: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
+    """Values of a field; only the reference is always there."""
+    if field["name"] == "reference":
+        return texts
+    if field.get("type") in ("integer", "decimal"):
+        return st.none() | st.integers(-(10**15), 10**15)
+    if field.get("type") == "date":
+        return st.none() | st.dates(date(2000, 1, 1), date(2060, 1, 1))
+    return st.none() | texts
