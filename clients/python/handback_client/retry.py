@@ -1,8 +1,9 @@
 """Which failed calls are repeated, and after what pause. Pure: the clock and the dice are given.
 
-Every call of this package may be repeated: it reads, or it carries a request key. It is repeated
-where the failure is one that passes by itself: the server was away, or it asked for a pause. A
-version conflict is not among them: whoever decided has to read and decide again.
+Every call of this package may be repeated: it reads, it carries a request key, or it finds nothing
+left to do the second time. It is repeated where the failure is one that passes by itself: the
+server was away, or it asked for a pause. A version conflict is not among them: whoever decided has
+to read and decide again.
 """
 
 from __future__ import annotations

@@ -58,6 +58,8 @@ class Client:
         server takes the name in the caller's certificate instead.
         """
         channel = open_channel(target, tls, options)
+        if not (actor.isascii() and actor.isprintable()):
+            raise ValueError(f"actor: expected printable ASCII, not {actor!r}")
         metadata = (("handback-actor", actor),) if actor else ()
         self._use(Connection(channel, programme, deadline_s, retry, metadata))
 

@@ -1,0 +1,52 @@
+"""What commands have in common: `--json` after their name as well, and options many take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from handback_client.cli.session import Session
+
+
+class Command(click.Command):
+    """A command that answers through its session."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.params.append(
+            click.Option(
+                ["--json"],
+                is_flag=True,
+                expose_value=False,
+                callback=_answer_in_json,
+                help="Answer in JSON, one line for each result.",
+            )
+        )
+
+
+class Group(click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+
+
+def _answer_in_json(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        session: Session = ctx.obj
+        session.as_json = True
+
+
+key_option = click.option(
+    "--key",
+    "request_key",
+    default="",
+    metavar="KEY",
+    help="A request key of your own; the same again does nothing twice.",
+)
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many at most; 100 on a terminal, all elsewhere.",
+)

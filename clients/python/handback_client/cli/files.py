@@ -1,0 +1,121 @@
+"""Hand-back files: which came, what was found wrong with them, letting them through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from handback_client.cli.command import Group, key_option, limit_option
+from handback_client.cli.session import Session
+from handback_client.models import FileState
+
+COLUMNS = (
+    "file_id",
+    "state",
+    "verdict",
+    "partner",
+    "file_name",
+    "record_count",
+    "finding_count",
+    "received_at",
+)
+FINDING_COLUMNS = ("number", "severity", "code", "ordinal", "line", "field", "message")
+_STATES = [word.value for word in FileState if word not in (FileState.NONE, FileState.UNKNOWN)]
+
+
+@click.group("files", cls=Group)
+def files_command() -> None:
+    """Hand-back files: the files in which partners answer."""
+
+
+@files_command.command("list")
+@click.option("--partner", default="", metavar="NAME", help="Only those from this partner.")
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice(_STATES),
+    multiple=True,
+    help="Only those in this state; may be repeated.",
+)
+@limit_option
+@click.pass_obj
+def list_files(session: Session, partner: str, states: tuple[str, ...], limit: int | None) -> None:
+    """List files, oldest first."""
+    with session.client() as client:
+        found = client.files.list(partner=partner, states=states)
+        session.output.many(found, COLUMNS, limit)
+
+
+@files_command.command("show")
+@click.argument("file_id")
+@click.pass_obj
+def show_file(session: Session, file_id: str) -> None:
+    """Show one file; `handback report file` says what became of its records."""
+    with session.client() as client:
+        session.output.one(client.files.get(file_id))
+
+
+@files_command.command("upload")
+@click.argument("partner")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--name",
+    "file_name",
+    default="",
+    metavar="NAME",
+    help="The file's name at the partner, where it has another here.",
+)
+@key_option
+@click.pass_obj
+def upload_file(
+    session: Session, partner: str, path: Path, file_name: str, request_key: str
+) -> None:
+    """Send a partner's file in, instead of leaving it in the partner's folder."""
+    with session.client() as client:
+        file = client.files.upload(partner, path, file_name=file_name, request_key=request_key)
+        session.output.one(file)
+
+
+@files_command.command("findings")
+@click.argument("file_id")
+@limit_option
+@click.pass_obj
+def list_findings(session: Session, file_id: str, limit: int | None) -> None:
+    """List what was found wrong or odd in a file."""
+    with session.client() as client:
+        session.output.many(client.files.findings(file_id), FINDING_COLUMNS, limit)
+
+
+@files_command.command("release")
+@click.argument("file_id")
+@click.option("--comment", required=True, metavar="TEXT", help="Why it may be applied.")
+@key_option
+@click.pass_obj
+def release_file(session: Session, file_id: str, comment: str, request_key: str) -> None:
+    """Apply a quarantined file despite its findings."""
+    with session.client() as client:
+        file = client.files.release(file_id, comment=comment, request_key=request_key)
+        session.output.one(file)
+
+
+@files_command.command("replay")
+@click.argument("file_id")
+@click.option(
+    "--agreement-version",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="Decode it under this version; the latest unless given.",
+)
+@key_option
+@click.pass_obj
+def replay_file(
+    session: Session, file_id: str, agreement_version: int | None, request_key: str
+) -> None:
+    """Decode a file anew and apply what had not been applied."""
+    with session.client() as client:
+        file = client.files.replay(
+            file_id, agreement_version=agreement_version or 0, request_key=request_key
+        )
+        session.output.one(file)

@@ -1,0 +1,119 @@
+"""Partners and their agreements."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import click
+
+from handback_client.cli.command import Group, key_option, limit_option
+from handback_client.cli.session import Session
+
+COLUMNS = ("partner", "agreement_version", "created_at")
+VERSION_COLUMNS = ("version", "applied_at", "actor", "content_hash")
+
+_documents_argument = click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+
+
+@click.group("partner", cls=Group)
+def partner_command() -> None:
+    """Partners and their agreements, a TOML document each."""
+
+
+@partner_command.command("apply")
+@_documents_argument
+@key_option
+@click.pass_obj
+def apply_agreements(session: Session, paths: tuple[Path, ...], request_key: str) -> None:
+    """Make documents the latest agreements of their partners."""
+    if request_key and len(paths) > 1:
+        raise click.UsageError("--key goes with a single document")
+    for path in paths:
+        source = _text(path)
+        with session.client(_programme(source)) as client:
+            agreement = client.partners.apply(source, request_key=request_key)
+        if session.as_json:
+            session.output.line(agreement)
+        else:
+            state = "unchanged" if agreement.unchanged else "applied"
+            click.echo(f"{path}: {agreement.partner}, version {agreement.version}, {state}")
+
+
+@partner_command.command("check")
+@_documents_argument
+@click.pass_obj
+def check_agreements(session: Session, paths: tuple[Path, ...]) -> None:
+    """List every mistake of documents and change nothing; exit code 1 where there is one."""
+    wrong = False
+    for path in paths:
+        source = _text(path)
+        with session.client(_programme(source)) as client:
+            violations = client.partners.check(source)
+        wrong = wrong or bool(violations)
+        if session.as_json:
+            session.output.line({"path": str(path), "violations": violations})
+        else:
+            for violation in violations:
+                click.echo(f"{path}: {violation}")
+            if not violations:
+                click.echo(f"{path}: good")
+    if wrong:
+        raise click.exceptions.Exit(1)
+
+
+@partner_command.command("list")
+@limit_option
+@click.pass_obj
+def list_partners(session: Session, limit: int | None) -> None:
+    """List the partners of the programme."""
+    with session.client() as client:
+        session.output.many(client.partners.list(), COLUMNS, limit)
+
+
+@partner_command.command("show")
+@click.argument("partner")
+@click.option(
+    "--version",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="This version; the latest unless given.",
+)
+@click.pass_obj
+def show_agreement(session: Session, partner: str, version: int | None) -> None:
+    """Show a partner's agreement: its document, or in JSON all about it."""
+    with session.client() as client:
+        agreement = client.partners.agreement(partner, version or 0)
+    if session.as_json:
+        session.output.line(agreement)
+    else:
+        click.echo(agreement.source, nl=not agreement.source.endswith("\n"))
+
+
+@partner_command.command("versions")
+@click.argument("partner")
+@limit_option
+@click.pass_obj
+def list_versions(session: Session, partner: str, limit: int | None) -> None:
+    """List the versions of a partner's agreement, newest first."""
+    with session.client() as client:
+        session.output.many(client.partners.agreements(partner), VERSION_COLUMNS, limit)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{path}: expected UTF-8 text: {error}") from error
+
+
+def _programme(source: str) -> str:
+    """The programme that a document names; empty where it cannot be read."""
+    try:
+        named = tomllib.loads(source).get("programme", "")
+    except tomllib.TOMLDecodeError:
+        return ""
+    return named if isinstance(named, str) else ""
