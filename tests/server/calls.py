@@ -11,6 +11,8 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 
+from handback.clock import Clock
+from handback.settings import Settings
 from handback_server._stubs.v1 import (
     agreements_pb2_grpc,
     breaks_pb2_grpc,
@@ -22,6 +24,7 @@ from handback_server._stubs.v1 import (
     redemptions_pb2_grpc,
 )
 from handback_server._stubs.v1.lifecycle_pb2 import Redemption
+from handback_server.app import Server
 from handback_server.status import DETAILS_KEY
 
 PROGRAMME, PARTNER, UNIT = "aurora", "skyways", "miles"
@@ -62,6 +65,17 @@ class Callers:
         outcomes = [outcome async for response in call for outcome in response.outcomes]
         assert not [outcome for outcome in outcomes if outcome.HasField("error")]
         return [outcome.redemption for outcome in outcomes]
+
+
+@asynccontextmanager
+async def serving(settings: Settings, clock: Clock) -> AsyncIterator[Callers]:
+    """The stubs of a server that runs for as long as the block, and does no work by itself."""
+    server = await Server.open(settings, clock, lambda runtime: ())
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            yield Callers(channel)
+    finally:
+        await server.close()
 
 
 def submission(key: str, **changes: object) -> redemptions_pb2.Submission:

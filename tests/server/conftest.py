@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import grpc
 import pytest
 import pytest_asyncio
 
 from fake_clock import FakeClock
+from handback.partners.registry import apply
 from handback.settings import Settings
-from handback_server.app import Server
-from server.calls import Callers
+from handback.store.session import Store
+from server.calls import Callers, serving
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -32,27 +32,19 @@ def settings(store_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest_asyncio.fixture
-async def server(settings: Settings, clock: FakeClock) -> AsyncIterator[Server]:
-    """A server without work of its own, so that nothing happens but what a test asks for."""
-    opened = await Server.open(settings, clock, lambda runtime: ())
-    yield opened
-    await opened.close()
-
-
-@pytest_asyncio.fixture
-async def channel(server: Server) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to that server."""
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as opened:
-        yield opened
-
-
-@pytest.fixture
-def callers(channel: grpc.aio.Channel) -> Callers:
-    """The stubs of every service."""
-    return Callers(channel)
+async def callers(settings: Settings, clock: FakeClock) -> AsyncIterator[Callers]:
+    """The stubs of a server without work of its own: only what a test asks for happens."""
+    async with serving(settings, clock) as stubs:
+        yield stubs
 
 
 @pytest.fixture
 def skyways() -> str:
     """The agreement document of an example partner."""
     return (EXAMPLES / "skyways.toml").read_text()
+
+
+@pytest_asyncio.fixture
+async def partner(store: Store, clock: FakeClock, skyways: str) -> None:
+    """A partner with the example agreement."""
+    apply(store, clock, skyways, "operator")

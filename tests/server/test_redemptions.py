@@ -7,11 +7,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-import pytest_asyncio
 
-from fake_clock import FakeClock
-from handback.partners.registry import apply
-from handback.store.session import Store
 from handback_server._stubs.v1 import lifecycle_pb2, redemptions_pb2
 from server.calls import (
     PARTNER,
@@ -25,12 +21,6 @@ from server.calls import (
 )
 
 pytestmark = pytest.mark.usefixtures("partner")
-
-
-@pytest_asyncio.fixture
-async def partner(store: Store, clock: FakeClock, skyways: str) -> None:
-    """A partner with the example agreement."""
-    apply(store, clock, skyways, "operator")
 
 
 async def test_a_submitted_redemption_is_found_again(callers: Callers) -> None:
