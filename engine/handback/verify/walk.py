@@ -19,8 +19,8 @@ from handback.store.tables import Event, Redemption
 
 EVENT, REDEMPTION = table_of(Event), table_of(Redemption)
 
-# About 20 MB of rows as the driver hands them over.
-PAGE_EVENTS: Final = 100_000
+# About 25 MB of rows as the driver hands them over, 500 bytes each.
+PAGE_EVENTS: Final = 50_000
 
 _EVENT_COLUMNS = (
     "redemption_id",
