@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from handback.errors import InvalidAgreement, Violation
 
 MAX_BYTES: Final = 1 << 18
 """Longest document, 256 KiB: some four thousand codes with their layouts."""
+
+# The parser's time grows with the square of the parts of one dotted key, which is one line.
+MAX_LINE_CHARS: Final = 1_000
+MAX_DEPTH: Final = 20
+_TOO_DEEP: Final = f"tables and lists at most {MAX_DEPTH} deep"
 
 Path = tuple[str | int, ...]
 
@@ -44,12 +49,31 @@ def dotted(path: Path) -> str:
 def load(source: str) -> dict[str, Any]:
     """The document as plain values. Raises InvalidAgreement where it is not TOML at all."""
     if len(source.encode(errors="replace")) > MAX_BYTES:
-        raise InvalidAgreement([Violation("document", f"expected at most {MAX_BYTES} bytes")])
+        raise _unreadable(f"at most {MAX_BYTES} bytes")
+    if max(map(len, source.split("\n"))) > MAX_LINE_CHARS:
+        raise _unreadable(f"lines of at most {MAX_LINE_CHARS} characters")
     try:
-        return tomllib.loads(source)
-    except (tomllib.TOMLDecodeError, RecursionError) as mistake:
-        told = str(mistake) if isinstance(mistake, tomllib.TOMLDecodeError) else "nested too deep"
-        raise InvalidAgreement([Violation("document", f"expected TOML: {told}")]) from None
+        content = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as mistake:
+        raise _unreadable(f"TOML; {mistake}") from None
+    except RecursionError:
+        raise _unreadable(_TOO_DEEP) from None
+    level: list[Any] = [content]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+    if level:
+        raise _unreadable(_TOO_DEEP)
+    return content
+
+
+def _unreadable(expected: str) -> InvalidAgreement:
+    return InvalidAgreement([Violation("document", expected)])
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def key_lines(source: str) -> dict[str, int]:

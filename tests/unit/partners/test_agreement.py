@@ -181,8 +181,17 @@ def test_an_empty_document_lacks_what_is_required() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["programme =", "a = 1\na = 2", "\x00", "x = " + "[" * 50_000, "# " + "é" * 200_000],
-    ids=["cut", "twice", "binary", "deep", "long"],
+    [
+        "programme =",
+        "a = 1\na = 2",
+        "\x00",
+        "x = " + "[\n" * 50_000,
+        "x = " + "[" * 21 + "]" * 21,
+        "x = " + "{a=" * 200 + "1" + "}" * 200,
+        "#é\n" * 70_000,
+        "x" + ".a" * 500 + " = 1",
+    ],
+    ids=["cut", "twice", "binary", "abyss", "deep", "inline", "long", "wide"],
 )
 def test_what_is_no_document_is_told_as_one_mistake(source: str) -> None:
     assert list(mistakes(source)) == ["document"]
