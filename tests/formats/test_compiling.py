@@ -45,6 +45,7 @@ def test_all_mistakes_are_listed_at_once() -> None:
         delimeter = ";"
         [[records]]
         kind = "head"
+        tag = { at = 1, is = "H", was = "X" }
         [[records]]
         kind = "detail"
         required = "yes"
@@ -62,7 +63,7 @@ def test_all_mistakes_are_listed_at_once() -> None:
         "encoding",
         "delimeter",
         "records[0].kind",
-        "records[0].fields",
+        "records[0].tag.was",
         "records[1].required",
         "records[1].fields[0].at",
         "records[1].fields[1].name",

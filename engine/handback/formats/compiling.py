@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from handback.errors import InvalidAgreement, Violation
+from handback.formats.checking import check_together
 from handback.formats.document import Section
 from handback.formats.fields import FIELD_TYPES, Constant, Day, FieldType, Integer, Text
 from handback.formats.findings import DETAIL
@@ -26,6 +27,7 @@ from handback.formats.layout import (
     Record,
     Tag,
     Total,
+    positions,
 )
 
 MAX_CELLS: Final = 512
@@ -44,17 +46,19 @@ def compile_layout(name: str, document: Mapping[str, object]) -> Layout:
     """
     mistakes: list[Violation] = []
     section = Section(document, f"formats.{name}", mistakes)
-    layout = _layout(name, section)
+    framing = Framing(section.choice("framing", [*Framing]))
+    if mistakes:  # every place in the layout depends on it
+        raise InvalidAgreement(mistakes)
+    records = section.sections("records")
+    layout = _layout(name, framing, section, records)
     section.refuse_unknown()
-    if not mistakes:
-        _check_together(layout, section)
+    check_together(layout, section, records)
     if mistakes:
         raise InvalidAgreement(mistakes)
     return layout
 
 
-def _layout(name: str, section: Section) -> Layout:
-    framing = Framing(section.choice("framing", [*Framing]))
+def _layout(name: str, framing: Framing, section: Section, records: list[Section]) -> Layout:
     delimited = framing is Framing.DELIMITED
     delimiter = section.text("delimiter", ",") if delimited else ""
     quote = section.text("quote", '"' if len(delimiter) == 1 else "") if delimited else ""
@@ -62,13 +66,15 @@ def _layout(name: str, section: Section) -> Layout:
         _check_marks(section, delimiter, quote)
     column_names = section.flag("header") if delimited else False
     width = 0 if delimited else section.integer("width", 0, 1, MAX_WIDTH)
-    encoding = section.choice("encoding", list(ENCODINGS), "utf-8")
-    line_end = LINE_ENDS[section.choice("line_end", list(LINE_ENDS), "lf")]
-    records = tuple(
-        _record(one, framing, column_names, width) for one in section.sections("records")
-    )
     return Layout(
-        name, framing, ENCODINGS[encoding], delimiter, quote, column_names, line_end, records
+        name=name,
+        framing=framing,
+        encoding=ENCODINGS[section.choice("encoding", list(ENCODINGS), "utf-8")],
+        delimiter=delimiter,
+        quote=quote,
+        column_names=column_names,
+        line_end=LINE_ENDS[section.choice("line_end", list(LINE_ENDS), "lf")],
+        records=tuple(_record(one, framing, column_names, width) for one in records),
     )
 
 
@@ -88,21 +94,20 @@ def _record(section: Section, framing: Framing, column_names: bool, width: int) 
     tag = _tag(section, framing)
     named = column_names and kind is Kind.DETAIL
     fields = tuple(_field(one, framing, kind, named) for one in section.sections("fields"))
-    required = section.flag("required")
-    places = [field.place for field in fields if field.place] + ([tag.place] if tag else [])
+    places = [field.place for field in fields] + ([tag.place] if tag else [])
+    last = max((max(positions(place)) for place in places if positions(place)), default=1)
     cells = 0
-    if framing is Framing.DELIMITED:
-        last = max((place.number for place in places if isinstance(place, Cell)), default=0)
-        cells = 0 if named else section.integer("cells", last, 1, MAX_CELLS)
-        if cells < last:
-            section.mistake("cells", f"at least {last}, the last cell in use")
-    else:
+    if framing is Framing.FIXED:
         width = section.integer("width", width, 1, MAX_WIDTH)
-        last = max((place.last for place in places if isinstance(place, Columns)), default=0)
         if width < last:
             section.mistake("width", f"at least {last}, the last column in use")
-    if not fields and kind is not Kind.IGNORE and tag is None:
+    elif not named:
+        cells = section.integer("cells", last, 1, MAX_CELLS)
+        if cells < last:
+            section.mistake("cells", f"at least {last}, the last cell in use")
+    if not fields and not section.has("tag"):
         section.mistake("fields", "at least one field")
+    required = section.flag("required")
     section.refuse_unknown()
     return Record(kind, tag, required, cells, width, fields)
 
@@ -137,11 +142,10 @@ def _place(section: Section, framing: Framing, *, named: bool) -> Place | None:
             return Cell(at)
         section.mistake("at", f"a cell number from 1 to {MAX_CELLS}")
         return None
-    columns = at if isinstance(at, list) else [at, at]
-    if len(columns) == 2 and all(type(column) is int for column in columns):
-        first, last = columns
-        if 1 <= first <= last <= MAX_WIDTH:
-            return Columns(first, last)
+    listed = at if isinstance(at, list) else [at, at]
+    columns = [column for column in listed if type(column) is int]
+    if len(listed) == len(columns) == 2 and 1 <= columns[0] <= columns[1] <= MAX_WIDTH:
+        return Columns(columns[0], columns[1])
     section.mistake("at", "[first, last] column, from 1, both included")
     return None
 
@@ -211,66 +215,3 @@ def _check_role(section: Section, name: str, field_type: FieldType) -> None:
         section.mistake("type", f"{wanted.get(dtype, 'integer or decimal')} for {name}")
     if name in ("batch", "batch_ordinal") and not isinstance(field_type, Integer):
         section.mistake("type", f"integer for {name}")
-
-
-def _check_together(layout: Layout, section: Section) -> None:
-    """Rules that need more than one record to judge."""
-    details = list(layout.of(Kind.DETAIL))
-    if not details:
-        section.mistake("records", "at least one record of kind detail")
-    untagged = 0
-    for index, record in enumerate(layout.records):
-        if record.tag is None:
-            untagged += 1
-            if record.kind is not Kind.DETAIL or untagged > 1:
-                section.mistake(f"records[{index}].tag", "a tag; one detail record may go without")
-        _check_names(layout, record, index, section)
-        _check_texts(layout, record, index, section)
-        if layout.framing is Framing.FIXED and not record.width:
-            section.mistake(f"records[{index}].width", "a width, here or for the whole layout")
-    if layout.column_names and len(details) > 1:
-        section.mistake("records", "one detail record where the first line names the columns")
-
-
-def _check_names(layout: Layout, record: Record, index: int, section: Section) -> None:
-    summed = {
-        field.name: field.scale
-        for detail in layout.of(Kind.DETAIL)
-        for field in detail.fields
-        if field.type.dtype == pl.Int64()
-    }
-    seen: set[str] = set()
-    for number, field in enumerate(record.fields):
-        path = f"records[{index}].fields[{number}]"
-        if field.name in seen:
-            section.mistake(f"{path}.name", "a name used once in the record")
-        seen.add(field.name)
-        if field.total is None:
-            continue
-        if field.type.dtype != pl.Int64():
-            section.mistake(f"{path}.type", "integer or decimal for a total")
-        elif field.total.field and field.total.field not in summed:
-            section.mistake(f"{path}.sum", "a numeric field of the detail record")
-        elif field.total.field and summed[field.total.field] != field.scale:
-            section.mistake(f"{path}.scale", f"the same number of decimals as {field.total.field}")
-        elif field.total.kinds and field.scale:
-            section.mistake(f"{path}.type", "integer for a count")
-
-
-def _check_texts(layout: Layout, record: Record, index: int, section: Section) -> None:
-    """Texts of the layout itself must be sayable in its encoding, and between its delimiters."""
-    texts = {f"records[{index}].tag.is": list(record.tag.texts)} if record.tag else {}
-    for number, field in enumerate(record.fields):
-        path = f"records[{index}].fields[{number}]"
-        if isinstance(field.type, Constant):
-            texts[f"{path}.value"] = [field.type.value]
-        elif isinstance(field.place, Named):
-            texts[f"{path}.column"] = [field.place.column]
-    for path, said in texts.items():
-        joined = "".join(said)
-        if not joined.isprintable():
-            section.mistake(path, "printable characters only")
-        if joined.encode(layout.encoding, errors="replace").decode(layout.encoding) != joined:
-            section.mistake(path, f"characters of {layout.encoding} only")
-        if not layout.quote and set(joined) & set(layout.delimiter):
-            section.mistake(path, "no character of the delimiter")

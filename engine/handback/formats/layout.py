@@ -25,9 +25,9 @@ class Framing(StrEnum):
 class Kind(StrEnum):
     """What a record is to its file."""
 
+    DETAIL = "detail"
     HEADER = "header"
     BATCH_HEADER = "batch_header"
-    DETAIL = "detail"
     ADDENDA = "addenda"
     BATCH_CONTROL = "batch_control"
     CONTROL = "control"
@@ -206,7 +206,7 @@ class Layout:
         for index, record in enumerate(self.records):
             taken = positions(record.tag.place) if record.tag else set()
             for number, field in enumerate(record.fields):
-                mine = positions(field.place) if field.place else set()
+                mine = positions(field.place)
                 if mine & taken and not _says_tag(field, record.tag):
                     where = f"{path}[{index}].fields[{number}].at"
                     mistakes.append(Violation(where, "a place of its own, in a file we write"))
@@ -214,7 +214,7 @@ class Layout:
         return tuple(mistakes)
 
 
-def positions(place: Place) -> set[int]:
+def positions(place: Place | None) -> set[int]:
     """The cells or columns that a place takes; none that only a name tells."""
     match place:
         case Cell(number):
