@@ -59,13 +59,27 @@ def text_of(value: Any) -> str:
     """A single value as people read it; nothing for what is not there."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={text_of(one)}" for name, one in value.items())
     if is_dataclass(value) and not isinstance(value, type):
         return text_of({one.name: getattr(value, one.name) for one in fields(value)})
-    return str(value)
+    return printable(str(value))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is set to the right."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def printable(text: str) -> str:
+    """Text on one line that cannot steer a terminal, whatever a partner has sent."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +96,13 @@ class Output:
             return
         pairs = [(one.name, getattr(result, one.name)) for one in fields(result)]
         if self.terminal:
-            table = self._table(["", ""], header=False)
+            from rich.table import Table
+
+            grid = Table.grid(padding=(0, 3))
             for name, value in pairs:
-                table.add_row(name, self._cell(value))
-            self._draw(table)
+                if value not in ("", None, False, {}):
+                    grid.add_row(name.replace("_", " "), self._cell(value))
+            self._draw(grid)
             return
         for name, value in pairs:
             click.echo(f"{name}\t{text_of(value)}")
@@ -100,10 +117,7 @@ class Output:
             return
         shown = limit or TERMINAL_ROWS
         rows = list(islice(results, shown + 1))
-        table = self._table(columns)
-        for result in rows[:shown]:
-            table.add_row(*(self._cell(getattr(result, name)) for name in columns))
-        self._draw(table)
+        self._draw(self._table(rows[:shown], columns))
         if len(rows) > shown and limit is None:
             click.echo(f"the first {shown}; --limit shows more", err=True)
 
@@ -129,22 +143,29 @@ class Output:
             task = bar.add_task(title, total=total)
             yield lambda done: bar.update(task, completed=done)
 
-    def _table(self, columns: Sequence[str], *, header: bool = True) -> Table:
+    def _table(self, rows: Sequence[Any], columns: Sequence[str]) -> Table:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
-        table = Table(box=SIMPLE_HEAD, show_header=header, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for name in columns:
-            table.add_column(name.replace("_", " "), overflow="fold")
+            table.add_column(
+                name.replace("_", " "),
+                overflow="fold",
+                no_wrap=name.endswith(("_id", "_at")),  # to be copied, so not to be broken
+                justify="right" if any(is_number(getattr(row, name)) for row in rows) else "left",
+            )
+        for row in rows:
+            table.add_row(*(self._cell(getattr(row, name)) for name in columns))
         return table
 
     def _cell(self, value: Any) -> Text:
         from rich.text import Text
 
-        if isinstance(value, bool) or not isinstance(value, int):
-            text = text_of(value)
-            return Text(text, style=COLOUR_OF_WORD.get(text, ""))
-        return Text(f"{value:,}", justify="right")
+        if is_number(value):
+            return Text(f"{value:,}")
+        text = text_of(value)
+        return Text(text, style=COLOUR_OF_WORD.get(text, ""))
 
     def _draw(self, table: Table) -> None:
         from rich.console import Console

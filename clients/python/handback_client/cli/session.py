@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from handback_client.cli.output import Output
+from handback_client.cli.output import Output, printable
 
 if TYPE_CHECKING:
     from handback_client import TLS, Client
@@ -100,4 +100,4 @@ def error_facts(error: HandbackError) -> dict[str, Any]:
 def error_text(error: HandbackError) -> str:
     """An error for people: the reason, what happened, the facts."""
     facts = ", ".join(f"{name}={value}" for name, value in sorted(error.facts.items()))
-    return f"handback: {error.reason}: {error}" + (f" ({facts})" if facts else "")
+    return printable(f"handback: {error.reason}: {error}" + (f" ({facts})" if facts else ""))

@@ -69,7 +69,8 @@ def watch_command(
 ) -> None:
     """Follow events as they are committed.
 
-    Begins at the oldest still served and ends with Ctrl-C. Each event carries a cursor; --after takes up the stream there.
+    Begins at the oldest still served and ends with Ctrl-C. Each event carries a cursor; --after
+    takes up the stream there.
     """
     left = limit
     with (
