@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import sqlalchemy as sa
@@ -25,11 +26,13 @@ from handback.store.tables import RunChunk
 RUN_CHUNK = table_of(RunChunk)
 
 
-def reconcile(desk: Desk, file_id: int, actor: str) -> bool:
+def reconcile(
+    desk: Desk, file_id: int, actor: str, stopping: Callable[[], bool] = lambda: False
+) -> bool:
     """Apply an accepted or released file from its checkpoint to its end.
 
     False where another process holds the file, or where it has nothing to apply. A process that
-    is killed, or stopped between chunks, leaves the rest to the next call.
+    is killed, or that `stopping` tells to stop between chunks, leaves the rest to the next call.
     """
     with desk.holding(file_id) as held:
         if not held:
@@ -40,7 +43,7 @@ def reconcile(desk: Desk, file_id: int, actor: str) -> bool:
             return False
         attributes = {"handback.file_id": public_id(Prefix.HANDBACK_FILE, file_id)}
         with telemetry.span("reconcile file", parent=file.trace_context, attributes=attributes):
-            _run(desk, file, actor)
+            _run(desk, file, actor, stopping)
         return True
 
 
@@ -49,7 +52,7 @@ def _is_ready(file: FileView) -> bool:
     return decided or file.state is FileState.RECONCILING
 
 
-def _run(desk: Desk, file: FileView, actor: str) -> None:
+def _run(desk: Desk, file: FileView, actor: str, stopping: Callable[[], bool]) -> None:
     contents = spooled(desk, file.file_id)
     with desk.store.read() as tx:
         terms = desk.agreements.at_version(tx, file.partner_id, contents.agreement_version)
@@ -62,6 +65,8 @@ def _run(desk: Desk, file: FileView, actor: str) -> None:
     # A file whose every record was undecodable still has its records to account for.
     chunks = max(contents.chunks, 1) if contents.records else contents.chunks
     for chunk in range(chunks):
+        if stopping():
+            return
         if chunk not in done:
             rejects = contents.rejected if chunk == 0 else 0
             _apply(desk, terms, file, chunk, rejects, actor)

@@ -1,0 +1,57 @@
+"""What a server does by itself: which loops there are, and what a step of each is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from handback.errors import StoreUnavailable
+from handback.ids import Prefix, public_id
+from handback.intake import queries
+from handback.intake.pickup import pick_up
+from handback.payouts.rounds import deliver_round, gather_round
+from handback.reconcile.run import reconcile
+from handback_server.runtime import Runtime
+from handback_server.workers import Work
+
+_LOG: Final = logging.getLogger(__name__)
+_ACTOR: Final = "reconcile"
+
+
+def works(runtime: Runtime) -> Sequence[Work]:
+    """The loops of one process."""
+    settings, desk = runtime.settings, runtime.desk
+    terms = desk.agreements, desk.clock
+    bring = partial(deliver_round, desk.store, desk.landing, runtime.transport, *terms)
+    return (
+        Work("pick up", partial(_pick_up, runtime), settings.pickup_s),
+        Work("reconcile", partial(_reconcile, runtime), settings.pickup_s),
+        Work("gather", partial(gather_round, desk.store, desk.landing, *terms), settings.gather_s),
+        Work("deliver", bring, settings.deliver_s),
+    )
+
+
+def _pick_up(runtime: Runtime) -> int:
+    return len(pick_up(runtime.desk, runtime.transport))
+
+
+def _reconcile(runtime: Runtime) -> int:
+    """Reconcile what is ready, until the server drains; how many files were worked on.
+
+    A file that fails is logged and tried again at the next look; its neighbours go on.
+    """
+    with runtime.store.read() as tx:
+        ready = queries.ready(tx)
+    worked = 0
+    for file_id in ready:
+        if runtime.drain.begun:
+            break
+        try:
+            worked += reconcile(runtime.desk, file_id, _ACTOR, lambda: runtime.drain.begun)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            _LOG.exception("%s is not reconciled", public_id(Prefix.HANDBACK_FILE, file_id))
+    return worked
