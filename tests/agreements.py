@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from fake_clock import FakeClock
-
 from handback.partners import registry
 from handback.store.session import Store
 
-EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+EXAMPLES = Path(__file__).parent.parent / "server/handback_server/demo/agreements"
 SKYWAYS, NORTHBANK, STAYWELL = "skyways", "northbank", "staywell"
 
 

@@ -14,7 +14,7 @@ from handback.partners import queries
 from handback.partners.registry import Agreements, AppliedAgreement, apply
 from handback.store.session import Store
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+EXAMPLES = Path(__file__).parents[2] / "server/handback_server/demo/agreements"
 SKYWAYS = (EXAMPLES / "skyways.toml").read_text()
 STAYWELL = (EXAMPLES / "staywell.toml").read_text()
 LONGER = SKYWAYS.replace("window_days = 5", "window_days = 6")

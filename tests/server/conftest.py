@@ -14,7 +14,7 @@ from handback.settings import Settings
 from handback.store.session import Store
 from server.calls import Callers, serving
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+EXAMPLES = Path(__file__).parents[2] / "server/handback_server/demo/agreements"
 
 
 @pytest.fixture

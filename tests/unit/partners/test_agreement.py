@@ -19,7 +19,7 @@ from handback.partners.vocabulary import (
     RowTrouble,
 )
 
-EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
+EXAMPLES = Path(__file__).parents[3] / "server/handback_server/demo/agreements"
 
 SHORTEST = """\
 programme = "aurora"

@@ -9,7 +9,9 @@ import pytest
 from handback.errors import Violation
 from handback.partners.document import dotted, key_lines, load, placed
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "docs" / "examples").glob("*.toml"))
+EXAMPLES = sorted(
+    (Path(__file__).parents[3] / "server/handback_server/demo/agreements").glob("*.toml")
+)
 
 DOCUMENT = '''\
 # a comment with = and [brackets]

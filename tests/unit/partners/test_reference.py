@@ -14,9 +14,9 @@ from handback.partners.codes import TRIGGER_OF, ReasonClass
 from handback.partners.policy import CHOICES
 from handback.partners.vocabulary import DETAIL_NAMES, FACT_NAMES, Printed
 
-DOCS = Path(__file__).parents[3] / "docs"
-REFERENCE = (DOCS / "agreements.md").read_text()
-EXAMPLES = sorted((DOCS / "examples").glob("*.toml"))
+ROOT = Path(__file__).parents[3]
+REFERENCE = (ROOT / "docs/agreements.md").read_text()
+EXAMPLES = sorted((ROOT / "server/handback_server/demo/agreements").glob("*.toml"))
 
 
 def _tables() -> dict[str, list[str]]:
