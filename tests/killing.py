@@ -2,14 +2,13 @@
 
 A *moment* lies just before something lasting happens: a writing transaction is committed, a file is
 opened for writing, renamed, linked or removed. A step is run in a process of its own that kills
-itself (SIGKILL, no clean-up of any kind) at the n-th moment, for n = 1, 2, 3 … until the step gets
-to its end.
+itself (SIGKILL, no clean-up of any kind) at its first moment; on another copy of the world at its
+second; and so on until the last moment before the step gets to its end.
 
-    for moment in moments("crash_steps:deliver_everything", url, folder):
-        ...  # the process was killed at `moment`; resume, look, and put things back
+    at_every_moment("crash.steps:send", copies, look_what_is_left_and_go_on)
 
-A step is a function that takes its arguments as text. The production code has no hooks for this:
-the child listens to SQLAlchemy's commits and to Python's audit events.
+A step is a function of the URL of a store and the path of a folder. The production code has no
+hooks for this: the child listens to SQLAlchemy's commits and to Python's audit events.
 """
 
 from __future__ import annotations
@@ -19,11 +18,21 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _FILE_EVENTS = {"os.rename", "os.link", "os.remove", "os.symlink", "os.truncate"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+
+class Place(NamedTuple):
+    """A store and a folder: everything that outlives a process."""
+
+    url: str
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -33,44 +42,55 @@ class Moment:
     number: int
     about_to: str
 
-    def __str__(self) -> str:
-        return f"moment {self.number}, before {self.about_to}"
 
+def at_every_moment(
+    step: str,
+    copies: Callable[[], AbstractContextManager[Place]],
+    look: Callable[[Moment, Place], None],
+    *,
+    only_commits: bool = False,
+) -> list[Moment]:
+    """Kill `module:function` at each of its moments, and look at each place it leaves behind.
 
-def run(step: str, *arguments: str, kill_at: int | None = None) -> Moment | None:
-    """Run `module:function` in a process of its own; the moment at which it was killed, if it was.
-
-    Raises CalledProcessError where it ends in any other way than by its end or by the kill.
+    Several copies are at work at once. Gives all moments, in their order.
     """
-    command = [sys.executable, "-m", "killing", str(kill_at or 0), step, *arguments]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=120)
-    if done.returncode == -signal.SIGKILL and kill_at is not None:
-        return Moment(kill_at, done.stdout.strip().rpartition("\n")[2])
+    counted = "commits" if only_commits else "everything"
+    with copies() as place:
+        done = _run(step, place, 0, counted)
     done.check_returncode()
-    return None
+    total = int(done.stdout)
+    assert total, "the step does nothing that lasts"
+
+    def kill(number: int) -> Moment:
+        with copies() as place:
+            killed = _run(step, place, number, counted)
+            assert killed.returncode == -signal.SIGKILL, killed
+            moment = Moment(number, killed.stdout)
+            look(moment, place)
+        return moment
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(kill, range(1, total + 1)))
 
 
-def moments(step: str, *arguments: str, stride: int = 1) -> Iterator[Moment]:
-    """Run the step until it is killed at its first moment, its second, and so on to its end.
-
-    Between two runs the caller brings the world back to where the step begins. With a `stride` only
-    every so many moments are tried.
-    """
-    number = 1
-    while (moment := run(step, *arguments, kill_at=number)) is not None:
-        yield moment
-        number += stride
+def _run(step: str, place: Place, kill_at: int, counted: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "killing", str(kill_at), counted, step, *place]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, timeout=120, check=False
+    )
 
 
-def _main(kill_at: int, step: str, arguments: list[str]) -> None:
+def _main(kill_at: int, counted: str, step: str, place: Place) -> None:
     module, _, name = step.partition(":")
-    function: Callable[..., None] = getattr(importlib.import_module(module), name)
-    _watch(kill_at)
-    function(*arguments)
+    function: Callable[[str, str], None] = getattr(importlib.import_module(module), name)
+    count = _watch(kill_at, files=counted == "everything")
+    function(*place)
+    os.write(1, str(count()).encode())
 
 
-def _watch(kill_at: int) -> None:
+def _watch(kill_at: int, *, files: bool) -> Callable[[], int]:
+    """Kill this process at a moment, 0 for none; gives the count of moments so far."""
     # Only the child needs these, and pays for the import.
     import sqlalchemy as sa
 
@@ -94,7 +114,9 @@ def _watch(kill_at: int) -> None:
             moment(f"{event} {arguments[0]}")
 
     sa.event.listen(sa.Engine, "commit", committing)
-    sys.addaudithook(heard)
+    if files:
+        sys.addaudithook(heard)
+    return lambda: count
 
 
 def _is_writing(path: object, _mode: object, flags: object) -> bool:
@@ -106,4 +128,4 @@ def _is_writing(path: object, _mode: object, flags: object) -> bool:
 
 if __name__ == "__main__":
     sys.dont_write_bytecode = True
-    _main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    _main(int(sys.argv[1]), sys.argv[2], sys.argv[3], Place(*sys.argv[4:]))

@@ -117,13 +117,18 @@ class Databases:
         prepare(self._url(self._template))
 
     @contextmanager
-    def fresh(self, *, empty: bool = False) -> Iterator[str]:
-        """The URL of a new database, dropped at the end; `empty` leaves the template out."""
+    def fresh(self, *, empty: bool = False, like: str | None = None) -> Iterator[str]:
+        """The URL of a new database, dropped at the end: a copy of the template.
+
+        `like` names another to copy instead, to which nobody may be connected; `empty` copies none.
+        """
         name = f"handback_{self._run}_{next(self._numbers)}"
         if empty:
             self._do("CREATE DATABASE {}", name)
         else:
-            self._do("CREATE DATABASE {} TEMPLATE {}", name, self._template)
+            model = sa.make_url(like).database if like else self._template
+            assert model is not None
+            self._do("CREATE DATABASE {} TEMPLATE {}", name, model)
         try:
             yield self._url(name)
         finally:

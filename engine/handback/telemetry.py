@@ -65,11 +65,6 @@ def is_sampled(traceparent: str | None) -> bool:
     return _remote(traceparent).trace_flags.sampled
 
 
-def is_traced() -> bool:
-    """Whether the work at hand belongs to a trace."""
-    return trace.get_current_span().get_span_context().is_valid
-
-
 @contextmanager
 def span(
     name: str,

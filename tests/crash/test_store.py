@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from crash.conftest import Copies
 from crash.steps import UNIT
 from handback.store.session import Store
-from killing import moments
+from killing import Moment, Place, at_every_moment
 
 
-def test_a_killed_process_leaves_whole_transactions(store_url: str, store: Store) -> None:
+def test_a_killed_process_leaves_whole_transactions(copies: Copies) -> None:
     left = {}
-    for moment in moments("crash.steps:name_three_units", store_url):
-        with store.write() as tx:
-            left[str(moment)] = tx.scalar(sa.select(sa.func.count()).select_from(UNIT))
-            tx.execute(sa.delete(UNIT))
-    assert left == {
-        "moment 1, before commit": 0,
-        "moment 2, before commit": 2,
-        "moment 3, before commit": 4,
-    }
-    with store.read() as tx:
-        assert tx.scalar(sa.select(sa.func.count()).select_from(UNIT)) == 6
+
+    def count(moment: Moment, place: Place) -> None:
+        store = Store.open(place.url)
+        with store.read() as tx:
+            left[moment.number] = tx.scalar(sa.select(sa.func.count()).select_from(UNIT))
+        store.close()
+
+    tried = at_every_moment("crash.steps:name_three_units", copies, count)
+    assert [moment.about_to for moment in tried] == ["commit"] * 3
+    assert left == {1: 0, 2: 2, 3: 4}
