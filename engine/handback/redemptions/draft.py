@@ -29,7 +29,7 @@ from handback.journal.commit import BIRTHS, CHANGES, Cause, commit
 from handback.lifecycle import machine
 from handback.lifecycle.table import State, Trigger, View, apply
 from handback.partners.codes import ReasonClass
-from handback.partners.registry import Agreements
+from handback.partners.registry import Agreements, Terms
 from handback.redemptions.queries import RedemptionView, as_of, get
 from handback.redemptions.requests import Command, Step, Submit
 from handback.store.bulk import table_of
@@ -98,6 +98,7 @@ class Draft:
         self._known: dict[tuple[str, str], tuple[bytes, int, int]] = {}
         self._fresh: dict[tuple[str, str], RedemptionView] = {}
         self._standings: dict[int, _Standing] = {}
+        self._terms: dict[tuple[str, str], Terms] = {}
         self._programmes: dict[str, int] = {}
         self._changes: list[tuple[object, ...]] = []
         self._births: list[tuple[object, ...]] = []
@@ -191,7 +192,7 @@ class Draft:
         return Outcome(view, replayed=True)
 
     def _submit(self, command: Submit) -> RedemptionView:
-        terms = self._agreements.current(self._tx, command.programme, command.partner)
+        terms = self._terms_of(command.programme, command.partner)
         mistakes = terms.agreement.check_submit(
             command.member_ref, command.quantity, command.fields
         )
@@ -238,6 +239,14 @@ class Draft:
                 {"redemption_id": redemption_id, "trace_context": command.trace_context}
             )
         return standing.view
+
+    def _terms_of(self, programme: str, partner: str) -> Terms:
+        """The partner's terms, asked for once in a group. Raises NotFound."""
+        terms = self._terms.get((programme, partner))
+        if terms is None:
+            terms = self._agreements.current(self._tx, programme, partner)
+            self._terms[programme, partner] = terms
+        return terms
 
     def _step(self, command: Step) -> RedemptionView:
         standing = self._standing(command)

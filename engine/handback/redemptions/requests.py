@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -119,8 +120,11 @@ def _texts(request: Command, *names: str) -> list[Violation]:
     return mistakes
 
 
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
+
+
 def _has_control_character(text: str) -> bool:
-    return any(ord(character) < 32 or ord(character) == 127 for character in text)
+    return _CONTROL_CHARACTER.search(text) is not None
 
 
 def _hash(*parts: object) -> bytes:
