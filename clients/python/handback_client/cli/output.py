@@ -100,7 +100,7 @@ class Output:
 
             grid = Table.grid(padding=(0, 3))
             for name, value in pairs:
-                if value not in ("", None, False, {}):
+                if not (value is None or value is False or value in ("", {})):
                     grid.add_row(name.replace("_", " "), self._cell(value))
             self._draw(grid)
             return
