@@ -20,16 +20,16 @@ from handback.store.session import Store
 
 
 @dataclass
-class Place:
-    """A data folder with a desk that works on it, and the inbound folder of one partner."""
+class InTray:
+    """A desk at work in a data folder, and the inbound folder of one partner."""
 
     desk: Desk
     transport: FolderTransport
     inbound: Path
 
     @classmethod
-    def at(cls, folder: Path, store: Store, clock: FakeClock, partner: str = "skyways") -> Place:
-        """The same folder and store give the same place, in any process."""
+    def at(cls, folder: Path, store: Store, clock: FakeClock, partner: str = "skyways") -> InTray:
+        """The same folder and store give the same tray, in any process."""
         inbound = folder / "exchange" / "inbound" / partner
         inbound.mkdir(parents=True, exist_ok=True)
         desk = Desk(

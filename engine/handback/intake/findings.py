@@ -10,7 +10,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.formats.findings import FINDINGS, FindingCode, Severity
-from handback.store.bulk import table_of
+from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
 from handback.store.tables import Finding
 
@@ -66,15 +66,11 @@ class FindingLog:
 
         Gives how many findings the file now has, kept or not.
         """
-        of_file = FINDING.c.file_id == file_id
-        tx.execute(sa.delete(FINDING).where(of_file, FINDING.c.code.not_in([*OperatorNote])))
-        last = tx.scalar(sa.select(sa.func.max(FINDING.c.number)).where(of_file)) or 0
-        kept = pl.concat([pl.DataFrame(schema=FINDINGS), *self._kept]).sort(
-            "line", "ordinal", maintain_order=True
-        )
-        rows = kept.select(
+        notes = fetch_frame(tx, _of(file_id).where(FINDING.c.code.in_([*OperatorNote])))
+        tx.execute(sa.delete(FINDING).where(FINDING.c.file_id == file_id))
+        kept = pl.concat([pl.DataFrame(schema=FINDINGS), *self._kept])
+        rows = kept.sort("line", "ordinal", maintain_order=True).select(
             pl.lit(file_id, pl.Int64).alias("file_id"),
-            (pl.int_range(1, pl.len() + 1, dtype=pl.Int32) + last).alias("number"),
             "ordinal",
             pl.when(pl.col("line") > 0).then("line").alias("line"),
             _text("field"),
@@ -83,17 +79,21 @@ class FindingLog:
             _text("message").fill_null(""),
             _text("raw"),
         )
-        store.dialect.insert_frame(tx, FINDING, rows)
-        return last + self.total
+        every = pl.concat([notes.select(rows.columns), rows]).with_row_index("number", offset=1)
+        store.dialect.insert_frame(tx, FINDING, every.cast({"number": pl.Int32}))
+        return len(notes) + self.total
 
 
 def note(tx: sa.Connection, file_id: int, kind: OperatorNote, message: str) -> None:
-    """Write beside the findings of a file what an operator did with it, and count it."""
-    of_file = FINDING.c.file_id == file_id
-    last = tx.scalar(sa.select(sa.func.max(FINDING.c.number)).where(of_file)) or 0
-    row = {"file_id": file_id, "number": last + 1, "ordinal": 0, "code": str(kind)}
-    said = {"severity": int(Severity.NOTE), "message": message}
-    tx.execute(sa.insert(FINDING).values(**row, **said))
+    """Write behind the findings of a file what an operator did with it."""
+    last = sa.select(sa.func.max(FINDING.c.number)).where(FINDING.c.file_id == file_id)
+    place = {"file_id": file_id, "number": (tx.scalar(last) or 0) + 1, "ordinal": 0}
+    said = {"code": str(kind), "severity": int(Severity.NOTE), "message": message}
+    tx.execute(sa.insert(FINDING).values(**place, **said))
+
+
+def _of(file_id: int) -> sa.Select[tuple[object, ...]]:
+    return sa.select(FINDING).where(FINDING.c.file_id == file_id).order_by(FINDING.c.number)
 
 
 def _text(name: str) -> pl.Expr:

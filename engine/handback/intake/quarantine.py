@@ -34,8 +34,8 @@ def release(desk: Desk, programme: str, file_id: int, command: Command) -> Recei
         file = queries.get(tx, programme, file_id)
         if requests.answered(tx, file.programme_id, command, asked) is not None:
             return ReceivedFile(file, replayed=True)
-        values = {"state": int(FileState.RECEIVED), "verdict": str(Verdict.RELEASED)}
-        _take_out(tx, file, values)
+        released = {"state": int(FileState.RECEIVED), "verdict": str(Verdict.RELEASED)}
+        _take_out(tx, file, {**released, "finding_count": FILE.c.finding_count + 1})
         note(tx, file_id, OperatorNote.RELEASED, said)
         requests.remember(tx, file.programme_id, command, asked, file_id, desk.clock.now())
         return ReceivedFile(queries.by_id(tx, file_id), replayed=False)

@@ -6,8 +6,8 @@ import io
 import os
 from typing import BinaryIO, Final
 
-from handback.formats.decode import decode
-from handback.formats.findings import FindingCode
+from handback.formats.decode import FileFacts, decode
+from handback.formats.findings import Severity
 from handback.formats.layout import Layout
 
 # Control records stand at the end, and no record of a partner known to us has 64 KiB.
@@ -15,12 +15,22 @@ _TAIL_BYTES: Final = 64 << 10
 
 
 def has_trailer(content: BinaryIO, layout: Layout) -> bool:
-    """Whether the file control is there, with its last character."""
-    decoded = decode(layout, None, io.BytesIO(_head(content, layout) + _tail(content)))
-    cut = False
-    for chunk in decoded:
-        cut = cut or FindingCode.TRUNCATED in chunk.findings["code"]
-    return decoded.facts.control_seen and not cut
+    """Whether the file control is there, with its last character.
+
+    A last line without its end might go on: the file is then read to see whether all agrees.
+    """
+    end = _read(io.BytesIO(_head(content, layout) + _tail(content)), layout)
+    if not end.control_seen or end.terminated:
+        return end.control_seen
+    content.seek(0)
+    return _read(content, layout).worst is not Severity.QUARANTINE
+
+
+def _read(content: BinaryIO, layout: Layout) -> FileFacts:
+    decoded = decode(layout, None, content)
+    for _ in decoded:
+        pass
+    return decoded.facts
 
 
 def _head(content: BinaryIO, layout: Layout) -> bytes:
