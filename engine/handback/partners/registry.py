@@ -6,7 +6,6 @@ under which it was asked for.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +14,16 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from handback.clock import Clock
-from handback.errors import InvalidAgreement, NotFound, RequestKeyReused, Violation
+from handback.errors import InvalidAgreement, NotFound, Violation
 from handback.partners.agreement import Agreement, content_hash, parse
+from handback.store import requests
 from handback.store.bulk import table_of
+from handback.store.requests import Command
 from handback.store.session import Store
-from handback.store.tables import AgreementVersion, Partner, Programme, Request, Unit
+from handback.store.tables import AgreementVersion, Partner, Programme, Unit
 
 PROGRAMME, PARTNER, UNIT = table_of(Programme), table_of(Partner), table_of(Unit)
-VERSION, REQUEST = table_of(AgreementVersion), table_of(Request)
+VERSION = table_of(AgreementVersion)
 
 # Parsed agreements kept in memory, some 50 KiB each; the oldest goes first.
 _KEPT = 256
@@ -125,14 +126,15 @@ def apply(
     if programme is not None and agreement.programme != programme:
         raise InvalidAgreement([Violation("programme", f"{programme}, whom the request names")])
     said = content_hash(source)
+    asked = requests.content_hash("apply agreement", said.hex())
+    command = Command(actor, request_key=request_key)
     with store.write() as tx:
         store.dialect.serialise(tx, "agreements")
         now = clock.now()
         programme_id = _ensure_programme(store, tx, agreement.programme, now)
-        if request_key is not None:
-            answer = _answered(tx, programme_id, request_key, said)
-            if answer is not None:
-                return answer
+        answer = requests.answered_version(tx, programme_id, command, asked)
+        if answer is not None:
+            return AppliedAgreement(*answer, changed=False)
         partner_id = _ensure_partner(store, tx, programme_id, agreement.partner, now)
         _ensure_units(store, tx, agreement.units)
         applied = _newest_with(tx, partner_id, said)
@@ -140,8 +142,7 @@ def apply(
             row = {"source": source, "content_hash": said, "actor": actor, "applied_at": now}
             key = {"partner_id": partner_id, "version": applied.version}
             tx.execute(sa.insert(VERSION).values(**key, **row))
-        if request_key is not None:
-            _remember(tx, programme_id, request_key, said, applied, now)
+        requests.remember(tx, programme_id, command, asked, partner_id, now, applied.version)
     return applied
 
 
@@ -197,35 +198,3 @@ def _ensure_units(store: Store, tx: sa.Connection, names: Sequence[str]) -> None
 def _unit_ids(tx: sa.Connection, names: Sequence[str]) -> dict[str, int]:
     select = sa.select(UNIT.c.name, UNIT.c.unit_id).where(UNIT.c.name.in_(names))
     return {row.name: row.unit_id for row in tx.execute(select)}
-
-
-def _answered(
-    tx: sa.Connection, programme_id: int, request_key: str, said: bytes
-) -> AppliedAgreement | None:
-    """The answer that the same request had before, None where it is new."""
-    key = (REQUEST.c.programme_id == programme_id) & (REQUEST.c.request_key == request_key)
-    row = tx.execute(sa.select(REQUEST).where(key)).one_or_none()
-    if row is None:
-        return None
-    if row.content_hash != _asked(said):
-        raise RequestKeyReused(request_key=request_key)
-    return AppliedAgreement(row.subject_id, row.version, changed=False)
-
-
-def _remember(
-    tx: sa.Connection,
-    programme_id: int,
-    request_key: str,
-    said: bytes,
-    applied: AppliedAgreement,
-    now: datetime,
-) -> None:
-    row = {"content_hash": _asked(said), "created_at": now}
-    answer = {"subject_id": applied.partner_id, "version": applied.version}
-    key = {"programme_id": programme_id, "request_key": request_key}
-    tx.execute(sa.insert(REQUEST).values(**key, **row, **answer))
-
-
-def _asked(said: bytes) -> bytes:
-    """What a request key was used for: apart from the hashes of other commands."""
-    return hashlib.sha256(b"apply agreement\n" + said).digest()

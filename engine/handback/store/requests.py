@@ -34,6 +34,14 @@ def answered(tx: sa.Connection, programme_id: int, command: Command, content: by
 
     Raises RequestKeyReused where the key came with other content.
     """
+    answer = answered_version(tx, programme_id, command, content)
+    return answer[0] if answer else None
+
+
+def answered_version(
+    tx: sa.Connection, programme_id: int, command: Command, content: bytes
+) -> tuple[int, int] | None:
+    """Number and version of what the same request concerned before; see `answered`."""
     if command.request_key is None:
         return None
     same = (REQUEST.c.programme_id == programme_id) & (REQUEST.c.request_key == command.request_key)
@@ -42,8 +50,7 @@ def answered(tx: sa.Connection, programme_id: int, command: Command, content: by
         return None
     if row.content_hash != content:
         raise RequestKeyReused(request_key=command.request_key)
-    found: int = row.subject_id
-    return found
+    return row.subject_id, row.version
 
 
 def remember(
@@ -53,8 +60,12 @@ def remember(
     content: bytes,
     subject_id: int,
     at: datetime,
+    version: int = 0,
 ) -> None:
-    """Keep the request beside what it did, in the same transaction; without a key, nothing."""
+    """Keep the request beside what it did, in the same transaction; without a key, nothing.
+
+    Files, breaks and batches have no versions.
+    """
     if command.request_key is not None:
         tx.execute(
             sa.insert(REQUEST).values(
@@ -62,7 +73,7 @@ def remember(
                 request_key=command.request_key,
                 content_hash=content,
                 subject_id=subject_id,
-                version=0,  # files, breaks and batches have no versions
+                version=version,
                 comment=command.comment or None,
                 created_at=at,
             )
