@@ -1,0 +1,1 @@
+"""The commands of `handbackd`, a module each; what a command needs is imported when it runs."""

@@ -1,0 +1,56 @@
+"""`handbackd serve`: one server process, from its settings to its last answered call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from handback.settings import Settings
+
+
+@click.command
+@click.option("--log-level", default="info", show_default=True, help="Least grave that is logged.")
+@click.pass_obj
+def serve(environment: Mapping[str, str], log_level: str) -> None:
+    """Serve gRPC and do the work that is due, until SIGTERM."""
+    import handback_migrations
+    from handback import telemetry
+    from handback.settings import Settings
+
+    logging.basicConfig(
+        level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    settings = Settings.read(environment)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handback_migrations.prepare(settings.store.text)
+    flush = telemetry.configure("handbackd", environment)
+    try:
+        asyncio.run(_serve(settings))
+    finally:
+        flush()
+
+
+async def _serve(settings: Settings) -> None:
+    from handback.clock import SystemClock
+    from handback_server.app import Server
+    from handback_server.works import works
+
+    server = await Server.open(settings, SystemClock(), works)
+    loop = asyncio.get_running_loop()
+    for told in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(told, server.drain)
+    click.echo(f"listening on {settings.listen.host}:{server.port}")
+    try:
+        await server.drained()
+    finally:
+        # Whoever is told a second time to stop does not wait for the grace of the first.
+        for told in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(told)
+        await server.close()
