@@ -189,8 +189,16 @@ def test_a_control_that_could_have_lost_its_end_is_not_believed() -> None:
     assert read(layout, whole).facts.worst is None
     for length in range(len(whole)):
         assert read(layout, whole[:length]).facts.worst is Severity.QUARANTINE, length
-    quoted = whole.replace(b"SKYWAYS", b'"SKYWAYS"')
-    assert read(layout, quoted.rstrip()).facts.worst is None
+
+
+def test_decimals_of_a_control_that_could_be_missing_are_missed() -> None:
+    document = DELIMITED.replace('"integer", sum', '"decimal", scale = 2, sum')
+    document = document.replace('at = 4, type = "integer"', 'at = 4, type = "decimal", scale = 2')
+    whole = DELIMITED_FILE.replace(b"150", b"150.00")
+    layout = layout_of(document)
+    assert read(layout, whole).facts.worst is None
+    for length in range(len(whole)):
+        assert read(layout, whole[:length]).facts.worst is Severity.QUARANTINE, length
 
 
 @settings(deadline=None)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from handback.formats.fields import Constant, Day
+from handback.formats.fields import Constant, Day, Integer
 from handback.formats.findings import FindingCode
 from handback.formats.layout import Cell, Field, Layout, Place, Record
 from handback.formats.lines import LINES, MAX_LINE_CHARS
@@ -56,11 +56,8 @@ class DelimitedCut:
     def is_cut(self, raw: str, record: Record) -> bool:
         """May this last record, which has no line end, have lost characters of its own?
 
-        Not if it ends with a quote, nor if its last cell proves itself: a tag or a constant, a day,
-        a number of fixed width, or a total that is compared.
+        Not if its last cell proves itself: a tag or a constant, a day, or a total that is compared.
         """
-        if self._quote and raw.endswith(self._quote):
-            return False
         end = Cell(record.cells)
         if record.tag and record.tag.place == end:
             return False
@@ -156,5 +153,8 @@ def _joined(lines: pl.DataFrame, group: np.ndarray, bad: list[int]) -> pl.DataFr
 
 
 def _proves_itself(field: Field) -> bool:
-    """Would a value of this field that lost its end be noticed?"""
-    return isinstance(field.type, Constant | Day) or field.total is not None
+    """Would a value of this field that lost its end be noticed? Zeros at the end of decimals, and
+    of a zero filled up to its width, would not be missed."""
+    if field.total is not None:
+        return isinstance(field.type, Integer) and not field.width
+    return isinstance(field.type, Constant | Day)

@@ -1,0 +1,47 @@
+"""The page about formats tells the truth: its layouts read its files, and give its tables."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from formats.partner_layouts import read
+from handback.formats.compiling import compile_layout
+from handback.formats.fields import FIELD_TYPES
+from handback.formats.findings import FindingCode
+from handback.formats.layout import ENCODINGS, Kind
+
+PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+EXAMPLES = re.findall(
+    r"```toml\n(.*?)```\n\nreads\n\n```text\n(.*?)```\n(.*?)\n## ", PAGE, re.DOTALL
+)
+
+
+def test_there_is_an_example_of_each_framing() -> None:
+    assert len(EXAMPLES) == 2
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["delimited", "fixed"])
+def test_the_examples_give_what_the_page_says(example: tuple[str, str, str]) -> None:
+    document, content, told = example
+    [(name, table)] = tomllib.loads(document)["formats"].items()
+    layout = compile_layout(name, table)
+    assert not layout.inbound_mistakes()
+    assert not layout.outbound_mistakes()
+    reading = read(layout, content.encode())
+    assert reading.findings.is_empty()
+    header, _, *lines = [line for line in told.splitlines() if line.startswith("|")]
+    columns = [cell.strip() for cell in header.strip("|").split("|")]
+    rows = [
+        [("" if value is None else str(value)) for value in row]
+        for row in reading.details.select(columns).iter_rows()
+    ]
+    assert rows == [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+@pytest.mark.parametrize("word", [*Kind, *FindingCode, *ENCODINGS, *FIELD_TYPES])
+def test_every_word_of_the_language_is_on_the_page(word: str) -> None:
+    assert f"`{word}`" in PAGE
