@@ -278,7 +278,7 @@ class _Reading:
         self, section: Section, reason_class: ReasonClass, references: tuple[Reference, ...]
     ) -> RetryPolicy:
         values = keys.read(section, keys.policy_keys(reason_class))
-        if values["do"] is not Action.RETRY:
+        if values["do"] not in (None, Action.RETRY):
             for key in keys.RETRY:
                 if section.has(key.name):
                     section.mistake(key.name, 'nothing of this name without do = "retry"')
