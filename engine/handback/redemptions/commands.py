@@ -45,9 +45,9 @@ def execute(
 
     def step() -> list[Outcome | HandbackError]:
         with store.write() as tx:
-            draft = Draft(store, tx, agreements, clock.now(), ids)
+            draft = Draft(tx, agreements, clock.now(), ids)
             outcomes = draft.decide(commands)
-            draft.write(cause)
+            draft.sheet.write(store, tx, cause)
         return outcomes
 
     return decide_again(step)

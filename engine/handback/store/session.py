@@ -16,7 +16,7 @@ from handback.store.tables import IdRange
 
 _ID_RANGE = table_of(IdRange)
 # Ids fetched at once where fewer are asked for; what a process does not use is never used.
-_RANGE = 64
+_RANGE = 1_024
 
 
 class Store:
