@@ -26,7 +26,7 @@ check: setup  ## format, lint, types, imports, generated files and house rules
 	$(BIN)/pytest -q tests/house
 
 bench: setup  ## records per second on this machine, on both stores
-	$(BIN)/python tests/bench
+	cd tests && ../$(BIN)/python -m bench
 
 stubs: setup  ## write what is generated: both copies of the stubs, the sync client, docs/lifecycle.md
 	$(BIN)/python proto/generate.py
