@@ -7,16 +7,20 @@ or whose deadline has passed while it waited never starts, and the current trace
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import functools
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Concatenate, ParamSpec, TypeVar
+from contextvars import ContextVar, copy_context
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
 from handback.errors import LimitReached
 from handback.store.session import Store
+
+# When the present call is over, on the event loop's clock; set for every call that has a deadline.
+DEADLINE: Final[ContextVar[float]] = ContextVar("deadline", default=math.inf)
 
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
@@ -41,18 +45,25 @@ class Bridge:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Answer:
-        """The function's answer. Raises LimitReached where too much waits already.
+        """The function's answer.
+
+        Raises LimitReached where too much waits already, TimeoutError where the call's deadline
+        passes before a thread is free.
 
         Where the awaiting task is cancelled, as gRPC does when a caller leaves or its deadline
         passes, work that still waits is dropped. Work that runs is finished, not torn off.
         """
         if self._under_way >= self._limit:
             raise LimitReached("calls waiting for the store", retry_after_s=0.5)
-        context = contextvars.copy_context()
-        call = functools.partial(context.run, function, *args, **kwargs)
+        loop, deadline = asyncio.get_running_loop(), DEADLINE.get()
+
+        def begin() -> Answer:
+            if loop.time() >= deadline:
+                raise TimeoutError
+            return function(*args, **kwargs)
+
         self._under_way += 1
-        future = self._pool.submit(call)
-        loop = asyncio.get_running_loop()
+        future = self._pool.submit(copy_context().run, begin)
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave))
         return await asyncio.wrap_future(future)
 

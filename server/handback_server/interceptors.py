@@ -15,6 +15,7 @@ from opentelemetry import metrics, trace
 
 from handback import telemetry
 from handback.errors import HandbackError, LimitReached, ShuttingDown
+from handback_server.bridge import DEADLINE
 from handback_server.callers import Context, metadata_of
 from handback_server.drain import Drain
 from handback_server.status import DETAILS_KEY, code_of, status_of
@@ -110,6 +111,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         parent = telemetry.context_of(metadata_of(context).get("traceparent"))
         now = asyncio.get_running_loop().time
         began, code = now(), grpc.StatusCode.OK
+        DEADLINE.set(began + context.time_remaining())
         self._under_way += 1
         with telemetry.tracer.start_as_current_span(
             method,

@@ -33,8 +33,8 @@ PROGRAMME, PARTNER, UNIT = "aurora", "skyways", "miles"
 class Callers:
     """One stub for each service of a channel."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self.channel = channel
+    def __init__(self, channel: grpc.aio.Channel, target: str = "") -> None:
+        self.channel, self.target = channel, target
         self.redemptions = redemptions_pb2_grpc.RedemptionServiceStub(channel)
         self.payouts = payouts_pb2_grpc.PayoutServiceStub(channel)
         self.files = handback_files_pb2_grpc.HandbackFileServiceStub(channel)
@@ -72,8 +72,9 @@ async def serving(settings: Settings, clock: Clock) -> AsyncIterator[Callers]:
     """The stubs of a server that runs for as long as the block, and does no work by itself."""
     server = await Server.open(settings, clock, lambda runtime: ())
     try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-            yield Callers(channel)
+        target = f"127.0.0.1:{server.port}"
+        async with grpc.aio.insecure_channel(target) as channel:
+            yield Callers(channel, target)
     finally:
         await server.close()
 
