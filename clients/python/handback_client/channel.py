@@ -10,11 +10,15 @@ import grpc
 
 DEFAULT_TARGET = "127.0.0.1:7470"
 
-# gRPC waits up to two minutes between connection attempts by default; a payout service is missed
-# sooner. Messages of batches and watches are larger than gRPC's default bound of 4 MiB.
 _OPTIONS: Mapping[str, int | str] = {
+    # gRPC waits up to two minutes between connection attempts by default; we are missed sooner.
     "grpc.initial_reconnect_backoff_ms": 200,
     "grpc.max_reconnect_backoff_ms": 5_000,
+    # A watch on a quiet stream has to notice a peer that vanished without a word.
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.http2.max_pings_without_data": 0,
+    # Batches and watches have messages larger than gRPC's default bound of 4 MiB.
     "grpc.max_receive_message_length": 64 << 20,
     "grpc.max_send_message_length": 64 << 20,
     "grpc.service_config_disable_resolution": 1,

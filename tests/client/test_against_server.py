@@ -1,0 +1,253 @@
+"""Both clients against the real server, on each store: the whole life of some redemptions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from click.testing import CliRunner
+
+from client.conftest import ALWAYS_AT_ONCE, MakeClient
+from fake_clock import FakeClock
+from handback.settings import Settings
+from handback_client import Submission, errors
+from handback_client.cli.app import handback
+from handback_client.models import Event
+from handback_server.app import Server
+from handback_server.works import works
+
+EXAMPLES = Path(__file__).parents[2] / "server/handback_server/demo/agreements"
+SOURCE = (EXAMPLES / "skyways.toml").read_text()
+# What the server does by itself here; batches are gathered when a test says so.
+WANTED = {"reconcile", "deliver"}
+
+
+@pytest.fixture
+def settings(store_url: str, tmp_path: Path) -> Settings:
+    """A server on a free port that is quick to look for work."""
+    return Settings.read(
+        {
+            "HANDBACK_STORE": store_url,
+            "HANDBACK_DATA": str(tmp_path / "data"),
+            "HANDBACK_LISTEN": "127.0.0.1:0",
+            "HANDBACK_PICKUP_S": "0.02",
+            "HANDBACK_DELIVER_S": "0.02",
+            "HANDBACK_SEQUENCE_S": "0.02",
+        }
+    )
+
+
+@pytest_asyncio.fixture
+async def target(settings: Settings, clock: FakeClock) -> AsyncIterator[str]:
+    """Where a real server listens."""
+    server = await Server.open(
+        settings, clock, lambda runtime: [one for one in works(runtime) if one.name in WANTED]
+    )
+    yield f"127.0.0.1:{server.port}"
+    await server.close()
+
+
+@pytest_asyncio.fixture
+async def client(target: str, make_client: MakeClient) -> AsyncIterator[Any]:
+    """A client of the real server, with the example partner applied."""
+    client = make_client(target, actor="ada")
+    await client.partners.apply(SOURCE)
+    yield client
+
+
+def submission(number: int, **changes: Any) -> Submission:
+    values: dict[str, Any] = {
+        "request_key": f"order-{number}",
+        "partner": "skyways",
+        "member_ref": f"M-{number}",
+        "quantity": 100 + number,
+        "unit": "miles",
+        "fields": {"surname": "Lovelace"},
+    }
+    return Submission(**(values | changes))
+
+
+async def until(watch: Any, trigger: str, count: int) -> list[Event]:
+    """Events up to so many with this trigger."""
+    found: list[Event] = []
+    async with asyncio.timeout(30):
+        async for event in watch:
+            found.append(event)
+            count -= event.trigger == trigger
+            if count == 0:
+                break
+    return found
+
+
+def answers(sent: str, codes: dict[str, str], sequence: int) -> bytes:
+    """A hand-back file for what was sent: `ok` but for the members that get another code."""
+    details = [line.split(",") for line in sent.splitlines() if line.startswith("D,")]
+    lines = [f"H,aurora,{sequence},20260302"]
+    for _, reference, member, _, _, quantity in details:
+        lines.append(
+            f"D,{reference},{member},{quantity},{codes.get(member, '0000')},P{member},20260302"
+        )
+    total = sum(int(detail[5]) for detail in details)
+    lines.append(f"T,{len(details)},{total}")
+    return ("\n".join(lines) + "\n").encode()
+
+
+async def test_from_submission_to_settlement(client: Any, settings: Settings) -> None:
+    watch = client.watch(retry=ALWAYS_AT_ONCE)
+    outcomes = [
+        one
+        async for one in client.submit_many(
+            [submission(1), submission(2), submission(3), submission(4, partner="nobody")]
+            + [submission(2)]
+        )
+    ]
+    first, second, third, unknown, again = outcomes
+    assert isinstance(unknown.error, errors.NotFound)
+    assert unknown.error.facts["kind"] == "partner"
+    assert again.redemption == second.redemption
+    assert again.redemption.replayed
+    assert [one.redemption.state for one in (first, second, third)] == ["submitted"] * 3
+
+    (batch,) = await client.batches.gather("skyways")
+    assert (batch.record_count, batch.quantity, batch.state) == (3, 101 + 102 + 103, "sealed")
+    dispatched = await until(watch, "dispatch", 3)
+    assert [event.trigger for event in dispatched] == ["submit"] * 3 + ["dispatch"] * 3
+    assert dispatched[0].actor == "ada"
+    with pytest.raises(errors.HandbackError) as illegal:
+        await client.cancel(first.redemption.redemption_id)
+    assert isinstance(illegal.value, (errors.IllegalTransition, errors.CutOffPassed))
+
+    sent = (settings.exchange / "outbound/skyways" / batch.file_name).read_text()
+    codes = {"M-2": "0201", "M-3": "0101"}  # one account is closed, one member number is wrong
+    file = await client.files.upload("skyways", answers(sent, codes, 1), file_name="SKY_1.csv")
+    assert file.state == "received"
+    assert file.actor == "ada"
+    answered = await until(watch, "fail", 1)
+    assert sorted(event.trigger for event in answered) == ["confirm", "fail", "reject", "reject"]
+    watch.close()
+
+    states = [
+        (await client.get(one.redemption.redemption_id)).state for one in (first, second, third)
+    ]
+    assert states == ["confirmed", "failed", "rejected"]
+    listed = [one async for one in client.list(states=["rejected"], page_size=1)]
+    assert [one.redemption_id for one in listed] == [third.redemption.redemption_id]
+    steps = [one async for one in client.history(first.redemption.redemption_id)]
+    assert [one.trigger for one in steps] == ["submit", "dispatch", "confirm"]
+
+    report = await client.files.report(file.file_id)
+    assert (report.records.count, report.events.count, report.rejects.count) == (3, 3, 0)
+    (of_batch,) = report.batches
+    assert of_batch == await client.batches.report(batch.batch_id)
+    assert of_batch.sent.count == of_batch.confirmed.count + of_batch.rejected.count
+    (balance,) = [one async for one in client.balances()]
+    assert balance.member + balance.held + balance.fulfilled == 0
+    assert (balance.held, balance.fulfilled) == (103, 101)
+
+    (found,) = [one async for one in client.breaks.list()]
+    assert found.redemption_id == third.redemption.redemption_id
+    assert (found.kind, found.reason_code) == ("review", "0101")
+    with pytest.raises(errors.BreakHoldsRedemption):
+        await client.breaks.dismiss(found.break_id, comment="not so")
+    failed = await client.fail(found.redemption_id, comment="the member left", request_key="f")
+    assert failed.state == "failed"
+    assert (
+        await client.fail(found.redemption_id, comment="the member left", request_key="f")
+    ).replayed
+    with pytest.raises(errors.RequestKeyReused):
+        await client.fail(found.redemption_id, comment="another reason", request_key="f")
+    assert [one async for one in client.breaks.list()] == []
+
+
+async def test_a_file_that_is_cut_off_waits_until_it_is_released(
+    client: Any, settings: Settings
+) -> None:
+    watch = client.watch(triggers=["dispatch", "confirm"], retry=ALWAYS_AT_ONCE)
+    async for _ in client.submit_many([submission(1), submission(2)]):
+        pass
+    (batch,) = await client.batches.gather("skyways")
+    await until(watch, "dispatch", 2)
+    sent = (settings.exchange / "outbound/skyways" / batch.file_name).read_text()
+    whole = answers(sent, {}, 1)
+    cut = whole[: whole.index(b"T,")]
+
+    file = await client.files.upload("skyways", cut, file_name="SKY_1.csv", request_key="u")
+    async with asyncio.timeout(30):
+        while (file := await client.files.get(file.file_id)).state == "received":
+            pass
+    assert file.state == "quarantined"
+    findings = [one async for one in client.files.findings(file.file_id)]
+    assert any(one.severity == "quarantine" for one in findings)
+    assert [one.file_id async for one in client.files.list(states=["quarantined"])] == [
+        file.file_id
+    ]
+    released = await client.files.release(file.file_id, comment="both answers are there")
+    assert released.file_id == file.file_id
+    await until(watch, "confirm", 2)
+    watch.close()
+
+
+async def test_a_watch_is_taken_up_by_its_cursor(client: Any) -> None:
+    async for _ in client.submit_many(submission(number) for number in range(2_500)):
+        pass
+    async with client.watch() as watch:
+        before = await until(watch, "submit", 1_234)
+        cursor = watch.cursor
+    async with client.watch(cursor) as watch:
+        after = await until(watch, "submit", 2_500 - 1_234)
+    ids = [event.redemption_id for event in before + after]
+    assert len(set(ids)) == 2_500
+    with pytest.raises(errors.CursorAhead):
+        async with client.watch("999999.0") as watch:
+            await until(watch, "submit", 1)
+    with pytest.raises(errors.InvalidRequest):
+        async with client.watch("nonsense") as watch:
+            await until(watch, "submit", 1)
+
+
+async def test_what_is_wrong_is_refused_with_its_reason(client: Any) -> None:
+    with pytest.raises(errors.InvalidRequest) as invalid:
+        await client.submit(partner="skyways", member_ref="", quantity=0, unit="miles")
+    assert {violation.field for violation in invalid.value.violations} >= {
+        "submission.member_ref",
+        "submission.quantity",
+    }
+    with pytest.raises(errors.NotFound):
+        await client.get("rdm_zzzzzzzzzz")
+    with pytest.raises(errors.InvalidAgreement) as agreement:
+        await client.partners.apply('programme = "aurora"\npartner = "skyways"\n')
+    assert len(agreement.value.violations) > 1
+    mistakes = await client.partners.check('programme = "aurora"\npartner = "skyways"\n')
+    assert len(mistakes) >= len(agreement.value.violations)
+    assert await client.partners.check(SOURCE) == ()
+    assert (await client.partners.apply(SOURCE)).unchanged
+    assert (await client.partners.agreement("skyways")).source == SOURCE
+    assert [one.version async for one in client.partners.agreements("skyways")] == [1]
+    assert [one.partner async for one in client.partners.list()] == ["skyways"]
+
+
+async def test_the_command_line_speaks_to_the_server(target: str, tmp_path: Path) -> None:
+    orders = tmp_path / "orders.csv"
+    rows = [f"order-{number},M-{number},{number + 1},Lovelace" for number in range(1_500)]
+    orders.write_text("\n".join(["request_key,member_ref,quantity,surname", *rows]) + "\n")
+
+    async def run(*args: str) -> str:
+        environment = {"HANDBACK_SERVER": target, "HANDBACK_PROGRAMME": "aurora"}
+        result = await asyncio.to_thread(CliRunner(env=environment).invoke, handback, args)
+        assert result.exit_code == 0, result.stderr
+        return result.stdout
+
+    assert "applied" in await run("partner", "apply", str(EXAMPLES / "skyways.toml"))
+    submit = ("submit", "--csv", str(orders), "--partner", "skyways", "--unit", "miles")
+    assert await run(*submit) == "submitted 1500 of 1500, 0 of them before; 0 refused\n"
+    assert await run(*submit) == "submitted 1500 of 1500, 1500 of them before; 0 refused\n"
+    events = (await run("watch", "--until-caught-up", "--json")).splitlines()
+    assert len(events) == 1_500
+    (balance,) = (await run("balances", "--json")).splitlines()
+    assert json.loads(balance)["held"] == sum(range(1, 1_501))
+    assert len((await run("list", "--limit", "7")).splitlines()) == 8
