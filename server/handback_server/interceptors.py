@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import Message
@@ -111,7 +112,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         parent = telemetry.context_of(metadata_of(context).get("traceparent"))
         now = asyncio.get_running_loop().time
         began, code = now(), grpc.StatusCode.OK
-        DEADLINE.set(began + context.time_remaining())
+        # The types leave out that a call without a deadline has None left.
+        left = cast("float | None", context.time_remaining())
+        DEADLINE.set(math.inf if left is None else began + left)
         self._under_way += 1
         with telemetry.tracer.start_as_current_span(
             method,
