@@ -30,9 +30,7 @@ def attempts(*rows: tuple[int, int, int], **fields: list[str | None]) -> pl.Data
 
 def read_back(template: ReferenceTemplate, *texts: str | None) -> list[tuple[object, ...]]:
     """(redemption_id, attempt, batch, batch_ordinal) of each text."""
-    column = pl.DataFrame({"reference": pl.Series(texts, dtype=pl.String)})
-    read = template.read(pl.col("reference"))
-    return column.select(expr.alias(name) for name, expr in read.items()).rows()
+    return template.read(pl.Series(texts, dtype=pl.String)).rows()
 
 
 @settings(deadline=None)

@@ -5,7 +5,7 @@ Where several of them name the same field, the nearest to the detail wins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -16,10 +16,10 @@ from handback.formats.reading import POSITION, column_of
 from handback.formats.references import ReferenceTemplate
 from handback.formats.structure import FactValue, Mark
 
+_OF_REFERENCE: Final = ("redemption_id", "attempt")
+_NO_KEY: Final = [pl.lit(0, dtype=DETAIL[name]).alias(name) for name in _OF_REFERENCE]
 _COLUMNS: Final = {
-    column_of(name): DETAIL[name]
-    for name in DETAIL
-    if name not in (*POSITION, "redemption_id", "attempt")
+    column_of(name): DETAIL[name] for name in DETAIL if name not in (*POSITION, *_OF_REFERENCE)
 } | {column_of("sub_code"): pl.String()}
 """Columns of fields that mean something to us; every other field is checked and forgotten."""
 
@@ -113,25 +113,22 @@ class Carried:
 
 def canonical(details: pl.DataFrame, template: ReferenceTemplate | None) -> pl.DataFrame:
     """Details in the canonical columns (schema DETAIL), with the keys their references carry."""
-    reference, code, sub_code = (pl.col(column_of(n)) for n in ("reference", "code", "sub_code"))
-    found = template.read(reference) if template else {}
-    columns: Mapping[str, pl.Expr] = {
-        "redemption_id": found.get("redemption_id", pl.lit(0)),
-        "attempt": found.get("attempt", pl.lit(0)),
-        "batch": pl.coalesce(column_of("batch"), found.get("batch", pl.lit(None, pl.Int64))),
-        "batch_ordinal": pl.coalesce(
-            column_of("batch_ordinal"), found.get("batch_ordinal", pl.lit(None, pl.Int64))
-        ),
-        "code": pl.when(sub_code.is_null())
-        .then(code)
-        .otherwise(pl.concat_str(code, pl.lit("/"), sub_code)),
-    }
-    return details.select(
-        columns.get(name, pl.col(name if name in POSITION else column_of(name)))
-        .cast(dtype)
-        .alias(name)
-        for name, dtype in DETAIL.items()
-    )
+    code, sub_code = pl.col(column_of("code")), pl.col(column_of("sub_code"))
+    both = pl.concat_str(code, pl.lit("/"), sub_code)
+    columns = details.select(
+        pl.col(name if name in POSITION else column_of(name)).alias(name)
+        for name in DETAIL
+        if name not in _OF_REFERENCE
+    ).with_columns(details.select(code=pl.when(sub_code.is_null()).then(code).otherwise(both)))
+    if template is None:
+        return columns.with_columns(_NO_KEY).select(list(DETAIL))
+    found = template.read(columns["reference"])
+    return columns.with_columns(
+        found["redemption_id"],
+        found["attempt"],
+        pl.coalesce("batch", found["batch"]),
+        pl.coalesce("batch_ordinal", found["batch_ordinal"]),
+    ).select(list(DETAIL))
 
 
 _POSITIONS: Final = {

@@ -22,7 +22,6 @@ from handback.ids import ATTEMPT_KEY_DIGITS, MAX_ATTEMPT, MAX_REDEMPTION_ID
 
 MAX_REFERENCE_CHARS: Final = 140
 _NUMBERS: Final = {"key": ATTEMPT_KEY_DIGITS, "batch": 18, "ordinal": 18, "attempt": 2}
-_SMALLEST_KEY: Final = 5  # digits of redemption 1: 1, 01 and the check digits
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]*")
 _DATE_PATTERN: Final = re.compile(r"(?:%[Yymdj])+")
 
@@ -131,24 +130,33 @@ class ReferenceTemplate:
         kept = pl.when(refused.is_null()).then(reference)
         return rendered.select(kept.alias("reference"), refused.alias("refused"))
 
-    def read(self, reference: pl.Expr) -> dict[str, pl.Expr]:
-        """What a column of references says: redemption_id and attempt (0 where they say nothing,
-        or where the check digits disagree), batch and batch_ordinal (null likewise)."""
-        parts = {"key": reference.str.extract(self._expression("key"), 1)} if self.has_key else {}
-        for name in ("batch", "ordinal", "attempt"):
-            if any(piece.name == name for piece in self.placeholders):
-                parts[name] = reference.str.extract(self._expression(name), 1)
-        number = {name: text.cast(pl.Int64, strict=False) for name, text in parts.items()}
-        nothing = pl.lit(None, dtype=pl.Int64)
-        found = {
-            "redemption_id": pl.lit(0, dtype=pl.Int64),
-            "attempt": number.get("attempt", nothing).fill_null(0).cast(pl.Int16),
-            "batch": number.get("batch", nothing),
-            "batch_ordinal": number.get("ordinal", nothing),
-        }
+    def read(self, references: pl.Series) -> pl.DataFrame:
+        """What references say, row by row: redemption_id and attempt, 0 where they say nothing or
+        the check digits disagree; batch and batch_ordinal, null where they say nothing."""
+        there = {piece.name for piece in self.placeholders}
+        text = pl.col("reference").str
+        numbers = (
+            references.alias("reference")
+            .to_frame()
+            .select(
+                (
+                    text.extract(self._expression(name), 1).cast(pl.Int64, strict=False)
+                    if name in there
+                    else pl.lit(None, dtype=pl.Int64)
+                ).alias(name)
+                for name in _NUMBERS
+            )
+        )
         if self.has_key:
-            found["redemption_id"], found["attempt"] = _split_attempt_key(number["key"])
-        return found
+            numbers = _split_attempt_keys(numbers)
+        else:
+            numbers = numbers.with_columns(redemption_id=0)
+        return numbers.select(
+            pl.col("redemption_id").cast(pl.Int64),
+            pl.col("attempt").fill_null(0).cast(pl.Int16),
+            pl.col("batch"),
+            pl.col("ordinal").alias("batch_ordinal"),
+        )
 
     def _expression(self, wanted: str) -> str:
         """The whole template as a regular expression in which only one placeholder is a group."""
@@ -226,14 +234,19 @@ def _attempt_key() -> pl.Expr:
     return pl.when(sound).then(payload * 100 + (98 - payload * 100 % 97))
 
 
-def _split_attempt_key(key: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    """`ids.split_attempt_key` on a column: redemption id and attempt, 0 where it is no key."""
-    payload = key // 100
-    redemption_id, attempt = payload // 100, payload % 100
-    sound = (key % 100 == 98 - payload * 100 % 97) & (attempt > 0) & (redemption_id > 0)
-    zero = pl.lit(0, dtype=pl.Int64)
-    sound = sound.fill_null(False)
-    return (
-        pl.when(sound).then(redemption_id).otherwise(zero),
-        pl.when(sound).then(attempt).otherwise(zero).cast(pl.Int16),
+def _split_attempt_keys(numbers: pl.DataFrame) -> pl.DataFrame:
+    """`ids.split_attempt_key` on the column `key`: sets redemption_id and attempt, 0 for no key.
+
+    In two steps, for an expression that is used twice is computed twice.
+    """
+    payload = pl.col("payload")
+    parts = numbers.with_columns(payload=pl.col("key") // 100, check=pl.col("key") % 100)
+    parts = parts.with_columns(
+        redemption_id=payload // 100,
+        attempt=payload % 100,
+        right=pl.col("check") == 98 - payload * 100 % 97,
+    )
+    sound = pl.col("right") & (pl.col("attempt") > 0) & (pl.col("redemption_id") > 0)
+    return parts.with_columns(
+        pl.when(sound).then(name).otherwise(0).alias(name) for name in ("redemption_id", "attempt")
     )
