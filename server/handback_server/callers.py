@@ -25,19 +25,24 @@ def actor_of(context: Context) -> str:
     proof = context.auth_context()
     if b"ssl" in proof.get("transport_security_type", ()):
         for name in proof.get("x509_common_name", ()):
-            return name.decode("utf-8", "replace")
+            if _is_name(text := name.decode("utf-8", "replace")):
+                return text
         raise NotAuthenticated(expected="expected a client certificate with a common name")
     named = metadata_of(context).get(ACTOR_KEY, LOCAL)
-    if not named.strip() or len(named) > MAX_TEXT or not named.isprintable():
+    if not _is_name(named):
         expected = f"expected a name of at most {MAX_TEXT} characters"
         raise InvalidRequest([Violation(ACTOR_KEY, expected)])
     return named
 
 
+def _is_name(text: str) -> bool:
+    return bool(text.strip()) and len(text) <= MAX_TEXT and text.isprintable()
+
+
 def command_of(context: Context, request_key: str, comment: str = "") -> Command:
     """What is asked by whom, under a key that has to be there. Raises InvalidRequest."""
     mistakes = []
-    if not request_key.strip() or len(request_key) > MAX_TEXT or not request_key.isprintable():
+    if not _is_name(request_key):
         expected = f"expected one line of 1 to {MAX_TEXT} characters"
         mistakes.append(Violation("request_key", expected))
     if len(comment) > MAX_COMMENT:
