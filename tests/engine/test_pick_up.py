@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,8 @@ from agreements import SKYWAYS, apply_example, source_of
 from fake_clock import FakeClock
 from handback.exchange.folder import FolderTransport
 from handback.exchange.transport import Arrival
-from handback.intake import pickup, prepare
+from handback.intake import prepare
+from handback.intake.pickup import pick_up
 from handback.intake.states import FileState, Verdict
 from handback.partners import registry
 from handback.store.session import Store
@@ -138,7 +140,7 @@ class TestNeighbours:
         tray.put("a.csv", GOOD)
         tray.put("b.csv", handback([row(5)], sequence=2))
         assert [file.name for file in tray.pick_up()] == ["b.csv"]
-        assert "a.csv in inbound/skyways is left where it lies" in caplog.text
+        assert "a.csv in inbound/skyways is left as it is" in caplog.text
         tray.transport.failing = ""
         assert [file.name for file in tray.pick_up()] == ["a.csv"]
 
@@ -166,12 +168,49 @@ class TestNeighbours:
         partners = {file.partner: file.verdict for file in tray.pick_up()}
         assert partners == {"skyways": Verdict.ACCEPTED, "windways": Verdict.ACCEPTED}
 
+    def test_partners_may_share_a_folder_by_names_of_their_own(
+        self, tray: InTray, clock: FakeClock
+    ) -> None:
+        amended(tray, clock, ('file_name = "*.csv"', 'file_name = "SKY_*.csv"'))
+        other = source_of(SKYWAYS).replace("outbound/skyways", "outbound/windways")
+        other = other.replace('partner = "skyways"', 'partner = "windways"')
+        other = other.replace('file_name = "*.csv"', 'file_name = "WIND_*.csv"')
+        registry.apply(tray.desk.store, clock, other, "tests")
+        tray.put("SKY_1.csv", GOOD)
+        tray.put("WIND_1.csv", GOOD)
+        assert {file.name: file.partner for file in tray.pick_up()} == {
+            "SKY_1.csv": "skyways",
+            "WIND_1.csv": "windways",
+        }
+
+    def test_a_folder_that_cannot_be_opened_does_not_hold_up_others(
+        self, tray: InTray, clock: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        other = source_of(SKYWAYS).replace("skyways", "windways")
+        registry.apply(tray.desk.store, clock, other, "tests")
+        (tray.inbound.parent / "windways").mkdir()
+        (tray.inbound.parent / "windways" / "answer.csv").write_bytes(GOOD)
+        tray.inbound.rmdir()
+        tray.inbound.symlink_to(tmp_path)
+        assert [file.partner for file in tray.pick_up()] == ["windways"]
+        assert "inbound/skyways is left as it is" in caplog.text
+
     def test_a_folder_that_another_process_looks_into_is_left_to_it(self, tray: InTray) -> None:
         tray.put("answer.csv", GOOD)
-        (partner_id,) = {terms.partner_id for terms in pickup._all_terms(tray.desk)}
-        with tray.desk.store.lock(f"pick-up of partner {partner_id}") as had:
+        with tray.desk.store.lock("pick-up from inbound/skyways") as had:
             assert had and tray.pick_up() == []
         assert len(tray.pick_up()) == 1
+
+    def test_looks_at_the_same_time_take_each_file_once(self, tray: InTray) -> None:
+        for number in range(24):
+            tray.put(f"{number}.csv", handback([row(number + 1)], sequence=number))
+        with ThreadPoolExecutor(4) as pool:
+            looks = [pool.submit(pick_up, tray.desk, tray.transport) for _ in range(12)]
+            taken = [file_id for look in looks for file_id in look.result()]
+        while left := tray.pick_up():
+            taken.extend(file.file_id for file in left)
+        assert len(taken) == len(set(taken)) == 24
+        assert [file.verdict for file in tray.files()] == [Verdict.ACCEPTED] * 24
 
 
 class TestResuming:
@@ -205,25 +244,31 @@ class TestResuming:
         tray.pick_up()
         assert tray.file(file.file_id).verdict is Verdict.ACCEPTED
 
-    def test_a_claim_that_names_no_file_of_the_partner_is_not_believed(
+    def test_a_claim_that_names_no_file_is_not_believed(self, tray: InTray) -> None:
+        (tray.inbound / "claimed").mkdir()
+        tray.put("claimed/hbf_00000000000zz.future.csv", handback([row(8)], sequence=2))
+        tray.put("claimed/odd.one.csv", handback([row(9)], sequence=3))
+        taken = {file.name: (file.file_id, file.verdict) for file in tray.pick_up()}
+        assert taken == {
+            "future.csv": (1, Verdict.ACCEPTED),
+            "one.csv": (2, Verdict.ACCEPTED),
+        }
+        assert tray.lying_there() == [
+            "archive/hbf_0000000000001.future.csv",
+            "archive/hbf_0000000000002.one.csv",
+        ]
+
+    def test_a_claim_that_names_another_partners_file_hides_only_itself(
         self, tray: InTray, clock: FakeClock
     ) -> None:
+        tray.take_in("ours.csv", GOOD)
         other = source_of(SKYWAYS).replace("skyways", "windways")
         registry.apply(tray.desk.store, clock, other, "tests")
-        (tray.inbound.parent / "windways").mkdir()
-        (tray.inbound.parent / "windways" / "theirs.csv").write_bytes(GOOD)
-        (theirs,) = tray.pick_up()
-        (tray.inbound / "claimed").mkdir(exist_ok=True)
-        tray.put("claimed/hbf_0000000000001.forged.csv", handback([row(7)], sequence=1))
-        tray.put("claimed/hbf_00000000000zz.future.csv", handback([row(8)], sequence=2))
-        tray.put("claimed/odd.csv", handback([row(9)], sequence=3))
-        assert theirs.file_id == 1
-        assert {file.name: file.verdict for file in tray.pick_up()} == {
-            "forged.csv": Verdict.ACCEPTED,
-            "future.csv": Verdict.ACCEPTED,
-            "csv": Verdict.ACCEPTED,
-        }
-        assert all(name.startswith("archive/") for name in tray.lying_there())
+        claimed = tray.inbound.parent / "windways" / "claimed"
+        claimed.mkdir(parents=True)
+        (claimed / "hbf_0000000000001.forged.csv").write_bytes(handback([row(7)]))
+        assert tray.pick_up() == []
+        assert tray.take_in("next.csv", handback([row(9)], sequence=9)).file_id == 2
 
 
 class _Failing(FolderTransport):

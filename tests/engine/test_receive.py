@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -323,3 +325,19 @@ class TestAgain:
         contents = spooled(tray.desk, file.file_id)
         assert contents.chunks == 1
         assert tray.desk.spool.read(file.file_id, 0).equals(before)
+
+    def test_the_same_file_brought_by_many_at_once_is_taken_once(self, tray: InTray) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            files = [one.file for one in pool.map(lambda _: upload(tray, GOOD), range(8))]
+        verdicts = Counter(file.verdict for file in files)
+        assert verdicts == {Verdict.ACCEPTED: 1, Verdict.REPEAT: 7}
+        (accepted,) = (file for file in files if file.verdict is Verdict.ACCEPTED)
+        repeated = {file.repeats_file_id for file in files} - {None}
+        assert repeated == {accepted.file_id}
+
+    def test_one_request_sent_by_many_at_once_is_done_once(self, tray: InTray) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: upload(tray, GOOD, key="k1"), range(8)))
+        assert len({answer.file.file_id for answer in answers}) == 1
+        assert sorted(answer.replayed for answer in answers) == [False] + [True] * 7
+        assert len(tray.files()) == 1

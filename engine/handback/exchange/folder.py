@@ -48,7 +48,7 @@ class FolderTransport:
             self._opened(folder, CLAIMED, create=True) as claimed,
         ):
             return [
-                *_claimed(at, claimed, folder, marker_suffix),
+                *_claimed(at, claimed, folder, pattern, marker_suffix),
                 *_complete(at, folder, pattern, marker_suffix),
             ]
 
@@ -116,13 +116,17 @@ class FolderTransport:
             os.close(at)
 
 
-def _claimed(at: int, claimed: int, folder: str, marker_suffix: str | None) -> list[Arrival]:
+def _claimed(
+    at: int, claimed: int, folder: str, pattern: str, marker_suffix: str | None
+) -> list[Arrival]:
     """The claimed files of a folder in the order of their tokens."""
     names = _regular_files(claimed)
     found = []
     for kept in sorted(names):
         token, dot, name = kept.partition(".")
         if not dot or not _TOKEN.fullmatch(token) or _is_marker(name, marker_suffix):
+            continue
+        if not fnmatchcase(name, pattern):
             continue
         if marker_suffix is not None and kept + marker_suffix not in names:
             # A crash fell between the file and its marker. Left there, the marker would vouch
@@ -248,5 +252,7 @@ def _split(place: str) -> tuple[list[str], str]:
 
 
 def _shortened(name: str) -> str:
-    """The end of a name that is too long to carry a token before it; it has the extension."""
-    return os.fsdecode(os.fsencode(name)[-_KEPT_NAME_BYTES:])
+    """A name with room for a token; of a very long one the beginning and the end."""
+    stored = os.fsencode(name)
+    half = _KEPT_NAME_BYTES // 2
+    return name if len(stored) <= _KEPT_NAME_BYTES else os.fsdecode(stored[:half] + stored[-half:])

@@ -39,9 +39,9 @@ class Transport(Protocol):
     def list(
         self, folder: str, pattern: str, marker_suffix: str | None = None
     ) -> Sequence[Arrival]:
-        """What lies in a folder: claimed files first, then those that match, oldest first.
+        """The files of a folder whose names match: claimed ones first, then the others by age.
 
-        `pattern` is a shell pattern for names. Hidden and unfinished names are left out, and with
+        `pattern` is a shell pattern. Hidden and unfinished names are left out, and with
         a `marker_suffix` every file without its marker, a file called NAME + suffix.
         """
         ...

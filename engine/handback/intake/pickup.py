@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
 import sqlalchemy as sa
 
-from handback.errors import HandbackError, InvalidRequest, LimitReached, StoreUnavailable
+from handback.errors import InvalidRequest, LimitReached, StoreUnavailable
 from handback.exchange.transport import Arrival, Transport
 from handback.ids import Prefix, number_of, public_id
 from handback.intake import queries
@@ -51,21 +52,13 @@ def pick_up(desk: Desk, transport: Transport) -> list[int]:
 
 
 def _look(desk: Desk, transport: Transport, terms: Terms) -> list[int]:
-    """Take in some files of one partner, unless another process is about it."""
+    """Take in some files of one partner, unless another process is about its folder."""
+    folder = terms.agreement.handback.folder
     taken: list[int] = []
-    with desk.store.lock(f"pick-up of partner {terms.partner_id}") as had:
-        if not had:
-            return taken
-        for arrival in _complete(desk, transport, terms):
-            try:
-                file_id = _take(desk, transport, terms, arrival)
-            except StoreUnavailable:
-                raise
-            except Exception:
-                _LOG.exception("%s in %s is left where it lies", arrival.name, arrival.folder)
-                continue
-            if file_id is not None:
-                taken.append(file_id)
+    with desk.store.lock(f"pick-up from {folder}") as had, _apart(folder):
+        for arrival in _complete(desk, transport, terms) if had else ():
+            with _apart(f"{arrival.name} in {folder}"):
+                taken.extend(_take(desk, transport, terms, arrival))
             if len(taken) == _FILES_PER_LOOK:
                 break
     return taken
@@ -90,34 +83,45 @@ def _has_trailer(transport: Transport, arrival: Arrival, terms: Terms) -> bool:
         return False
 
 
-def _take(desk: Desk, transport: Transport, terms: Terms, arrival: Arrival) -> int | None:
-    """Take in one file; its id, None where it has gone or had been taken in before."""
-    if arrival.token is not None and _is_received(desk, terms, arrival.token):
+def _take(desk: Desk, transport: Transport, terms: Terms, arrival: Arrival) -> Iterator[int]:
+    """Take in one file; its id, or nothing where it has gone or had been taken in before."""
+    owner = None if arrival.token is None else _owner(desk, arrival.token)
+    if owner == terms.partner_id:
         transport.acknowledge(arrival)
-        return None
-    file_id = new_file_id(desk)
-    claimed = transport.claim(arrival, public_id(Prefix.HANDBACK_FILE, file_id))
-    if claimed is None:
-        return None
-    origin = Origin(arrival.name, arrival.folder)
+    elif owner is None:
+        file_id = new_file_id(desk)
+        claimed = transport.claim(arrival, public_id(Prefix.HANDBACK_FILE, file_id))
+        if claimed is not None:
+            _receive(desk, transport, terms, claimed, file_id)
+            yield file_id
+
+
+def _receive(
+    desk: Desk, transport: Transport, terms: Terms, claimed: Arrival, file_id: int
+) -> None:
+    """Receive a claimed file and put it away."""
+    origin = Origin(claimed.name, claimed.folder)
     try:
         with transport.open(claimed) as content:
             receive(desk, terms, content, origin, _PICK_UP, file_id)
     except LimitReached:
-        refuse_too_large(desk, terms, origin, _PICK_UP, file_id)
+        refuse_too_large(desk, terms, claimed.size_bytes, origin, _PICK_UP, file_id)
     transport.acknowledge(claimed)
-    return file_id
 
 
-def _is_received(desk: Desk, terms: Terms, token: str) -> bool:
-    """Whether a claim's token names a file of this partner; nobody else's token is believed."""
+def _owner(desk: Desk, token: str) -> int | None:
+    """The partner whose file a claim's token names; None where there is no such file.
+
+    Partners can write into their folders, so a token may be forged. All that this brings about
+    is that the forger's own file is not taken in.
+    """
     try:
         file_id = number_of(Prefix.HANDBACK_FILE, token, "token")
     except InvalidRequest:
-        return False
-    row = sa.select(FILE.c.partner_id).where(FILE.c.file_id == file_id)
+        return None
     with desk.store.read() as tx:
-        return tx.scalar(row) == terms.partner_id
+        owner: int | None = tx.scalar(sa.select(FILE.c.partner_id).where(FILE.c.file_id == file_id))
+    return owner
 
 
 def _all_terms(desk: Desk) -> Iterator[Terms]:
@@ -127,13 +131,10 @@ def _all_terms(desk: Desk) -> Iterator[Terms]:
             tx.scalars(sa.select(PARTNER.c.partner_id).order_by(PARTNER.c.partner_id))
         )
     for partner_id in partner_ids:
-        try:
+        with _apart(f"the agreement of partner {partner_id}"):
             with desk.store.read() as tx:
-                yield desk.agreements.of_partner(tx, partner_id)
-        except StoreUnavailable:
-            raise
-        except HandbackError:
-            _LOG.exception("the agreement of partner %d cannot be read", partner_id)
+                terms = desk.agreements.of_partner(tx, partner_id)
+            yield terms
 
 
 def _tidy(desk: Desk) -> None:
@@ -147,10 +148,16 @@ def _decode_leftovers(desk: Desk) -> None:
     with desk.store.read() as tx:
         undecoded = queries.undecoded(tx)
     for file_id in undecoded:
-        try:
+        with _apart(public_id(Prefix.HANDBACK_FILE, file_id)):
             prepare(desk, file_id)
-        except StoreUnavailable:
-            raise
-        except Exception:
-            named = public_id(Prefix.HANDBACK_FILE, file_id)
-            _LOG.exception("%s cannot be decoded and is left as it is", named)
+
+
+@contextmanager
+def _apart(what: str) -> Iterator[None]:
+    """Keep what goes wrong with one thing from the others; without the store nothing goes on."""
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except Exception:
+        _LOG.exception("%s is left as it is", what)

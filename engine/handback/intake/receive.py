@@ -15,7 +15,6 @@ from handback import telemetry
 from handback.exchange.envelope import SizeLimit, open_envelope
 from handback.exchange.streams import Fingerprint, Readable
 from handback.ids import Prefix, public_id
-from handback.intake import queries
 from handback.intake.desk import Desk
 from handback.intake.prepare import decide, prepare
 from handback.intake.queries import FILE, FileView
@@ -28,7 +27,6 @@ from handback.store.tables import PayoutBatch
 
 BATCH: Final = table_of(PayoutBatch)
 
-_NOTHING: Final = Fingerprint(b"", 0)
 _MAX_NAME_CHARS: Final = 255
 
 
@@ -69,20 +67,19 @@ def receive(
         limited = open_envelope(content, [SizeLimit(desk.max_file_bytes)])
         landed = desk.landing.land(limited)
         with desk.holding(taken):
-            received = _register(desk, terms, landed, origin, command, taken)
-            if not received.replayed:
-                decide(desk, taken)
-        file = prepare(desk, received.file.file_id)
+            known = _register(desk, terms, landed, origin, command, taken)
+            file = decide(desk, taken) if known is None else prepare(desk, known)
         span.set_attribute("handback.verdict", file.verdict or "")
-    return ReceivedFile(file, received.replayed)
+    return ReceivedFile(file, replayed=known is not None)
 
 
 def refuse_too_large(
-    desk: Desk, terms: Terms, origin: Origin, command: Command, file_id: int
+    desk: Desk, terms: Terms, size_bytes: int, origin: Origin, command: Command, file_id: int
 ) -> None:
     """Leave a row of a claimed file whose content is too large to be landed."""
+    nothing = Fingerprint(b"", size_bytes)
     with desk.store.write() as tx:
-        _insert(desk, tx, terms, _NOTHING, origin, command, file_id, Verdict.TOO_LARGE, None)
+        _insert(desk, tx, terms, nothing, origin, command, file_id, Verdict.TOO_LARGE, None)
 
 
 def new_file_id(desk: Desk) -> int:
@@ -92,19 +89,21 @@ def new_file_id(desk: Desk) -> int:
 
 def _register(
     desk: Desk, terms: Terms, landed: Fingerprint, origin: Origin, command: Command, file_id: int
-) -> ReceivedFile:
-    """Write the row of a landed file, refused already where it is empty, an echo or a repeat."""
+) -> int | None:
+    """Write the row of a landed file, refused already where it is empty, an echo or a repeat.
+
+    Gives the file that the same request brought before, if it did; then nothing is written.
+    """
     asked = requests.content_hash("receive", terms.partner_id, origin.name, landed.key)
     with desk.store.write() as tx:
         desk.one_by_one(tx, terms.partner_id)
         known = requests.answered(tx, terms.programme_id, command, asked)
-        if known is not None:
-            return ReceivedFile(queries.by_id(tx, known), replayed=True)
-        refusal, repeats = _refusal(tx, terms.partner_id, landed)
-        _insert(desk, tx, terms, landed, origin, command, file_id, refusal, repeats)
-        now = desk.clock.now()
-        requests.remember(tx, terms.programme_id, command, asked, file_id, now)
-        return ReceivedFile(queries.by_id(tx, file_id), replayed=False)
+        if known is None:
+            refusal, repeats = _refusal(tx, terms.partner_id, landed)
+            _insert(desk, tx, terms, landed, origin, command, file_id, refusal, repeats)
+            now = desk.clock.now()
+            requests.remember(tx, terms.programme_id, command, asked, file_id, now)
+        return known
 
 
 def _refusal(

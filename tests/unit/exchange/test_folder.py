@@ -102,13 +102,34 @@ class TestPickUp:
         assert tree(root) == ["archive/hbf_1.a.csv"]
         assert transport.list(INBOUND, "*") == []
 
-    def test_claimed_files_come_first_and_whatever_the_pattern_says_now(
-        self, transport: FolderTransport, root: Path
-    ) -> None:
+    def test_claimed_files_come_first(self, transport: FolderTransport, root: Path) -> None:
         place(root, "new.csv", at=9)
         transport.claim(the_only(transport), "hbf_1")
-        place(root, "old.txt", at=1)
-        assert names(transport.list(INBOUND, "*.txt")) == ["new.csv", "old.txt"]
+        place(root, "old.csv", at=1)
+        assert names(transport.list(INBOUND, "*.csv")) == ["new.csv", "old.csv"]
+
+    def test_partners_that_share_a_folder_see_their_own_names_alone(
+        self, transport: FolderTransport, root: Path
+    ) -> None:
+        place(root, "SKY_1.csv")
+        place(root, "WIND_1.csv")
+        (arrival,) = transport.list(INBOUND, "SKY_*")
+        transport.claim(arrival, "hbf_1")
+        assert names(transport.list(INBOUND, "SKY_*")) == ["SKY_1.csv"]
+        assert names(transport.list(INBOUND, "WIND_*")) == ["WIND_1.csv"]
+
+    def test_a_claimed_file_may_be_claimed_anew(
+        self, transport: FolderTransport, root: Path
+    ) -> None:
+        place(root, "a.csv")
+        place(root, "a.csv.done", b"")
+        (arrival,) = transport.list(INBOUND, "*", ".done")
+        first = transport.claim(arrival, "hbf_1")
+        assert first is not None
+        second = transport.claim(first, "hbf_2")
+        assert second is not None and (second.name, second.token) == ("a.csv", "hbf_2")
+        assert tree(root) == ["claimed/hbf_2.a.csv", "claimed/hbf_2.a.csv.done"]
+        assert transport.list(INBOUND, "*", ".done") == [second]
 
     def test_a_name_used_again_replaces_nothing(
         self, transport: FolderTransport, root: Path
