@@ -26,7 +26,8 @@ def serve(environment: Mapping[str, str], log_level: str) -> None:
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "transitions"):  # a line for every step they take
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = Settings.read(environment)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     handback_migrations.prepare(settings.store.text)
