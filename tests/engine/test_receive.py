@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import NonRecordingSpan
 
 from agreements import SKYWAYS, apply_example, source_of
 from fake_clock import FakeClock
+from handback import telemetry
 from handback.errors import LimitReached, RequestKeyReused
 from handback.exchange.streams import PieceReader, fingerprint
 from handback.formats.findings import Severity
+from handback.ids import Prefix, public_id
 from handback.intake import findings, queries
 from handback.intake.prepare import prepare, spooled
 from handback.intake.receive import Origin, ReceivedFile, receive
@@ -97,6 +101,20 @@ class TestAccepted:
         assert [(f.ordinal, f.line, f.field, f.code) for f in rejects] == [
             (2, 3, "quantity", "bad_integer")
         ]
+
+    def test_receiving_and_decoding_are_one_trace_that_the_file_keeps(
+        self, tray: InTray, spans: InMemorySpanExporter
+    ) -> None:
+        file = upload(tray, GOOD).file
+        decoding, receiving = spans.get_finished_spans()
+        assert (receiving.name, decoding.name) == ("receive file", "decode file")
+        assert decoding.parent is not None
+        assert decoding.parent.span_id == receiving.context.span_id
+        assert dict(receiving.attributes or {}) == {
+            "handback.file_id": public_id(Prefix.HANDBACK_FILE, file.file_id),
+            "handback.verdict": "ACCEPTED",
+        }
+        assert file.trace_context == telemetry.traceparent_of(NonRecordingSpan(receiving.context))
 
     def test_a_name_is_shown_as_one_line_of_text(self, tray: InTray) -> None:
         file = upload(tray, GOOD, name="../a\0b\nc" + "x" * 300 + ".csv").file
