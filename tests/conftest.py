@@ -13,26 +13,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from alembic import command
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from sqlmodel import SQLModel
 
+import handback_migrations
 from fake_clock import FakeClock
 from handback import telemetry
-from handback.store import tables  # noqa: F401
 from handback.store.session import Store
-from handback_migrations.schema import config_for
 from postgres import Databases, running_server
-
-
-def _newest_schema(url: str) -> None:
-    store = Store.open(url)
-    with store.write() as tx:
-        SQLModel.metadata.create_all(tx)
-        command.stamp(config_for(tx), "head")
-    store.close()
 
 
 @pytest.fixture
@@ -56,7 +45,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 def postgres_databases() -> Iterator[Databases]:
     """The test run's PostgreSQL, with a template at the newest schema."""
     with running_server() as server:
-        databases = Databases(server, _newest_schema)
+        databases = Databases(server, handback_migrations.migrate)
         yield databases
         databases.close()
 
@@ -65,7 +54,7 @@ def postgres_databases() -> Iterator[Databases]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file at the newest schema, to be copied."""
     path = tmp_path_factory.mktemp("template") / "handback.db"
-    _newest_schema(f"sqlite:///{path}")
+    handback_migrations.migrate(f"sqlite:///{path}")
     return path
 
 
