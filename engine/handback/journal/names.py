@@ -1,4 +1,4 @@
-"""The names behind the numbers in events; rows that never change, so whoever reads may keep them."""
+"""The names behind the numbers in events; such rows never change, so readers may keep them."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ class TraceLink(SQLModel, table=True):
 
 
 class Request(SQLModel, table=True):
-    """A request key with the hash of what was asked, and the answer: the subject's id and version."""
+    """A request key, the hash of what was asked, and the answer: its subject's id and version."""
 
     __tablename__ = "request"
     __table_args__ = (sa.PrimaryKeyConstraint("programme_id", "request_key", name="pk_request"),)
