@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from agreements import SKYWAYS, apply_example, source_of
 from fake_clock import FakeClock
-from handback.partners.registry import apply
 from handback.settings import Settings
 from handback.store.session import Store
 from server.calls import Callers, serving
@@ -41,10 +41,10 @@ async def callers(settings: Settings, clock: FakeClock) -> AsyncIterator[Callers
 @pytest.fixture
 def skyways() -> str:
     """The agreement document of an example partner."""
-    return (EXAMPLES / "skyways.toml").read_text()
+    return source_of(SKYWAYS)
 
 
 @pytest_asyncio.fixture
-async def partner(store: Store, clock: FakeClock, skyways: str) -> None:
+async def partner(store: Store, clock: FakeClock) -> None:
     """A partner with the example agreement."""
-    apply(store, clock, skyways, "operator")
+    apply_example(store, clock, SKYWAYS)
