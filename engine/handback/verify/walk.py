@@ -13,7 +13,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.lifecycle import relation
-from handback.lifecycle.table import State, Trigger
+from handback.lifecycle.table import Trigger
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.tables import Event, Redemption
 
@@ -100,6 +100,7 @@ def _replayed(events: pl.DataFrame, redemptions: pl.DataFrame) -> pl.DataFrame:
     joined = events.join(owners, on="redemption_id", how="left", maintain_order="left")
     same = pl.col("redemption_id").eq(pl.col("redemption_id").shift(1)).fill_null(False)
 
+    # Before the first event: version 0, State.NONE, no block.
     def previous(name: str) -> pl.Expr:
         return pl.when(same).then(pl.col(name).shift(1)).otherwise(0).alias(f"previous_{name}")
 
@@ -146,7 +147,3 @@ def allowed(events: pl.DataFrame) -> pl.Series:
         )
     )
     return decided["legal"] & (decided["to_state"] == events["to_state"])
-
-
-# Redemptions before their first event.
-assert int(State.NONE) == 0, "a first event's previous state is filled in as 0"
