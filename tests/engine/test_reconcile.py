@@ -235,3 +235,15 @@ def test_a_redemption_in_a_sealed_batch_can_no_longer_be_cancelled(world: World)
     world.assert_laws()
     world.send()
     assert world.states([one]) == ["awaiting_handback"]
+
+
+def test_a_file_of_which_nothing_could_be_read_is_accounted_for(world: World) -> None:
+    world.apply("staywell")
+    columns = b"Reference|Result|Quantity|Unit|Confirmation|Date"
+    world.hand_back(columns + b"\nSW-1|ACCEPTED|?|nights||\n", "r.txt", "staywell")
+    (world.exchange / "inbound/staywell/r.txt.ok").touch()
+    (file,) = world.take_in()
+    assert (file.state, file.verdict) == (FileState.RECONCILED, Verdict.ACCEPTED_WITH_FINDINGS)
+    report = world.report(file.file_id)
+    assert (report.records.count, report.rejects.count) == (1, 1)
+    world.assert_laws()

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from handback import telemetry
 from handback.formats.decode import Decoded, FileFacts, decode
-from handback.formats.findings import Severity
+from handback.formats.findings import DETAIL, Severity
 from handback.ids import Prefix, public_id
 from handback.intake import queries
 from handback.intake.desk import Desk
@@ -110,6 +110,9 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
         for details in sorted_by_key(_details(decoded, log), CHUNK_RECORDS):
             writer.add(details)
         facts = decoded.facts
+        if facts.records and not writer.chunks:
+            # Records of which none could be decoded still have to be accounted for.
+            writer.add(pl.DataFrame(schema=DETAIL))
         writer.close(version, records=facts.records, rejected=facts.rejected)
     return facts
 

@@ -62,9 +62,7 @@ def _run(desk: Desk, file: FileView, actor: str, stopping: Callable[[], bool]) -
     for batch_id in delivered:
         # The partner may answer a batch before we have noted that it got it.
         dispatch(desk.store, desk.clock, batch_id, actor)
-    # A file whose every record was undecodable still has its records to account for.
-    chunks = max(contents.chunks, 1) if contents.records else contents.chunks
-    for chunk in range(chunks):
+    for chunk in range(contents.chunks):
         if stopping():
             return
         if chunk not in done:
