@@ -33,11 +33,11 @@ def error_of_status(status: status_pb2.Status) -> HandbackError:
     violations: list[Violation] = []
     retry_after_s = 0.0
     for packed in status.details:
-        info = error_details_pb2.ErrorInfo()
+        named = error_details_pb2.ErrorInfo()
         mistakes = error_details_pb2.BadRequest()
         pause = error_details_pb2.RetryInfo()
-        if packed.Unpack(info) and info.domain == _DOMAIN:
-            reason, facts = info.reason, dict(info.metadata)
+        if packed.Unpack(named) and named.domain == _DOMAIN:
+            reason, facts = named.reason, dict(named.metadata)
         elif packed.Unpack(mistakes):
             violations += [Violation(m.field, m.description) for m in mistakes.field_violations]
         elif packed.Unpack(pause):
