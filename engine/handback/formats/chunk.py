@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
 import polars as pl
 
+from handback.formats.batches import Batches
 from handback.formats.controls import exact_sum
 from handback.formats.details import Carried, canonical, together, with_addenda, without_addenda
 from handback.formats.findings import (
@@ -31,7 +31,7 @@ MAX_ADDENDA: Final = 10_000
 """Lines that may belong to one detail; of more, the rest counts as addenda of nothing."""
 
 _NOBODY: Final = -2  # no record that addenda could belong to
-_MARK_KINDS: Final = (Kind.HEADER, Kind.BATCH_HEADER, Kind.BATCH_CONTROL, Kind.CONTROL)
+_UNREADABLE: Final = pl.Schema({"line": pl.Int64(), "field": pl.String()})
 _LINE_FLAWS: Final = {
     FindingCode.UNDECODABLE: "characters that the encoding does not have",
     FindingCode.LINE_TOO_LONG: "the line is too long for a record",
@@ -48,6 +48,7 @@ class ChunkReader:
         self._layout, self._template, self._cut = layout, template, cut
         self._chunk_records = chunk_records
         self._structure = Structure(layout)
+        self._batches = Batches(layout)
         self._indexes = {
             kind: [i for i, record in enumerate(layout.records) if record.kind is kind]
             for kind in Kind
@@ -63,15 +64,15 @@ class ChunkReader:
 
     def read(self, block: Block) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
         """Details and findings of the next block, in pieces of at most `chunk_records` records."""
-        rows = self._classified(self._cut.rows(block.lines, last=block.last))
-        pieces = list(rows.iter_slices(self._chunk_records)) or [rows]
-        for piece in pieces[:-1]:
-            yield self._chunk(self._hold(piece), [])
-        if not block.last:
-            yield self._chunk(self._hold(pieces[-1]), [])
-            return
-        cut = self._cut_short(rows, block)
-        yield self._chunk(self._held_and(pieces[-1]), cut, last=True)
+        pieces = list(block.lines.iter_slices(self._chunk_records)) or [block.lines]
+        for number, piece in enumerate(pieces, start=1):
+            last = block.last and number == len(pieces)
+            rows = self._classified(self._cut.rows(piece, last=last))
+            if last:
+                cut = self._cut_short(rows, block)
+                yield self._chunk(self._held_and(rows), cut, last=True)
+            else:
+                yield self._chunk(self._hold(rows), [])
 
     def _classified(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add `rec`: the index of the layout's first record whose tag agrees, else UNKNOWN."""
@@ -123,8 +124,11 @@ class ChunkReader:
         self, rows: pl.DataFrame, about_file: list[Finding], *, last: bool = False
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         rows, findings = self._numbered(rows)
-        details, marks, unreadable = [], [], Counter[str]()
+        details: list[pl.DataFrame] = []
         addenda: list[tuple[Record, pl.DataFrame]] = []
+        frames: list[tuple[int, pl.DataFrame]] = []
+        marks: list[Mark] = []
+        unreadable = [_UNREADABLE.to_frame()]
         present = set(rows["rec"].unique().to_list())
         for index, record in enumerate(self._layout.records):
             if index not in present or record.kind is Kind.IGNORE:
@@ -132,26 +136,36 @@ class ChunkReader:
             mine = rows.filter(pl.col("rec") == index)
             values, wrong = read_records(mine, record, self._cut)
             findings += wrong
-            if record.kind is Kind.DETAIL:
-                details.append(values)
-                unreadable.update(self._unreadable(wrong))
-            elif record.kind is Kind.ADDENDA:
-                addenda.append((record, values))
-            else:
-                marks += self._marks(mine, values, index, record)
+            match record.kind:
+                case Kind.DETAIL:
+                    details.append(values)
+                    unreadable += [frame.select(list(_UNREADABLE)) for frame in wrong]
+                case Kind.ADDENDA:
+                    addenda.append((record, values))
+                case Kind.BATCH_HEADER | Kind.BATCH_CONTROL:
+                    frames.append((index, values))
+                case _:
+                    marks += _marks(mine, values, index, record)
         marks.sort(key=lambda mark: mark.line)
-        about_file += self._structure.follow(rows, details, marks, unreadable)
+        lost = pl.concat(unreadable)
+        about_file += self._structure.follow(rows, details, marks, lost)
+        findings += self._batches.follow(rows, details, frames, lost)
         self._facts(marks)
-        self._carried.take(marks)
-        if last and not (self._structure.started or self._layout.column_names):
-            about_file.append(file_finding(FindingCode.EMPTY_FILE, "the file has no records"))
-        elif last:
-            about_file += self._structure.finish()
+        headers = [values for index, values in frames if index in self._indexes[Kind.BATCH_HEADER]]
+        self._carried.take(marks, headers)
+        if last:
+            about_file += self._end()
+            findings += self._batches.finish()
         joined, wrong = with_addenda(together(details), addenda)
         wrong += without_addenda(joined, addenda, self._layout)
         joined = canonical(self._carried.fill(joined), self._template)
         found = pl.concat([FINDINGS.to_frame(), *findings, *wrong, findings_frame(about_file)])
         return self._finished(joined, found)
+
+    def _end(self) -> list[Finding]:
+        if self._structure.started or self._layout.column_names:
+            return self._structure.finish()
+        return [file_finding(FindingCode.EMPTY_FILE, "the file has no records")]
 
     def _numbered(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
         """Add `ordinal` (of the detail a row is or belongs to, else 0) and `segment` (which batch),
@@ -200,33 +214,13 @@ class ChunkReader:
         findings.append(findings_of(orphans, FindingCode.ADDENDA_ORPHAN, message))
         return findings
 
-    def _unreadable(self, findings: list[pl.DataFrame]) -> Counter[str]:
-        """How many values of each field could not be read; the field is '' for whole records."""
-        counts: Counter[str] = Counter()
-        for frame in findings:
-            counts[frame["field"][0]] += frame.height
-        return counts
-
-    def _marks(
-        self, rows: pl.DataFrame, values: pl.DataFrame, index: int, record: Record
-    ) -> list[Mark]:
-        """Records that carry structure, one by one; without values where they cannot be read."""
-        read = {row["line"]: row for row in values.iter_rows(named=True)}
-        marks = []
-        for line, segment in rows.select("line", "segment").iter_rows():
-            row = read.get(line, {})
-            named = {field.name: row.get(column_of(field.name)) for field in record.fields}
-            said = {name: value for name, value in named.items() if value is not None}
-            marks.append(Mark(line, segment, index, record, said))
-        return marks
-
     def _facts(self, marks: list[Mark]) -> None:
         for mark in marks:
             if mark.record.kind is Kind.HEADER:
-                self.header.update(mark.values)
-            elif mark.record.kind is Kind.CONTROL:
+                self.header = {**mark.values, **self.header}
+            else:
                 self.control_seen = True
-                self.control.update(mark.values)
+                self.control = {**mark.values, **self.control}
 
     def _finished(
         self, details: pl.DataFrame, findings: pl.DataFrame
@@ -239,3 +233,15 @@ class ChunkReader:
         if rejected.len():
             details = details.filter(~pl.col("ordinal").is_in(rejected.implode()))
         return details, findings.sort("line", "ordinal", maintain_order=True)
+
+
+def _marks(rows: pl.DataFrame, values: pl.DataFrame, index: int, record: Record) -> list[Mark]:
+    """Headers or controls of the file one by one; two of a kind are enough to tell a repetition."""
+    read = {row["line"]: row for row in values.head(2).iter_rows(named=True)}
+    marks = []
+    for line in rows["line"].head(2):
+        row = read.get(line, {})
+        named = {field.name: row.get(column_of(field.name)) for field in record.fields}
+        said = {name: value for name, value in named.items() if value is not None}
+        marks.append(Mark(line, index, record, said))
+    return marks

@@ -15,12 +15,13 @@ import polars as pl
 from handback.formats.findings import Finding, FindingCode, severity_of
 from handback.formats.layout import Field, Kind, Record, Total
 
-_HALF: Final = 10**9
+HALF: Final = 10**9
 
 
 @dataclass(slots=True)
 class Tally:
-    """Records by kind, sums by detail field, and how many summed values could not be read."""
+    """Records by kind, sums by detail field, and how many values of a field could not be read; of
+    records that could not be read at all the field is ''."""
 
     counts: Counter[Kind] = field(default_factory=Counter)
     sums: Counter[str] = field(default_factory=Counter)
@@ -37,20 +38,13 @@ class Tally:
 
 def exact_sum(column: pl.Series) -> int:
     """The sum of whole numbers of at most 18 digits; nulls count nothing."""
-    return int((column // _HALF).sum()) * _HALF + int((column % _HALF).sum())
+    return int((column // HALF).sum()) * HALF + int((column % HALF).sum())
 
 
 def half_sums(name: str) -> tuple[pl.Expr, pl.Expr]:
-    """Both halves of a sum, for use in an aggregation; `whole_sum` puts them together."""
+    """Both halves of a sum, `NAME_high` and `NAME_low`, for use in an aggregation."""
     column = pl.col(name)
-    return (column // _HALF).sum().alias(f"{name}_high"), (column % _HALF).sum().alias(
-        f"{name}_low"
-    )
-
-
-def whole_sum(name: str, halves: Mapping[str, int]) -> int:
-    """The sum whose halves an aggregation with `half_sums` gave."""
-    return halves[f"{name}_high"] * _HALF + halves[f"{name}_low"]
+    return (column // HALF).sum().alias(f"{name}_high"), (column % HALF).sum().alias(f"{name}_low")
 
 
 def compare(record: Record, values: Mapping[str, object], tally: Tally, line: int) -> list[Finding]:
@@ -66,8 +60,8 @@ def _disagreement(one: Field, total: Total, said: object, tally: Tally, line: in
     code = FindingCode.SUM_MISMATCH if total.field else FindingCode.COUNT_MISMATCH
     found = tally.of(total)
     message = f"the record says {'nothing' if said is None else said}, the file holds {found}"
-    unreadable = tally.unreadable[total.field]
-    if unreadable:
+    unreadable = tally.unreadable[total.field] + tally.unreadable[""]
+    if total.field and unreadable:
         code = FindingCode.SUM_UNVERIFIED
         message += f" and {unreadable} values that cannot be read"
     return Finding(0, line, one.name, code, severity_of(code), message, "")

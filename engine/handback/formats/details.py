@@ -79,36 +79,30 @@ class Carried:
         fields = [one for record in layout.records for one in record.fields if one.carry]
         self._schema = {column_of(one.name): one.type.dtype for one in fields}
         self._of_file: dict[str, FactValue] = {}
-        self._of_batch: dict[int, dict[str, FactValue]] = {}
+        self._of_batch = pl.DataFrame(schema={"segment": pl.Int64(), **self._schema})
 
-    def take(self, marks: Sequence[Mark]) -> None:
-        """Take in the headers of a chunk, before its details are filled."""
-        if not self._schema:
-            return
-        for latest in sorted(self._of_batch)[:-1]:
-            del self._of_batch[latest]
+    def take(self, marks: Sequence[Mark], headers: Sequence[pl.DataFrame]) -> None:
+        """Take in the headers of a chunk, of file and batches, before its details are filled."""
         for mark in marks:
             if mark.record.kind is Kind.HEADER:
-                self._of_file |= self._carried(mark)
-            elif mark.record.kind is Kind.BATCH_HEADER:
-                self._of_batch[mark.segment] = self._carried(mark)
+                self._of_file |= {column_of(name): value for name, value in mark.values.items()}
+        known = ["segment", *self._schema]
+        frames = [frame.select(one for one in frame.columns if one in known) for frame in headers]
+        latest = self._of_batch.sort("segment").tail(1)
+        self._of_batch = pl.concat([latest, *frames], how="diagonal")
 
     def fill(self, details: pl.DataFrame) -> pl.DataFrame:
         """Details whose own fields are empty get those of their batch header, then the header."""
-        if not self._schema:
-            return details
-        rows = [{"segment": segment} | values for segment, values in self._of_batch.items()]
-        batches = pl.DataFrame(rows, schema={"segment": pl.Int64(), **self._schema})
-        joined = details.join(batches, on="segment", how="left", suffix="|", maintain_order="left")
         names = [name for name in self._schema if name in details.columns]
+        if not names:
+            return details
+        joined = details.join(
+            self._of_batch, on="segment", how="left", suffix="|", maintain_order="left"
+        )
         return joined.with_columns(
             pl.coalesce(name, f"{name}|", pl.lit(self._of_file.get(name), dtype=self._schema[name]))
             for name in names
         ).select(details.columns)
-
-    def _carried(self, mark: Mark) -> dict[str, FactValue]:
-        named = {column_of(name): value for name, value in mark.values.items()}
-        return {name: value for name, value in named.items() if name in self._schema}
 
 
 def canonical(details: pl.DataFrame, template: ReferenceTemplate | None) -> pl.DataFrame:

@@ -1,0 +1,210 @@
+"""Batches within a file: whether each is framed as the layout wants, and holds what it says.
+
+A file may have as many batches as details, so they are columns too: one row per batch, added up
+over the chunks it spans, and judged when the next batch begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from handback.formats.controls import HALF, half_sums
+from handback.formats.findings import FINDINGS, FindingCode, severity_of
+from handback.formats.layout import Field, Kind, Layout, Total
+from handback.formats.reading import column_of
+
+_BATCH_KINDS: Final = (Kind.BATCH_HEADER, Kind.BATCH_CONTROL)
+
+
+class Batches:
+    """Follows the batches of one file; `segment` is the number of a row's batch."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._summed = layout.summed_fields()
+        self._framed = any(layout.of(*_BATCH_KINDS))
+        self._open = pl.DataFrame(schema={"segment": pl.Int64()})
+        self._told_bare = False
+
+    def follow(
+        self,
+        rows: pl.DataFrame,
+        details: Sequence[pl.DataFrame],
+        frames: Sequence[tuple[int, pl.DataFrame]],
+        unreadable: pl.DataFrame,
+    ) -> list[pl.DataFrame]:
+        """Take in one chunk, and judge the batches that ended in it.
+
+        `rows` are all records (line, segment, rec), `details` the decoded details, `frames` the
+        headers and controls of batches by index, `unreadable` (line, field) the detail values that
+        cannot be read, field '' for whole records.
+        """
+        if not self._framed or rows.is_empty():
+            return []
+        pieces = [self._open, self._counts(rows)]
+        pieces += [self._sums(frame) for frame in details]
+        pieces += [self._said(index, values) for index, values in frames]
+        pieces += self._unreadable(rows, unreadable)
+        batches = (
+            pl.concat(pieces, how="diagonal").group_by("segment").agg(_added_up(pieces))
+        ).sort("segment")
+        ended = pl.col("segment") < rows["segment"][-1]
+        self._open = batches.filter(~ended)
+        return self._judge(batches.filter(ended))
+
+    def finish(self) -> list[pl.DataFrame]:
+        """Judge the last batch."""
+        return self._judge(self._open) if self._framed and self._open.height else []
+
+    def _counts(self, rows: pl.DataFrame) -> pl.DataFrame:
+        records = list(enumerate(self._layout.records))
+        return rows.group_by("segment").agg(
+            pl.col("line").min().alias("first_line"),
+            *(
+                pl.col("rec").is_in([i for i, one in records if one.kind is kind]).sum()
+                .cast(pl.Int64).alias(_count(kind))
+                for kind in Kind
+            ),
+        )  # fmt: skip
+
+    def _sums(self, details: pl.DataFrame) -> pl.DataFrame:
+        names = [column_of(name) for name in self._summed if column_of(name) in details.columns]
+        return details.group_by("segment").agg(half for name in names for half in half_sums(name))
+
+    def _said(self, index: int, values: pl.DataFrame) -> pl.DataFrame:
+        """What the headers or controls of the layout's record `index` say, one a batch."""
+        fields = self._layout.records[index].fields
+        named = [column_of(one.name) for one in fields if one.total]
+        return values.select(
+            "segment",
+            pl.col("line").alias(f"{index}.line"),
+            *(pl.col(name).alias(f"{index}.{name}") for name in named),
+        )
+
+    def _unreadable(self, rows: pl.DataFrame, unreadable: pl.DataFrame) -> list[pl.DataFrame]:
+        if unreadable.is_empty():
+            return []
+        placed = unreadable.join(rows.select("line", "segment"), on="line")
+        return [
+            placed.filter(pl.col("field").is_in([name, ""])).group_by("segment").agg(
+                pl.len().cast(pl.Int64).alias(_unread(name))
+            )
+            for name in self._summed
+        ]  # fmt: skip
+
+    def _judge(self, batches: pl.DataFrame) -> list[pl.DataFrame]:
+        """Findings of batches that are complete."""
+        if batches.is_empty():
+            return []
+        findings = self._framing(batches)
+        for index, record in enumerate(self._layout.records):
+            if record.kind in _BATCH_KINDS and f"{index}.line" in batches.columns:
+                there = batches.filter(pl.col(f"{index}.line").is_not_null())
+                for one in record.fields:
+                    if one.total:
+                        findings.append(self._disagreeing(there, index, one, one.total))
+        return findings
+
+    def _framing(self, batches: pl.DataFrame) -> list[pl.DataFrame]:
+        """Details outside a batch, and batches that nothing closes."""
+        findings = []
+        has_details = pl.col(_count(Kind.DETAIL)) > 0
+        has_header = pl.col(_count(Kind.BATCH_HEADER)) > 0
+        bare = batches.filter(has_details & ~has_header)
+        if self._layout.is_required(Kind.BATCH_HEADER) and bare.height and not self._told_bare:
+            self._told_bare = True
+            message = pl.lit("details stand outside a batch")
+            code = FindingCode.BATCH_HEADER_MISSING
+            findings.append(_findings(bare.head(1), "first_line", "", code, message))
+        if self._layout.is_required(Kind.BATCH_CONTROL):
+            unclosed = pl.col(_count(Kind.BATCH_CONTROL)) == 0
+            message = pl.lit("the batch has no control record")
+            code = FindingCode.BATCH_CONTROL_MISSING
+            left = batches.filter(unclosed & (has_details | has_header))
+            findings.append(_findings(left, "first_line", "", code, message))
+        return findings
+
+    def _disagreeing(
+        self, batches: pl.DataFrame, index: int, field: Field, total: Total
+    ) -> pl.DataFrame:
+        """Findings for batches whose record `index` says another total than was counted.
+
+        Numbers are compared in halves, as sums may not fit 64 bits.
+        """
+        said = pl.col(f"{index}.{column_of(field.name)}")
+        high, low = _halves(batches, total)
+        agrees = (said // HALF == high) & (said % HALF == low)
+        wrong = batches.filter(~agrees.fill_null(False))
+        message = pl.format(
+            "the record says {}, the batch holds {}",
+            said.cast(pl.String).fill_null("nothing"),
+            high * HALF + low,
+        )
+        line = f"{index}.line"
+        if not total.field:
+            return _findings(wrong, line, field.name, FindingCode.COUNT_MISMATCH, message)
+        unread = (
+            pl.col(_unread(total.field)) if _unread(total.field) in wrong.columns else pl.lit(0)
+        )
+        frames = [
+            _findings(
+                wrong.filter(unread == 0), line, field.name, FindingCode.SUM_MISMATCH, message
+            ),
+            _findings(
+                wrong.filter(unread > 0), line, field.name, FindingCode.SUM_UNVERIFIED, message
+            ),
+        ]
+        return pl.concat(frames)
+
+
+def _halves(batches: pl.DataFrame, total: Total) -> tuple[pl.Expr, pl.Expr]:
+    """The upper and lower nine digits of what a total must say."""
+    if total.field:
+        names = [f"{column_of(total.field)}_{half}" for half in ("high", "low")]
+        there = names[0] in batches.columns
+        high, low = (pl.col(name) if there else pl.lit(0) for name in names)
+    else:
+        high, low = pl.lit(0), pl.sum_horizontal(_count(kind) for kind in total.kinds)
+    high, low = high + low // HALF, low % HALF
+    if total.digits:
+        high = high % 10 ** max(total.digits - 9, 0)
+        low = low % 10 ** min(total.digits, 9)
+    return high, low
+
+
+def _added_up(pieces: Sequence[pl.DataFrame]) -> list[pl.Expr]:
+    """How the rows of one batch become one: counts and sums add, what was said stays."""
+    names = sorted({name for piece in pieces for name in piece.columns} - {"segment"})
+    return [
+        pl.col(name).min()
+        if name == "first_line"
+        else pl.col(name).drop_nulls().first()
+        if name[0].isdigit()
+        else pl.col(name).sum()
+        for name in names
+    ]
+
+
+def _findings(
+    batches: pl.DataFrame, line: str, field: str, code: FindingCode, message: pl.Expr
+) -> pl.DataFrame:
+    return batches.select(
+        pl.lit(0, dtype=pl.Int64).alias("ordinal"),
+        pl.col(line).alias("line"),
+        pl.lit(field).alias("field"),
+        pl.lit(code.value).alias("code"),
+        pl.lit(int(severity_of(code)), dtype=pl.Int8).alias("severity"),
+        message.alias("message"),
+        pl.lit("").alias("raw"),
+    ).select(list(FINDINGS))
+
+
+def _count(kind: Kind) -> str:
+    return f"count.{kind}"
+
+
+def _unread(name: str) -> str:
+    return f"unread.{name}"
