@@ -25,8 +25,8 @@ check: setup  ## format, lint, types, imports, generated files and house rules
 	$(BIN)/python -m handback.lifecycle.render --check
 	$(BIN)/pytest -q tests/house
 
-bench: setup  ## records per second on this machine, on both stores
-	cd tests && ../$(BIN)/python -m bench
+bench: setup  ## records per second on this machine beside the floor, on both stores
+	for store in sqlite postgres; do $(BIN)/handbackd bench ingest --store $$store --records 100000; done
 
 stubs: setup  ## write what is generated: both copies of the stubs, the sync client, docs/lifecycle.md
 	$(BIN)/python proto/generate.py

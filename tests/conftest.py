@@ -6,6 +6,7 @@ starts when the first test asks for it, and not before.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,7 +22,7 @@ import handback_migrations
 from fake_clock import FakeClock
 from handback import telemetry
 from handback.store.session import Store
-from postgres import Databases, running_server
+from handback_server.bench.postgres import Databases, running_server
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 @pytest.fixture(scope="session")
 def postgres_databases() -> Iterator[Databases]:
     """The test run's PostgreSQL, with a template at the newest schema."""
-    with running_server() as server:
+    with running_server(os.environ.get("HANDBACK_TEST_POSTGRES")) as server:
         databases = Databases(server, handback_migrations.migrate)
         yield databases
         databases.close()

