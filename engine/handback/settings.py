@@ -17,6 +17,7 @@ from handback.errors import InvalidSettings, Violation
 
 PREFIX: Final = "HANDBACK_"
 
+_STORE: Final = re.compile(r"sqlite:///.|postgresql://.")
 _PASSWORD: Final = re.compile(r"(?<=:)[^:@/]*(?=@)|(?<=password=)[^&]*")
 
 
@@ -77,6 +78,9 @@ def _folder(text: str) -> Path:
 
 
 def _store(text: str) -> StoreURL | None:
+    if text and not _STORE.match(text):
+        # What stands there may hold a password, so it is not repeated.
+        raise ValueError("expected sqlite:////path/to/file or postgresql://user@host:port/name")
     return StoreURL(text) if text else None
 
 

@@ -22,7 +22,7 @@ from handback.errors import HandbackError, ShuttingDown
 from handback.journal import read
 from handback.journal.names import Names, names
 from handback.journal.read import Extent
-from handback.journal.sequence import sequence_blocks
+from handback.journal.sequence import listening, sequence_blocks
 from handback.store.session import Store
 from handback_server.bridge import Bridge
 from handback_server.drain import Drain
@@ -36,6 +36,8 @@ KEPT_EVENTS: Final = 100_000
 # What commits in quick succession is read together: it costs this much latency and saves most of
 # the reads.
 _GATHER_S: Final = 0.005
+# How long the listener stays deaf to the server's stopping.
+_LISTEN_S: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class Tail:
     ) -> None:
         """Serves the newest `keep` positions.
 
-        It looks for new blocks after every commit of this process, and after a pause for those of
-        other processes.
+        It looks for new blocks after every commit of this process, where another process gives
+        notice, and after a pause in any case.
         """
         self._store = store
         self._bridge = bridge
@@ -74,6 +76,7 @@ class Tail:
         self._pause_s = pause_s
         self._loop = asyncio.get_running_loop()
         self._sequencing = threading.local()
+        self._listener: asyncio.Task[None] | None = None
         self._names = Names()
         self._stretches: deque[Stretch] = deque()
         self._newest = 0
@@ -85,12 +88,27 @@ class Tail:
         """Find the end of the journal, and hear of commits from now on."""
         self._newest = (await self.extent()).newest
         self._store.on_commit(self._committed)
+        if not self._store.dialect.serial_commits:
+            self._listener = asyncio.create_task(asyncio.to_thread(self._listen))
 
     def _committed(self) -> None:
         """There may be new blocks; called by whatever thread has committed."""
         # Sequencing commits too, and would never come to rest if it woke itself.
         if not self._woken.is_set() and not getattr(self._sequencing, "now", False):
             self._loop.call_soon_threadsafe(self._woken.set)
+
+    def _listen(self) -> None:
+        """Hear of the positions that other processes give, on a thread of its own."""
+        while not self._drain.begun:
+            try:
+                with listening(self._store) as heard:
+                    while not self._drain.begun:
+                        if heard(_LISTEN_S):
+                            self._loop.call_soon_threadsafe(self._woken.set)
+            except Exception as failure:
+                # Nothing is lost by it: the pause between two looks goes on as before.
+                _LOG.warning("listening for new positions: %s", type(failure).__name__)
+                threading.Event().wait(_LISTEN_S)
 
     def _sequence(self) -> None:
         self._sequencing.now = True
@@ -101,6 +119,11 @@ class Tail:
 
     async def run(self) -> None:
         """Follow the journal until the server drains."""
+        await self._follow()
+        if self._listener is not None:
+            await self._listener
+
+    async def _follow(self) -> None:
         while not self._drain.begun:
             try:
                 async with asyncio.timeout(self._pause_s):

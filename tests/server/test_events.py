@@ -257,3 +257,17 @@ async def test_one_process_sees_what_another_commits(
         submitted = await callers.submit_many(50)
         events = await watcher.until(50)
     assert {event.redemption_id for event in events} == {one.redemption_id for one in submitted}
+
+
+@pytest.mark.parametrize("store_kind", ["postgres"])
+async def test_another_process_is_heard_at_once(settings: Settings, clock: FakeClock) -> None:
+    never = replace(settings, sequence_s=3_600.0)
+    async with (
+        serving(never, clock) as one,
+        serving(never, clock) as other,
+        watching(other) as watcher,
+    ):
+        await watcher.until_caught_up()
+        submitted = await one.submit("one")
+        [event] = await watcher.until(1)
+    assert event.redemption_id == submitted.redemption_id

@@ -135,6 +135,13 @@ async def test_another_address_without_certificates_is_refused(
     ]
 
 
+@pytest.mark.parametrize("store_kind", ["sqlite"])
+async def test_an_embedded_store_has_one_server(environment: dict[str, str]) -> None:
+    async with serving(environment):
+        code, _, complaints = await ran(environment, "serve")
+        assert (code, "HANDBACK_STORE" in complaints) == (2, True)
+
+
 async def test_an_embedded_store_migrates_itself_and_a_shared_one_does_not(
     environment: dict[str, str], empty_store_url: str, store_kind: str
 ) -> None:

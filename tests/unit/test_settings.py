@@ -31,6 +31,7 @@ def test_every_mistake_is_listed_at_once() -> None:
     given = {
         "HANDBACK_LISTEN": "nowhere",
         "HANDBACK_WORKERS": "-1",
+        "HANDBACK_STORE": "mysql://localhost/handback",
         "HANDBACK_PICKUP_S": "soon",
         "HANDBACK_TLS_CERT": "/no/such/file.pem",
         "PATH": "/bin",

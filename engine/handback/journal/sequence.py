@@ -9,6 +9,9 @@ The embedded store has one writer, so `commit` gives the position at once and no
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import sqlalchemy as sa
 
 from handback.journal.commit import BLOCK
@@ -31,6 +34,14 @@ def sequence_blocks(store: Store) -> int:
         newest = tx.scalar(sa.select(sa.func.max(BLOCK.c.position)))
         tx.execute(sa.select(sa.func.pg_notify(CHANNEL, str(newest))))
         return placed
+
+
+def listening(store: Store) -> AbstractContextManager[Callable[[float], bool]]:
+    """Hear when any process has given positions.
+
+    Yields what waits for so many seconds at most, and says whether there are new ones.
+    """
+    return store.dialect.listening(store.engine, CHANNEL)
 
 
 def _place_waiting() -> sa.Update:

@@ -6,7 +6,7 @@ frame never says how it is stored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -68,6 +68,15 @@ class Dialect(Protocol):
 
     def lock(self, engine: sa.Engine, name: str) -> AbstractContextManager[bool]:
         """Try to take the named lock without waiting; whether it was had."""
+        ...
+
+    def listening(
+        self, engine: sa.Engine, channel: str
+    ) -> AbstractContextManager[Callable[[float], bool]]:
+        """Hear what other processes notify on a channel.
+
+        Yields what waits for so many seconds at most, and says whether there was a notice.
+        """
         ...
 
 

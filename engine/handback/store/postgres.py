@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -88,6 +88,20 @@ class PostgreSQL:
             finally:
                 if had:
                     connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+    @contextmanager
+    def listening(self, engine: sa.Engine, channel: str) -> Iterator[Callable[[float], bool]]:
+        """LISTEN on a connection of its own, which stays in the server's list until the end."""
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            quoted = connection.dialect.identifier_preparer.quote(channel)
+            connection.exec_driver_sql(f"listen {quoted}")
+            driver = _driver(connection)
+            try:
+                yield lambda seconds: any(
+                    True for _ in driver.notifies(timeout=seconds, stop_after=1)
+                )
+            finally:
+                connection.exec_driver_sql("unlisten *")
 
 
 def _lock_key(name: str) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -30,12 +33,33 @@ def serve(environment: Mapping[str, str], log_level: str) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = Settings.read(environment)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handback_migrations.prepare(settings.store.text)
-    flush = telemetry.configure("handbackd", environment)
-    try:
-        asyncio.run(_serve(settings))
-    finally:
-        flush()
+    with _alone(settings.store.text):
+        handback_migrations.prepare(settings.store.text)
+        flush = telemetry.configure("handbackd", environment)
+        try:
+            asyncio.run(_serve(settings))
+        finally:
+            flush()
+
+
+@contextmanager
+def _alone(store_url: str) -> Iterator[None]:
+    """See to it that an embedded store has one server. Raises InvalidSettings for a second one."""
+    import sqlalchemy as sa
+
+    from handback.errors import InvalidSettings, Violation
+
+    url = sa.make_url(store_url)
+    if url.get_backend_name() != "sqlite" or url.database is None:
+        yield
+        return
+    with Path(f"{url.database}.serving").open("w") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            mistake = Violation("HANDBACK_STORE", "a file that no other server serves")
+            raise InvalidSettings([mistake]) from None
+        yield
 
 
 async def _serve(settings: Settings) -> None:

@@ -96,7 +96,7 @@ class HandbackFileServiceServicer(object):
 
     def ListHandbackFiles(self, request, context):
         """Lists hand-back files, oldest first.
-        Reasons: INVALID_REQUEST, NOT_FOUND.
+        Reasons: INVALID_REQUEST.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,7 +128,8 @@ class HandbackFileServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReplayHandbackFile(self, request, context):
-        """Decodes a file anew from the bytes that were landed, and applies what had not been applied.
+        """Decodes a quarantined file anew from the bytes that were landed; it is applied if all is well
+        now, and waits in quarantine as before if not.
         Reasons: INVALID_REQUEST, NOT_FOUND, FILE_QUARANTINED, REQUEST_KEY_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

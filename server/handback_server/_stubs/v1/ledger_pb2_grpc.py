@@ -48,7 +48,7 @@ class LedgerServiceServicer(object):
 
     def ListBalances(self, request, context):
         """Lists the balances of a programme, one for each partner and unit, by name.
-        Reasons: INVALID_REQUEST, NOT_FOUND, CURSOR_AHEAD.
+        Reasons: INVALID_REQUEST, CURSOR_AHEAD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

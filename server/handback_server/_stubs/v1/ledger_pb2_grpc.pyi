@@ -35,7 +35,7 @@ class LedgerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> LedgerServiceAsyncStub: ...
     ListBalances: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.ListBalancesRequest, _ledger_pb2.ListBalancesResponse]
     """Lists the balances of a programme, one for each partner and unit, by name.
-    Reasons: INVALID_REQUEST, NOT_FOUND, CURSOR_AHEAD.
+    Reasons: INVALID_REQUEST, CURSOR_AHEAD.
     """
 
 @_typing.type_check_only
@@ -45,7 +45,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListBalances: _aio.UnaryUnaryMultiCallable[_ledger_pb2.ListBalancesRequest, _ledger_pb2.ListBalancesResponse]  # type: ignore[assignment]
     """Lists the balances of a programme, one for each partner and unit, by name.
-    Reasons: INVALID_REQUEST, NOT_FOUND, CURSOR_AHEAD.
+    Reasons: INVALID_REQUEST, CURSOR_AHEAD.
     """
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -58,7 +58,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.ListBalancesResponse, _abc.Awaitable[_ledger_pb2.ListBalancesResponse]]:
         """Lists the balances of a programme, one for each partner and unit, by name.
-        Reasons: INVALID_REQUEST, NOT_FOUND, CURSOR_AHEAD.
+        Reasons: INVALID_REQUEST, CURSOR_AHEAD.
         """
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -84,7 +84,7 @@ class RedemptionServiceServicer(object):
     def SubmitRedemption(self, request, context):
         """Takes in one redemption and holds its quantity. The same request key with the same content
         gives the first answer again, marked as replayed.
-        Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE, REQUEST_KEY_REUSED.
+        Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,7 +109,7 @@ class RedemptionServiceServicer(object):
 
     def ListRedemptions(self, request, context):
         """Lists redemptions of a programme, oldest first.
-        Reasons: INVALID_REQUEST, NOT_FOUND.
+        Reasons: INVALID_REQUEST.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -58,7 +58,7 @@ class BreakServiceServicer(object):
 
     def ListBreaks(self, request, context):
         """Lists breaks, oldest first.
-        Reasons: INVALID_REQUEST, NOT_FOUND.
+        Reasons: INVALID_REQUEST.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,7 +35,7 @@ class BreakServiceStub:
     def __new__(cls, channel: _aio.Channel) -> BreakServiceAsyncStub: ...
     ListBreaks: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.ListBreaksRequest, _breaks_pb2.ListBreaksResponse]
     """Lists breaks, oldest first.
-    Reasons: INVALID_REQUEST, NOT_FOUND.
+    Reasons: INVALID_REQUEST.
     """
     GetBreak: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.GetBreakRequest, _breaks_pb2.GetBreakResponse]
     """Gives one break.
@@ -54,7 +54,7 @@ class BreakServiceAsyncStub(BreakServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListBreaks: _aio.UnaryUnaryMultiCallable[_breaks_pb2.ListBreaksRequest, _breaks_pb2.ListBreaksResponse]  # type: ignore[assignment]
     """Lists breaks, oldest first.
-    Reasons: INVALID_REQUEST, NOT_FOUND.
+    Reasons: INVALID_REQUEST.
     """
     GetBreak: _aio.UnaryUnaryMultiCallable[_breaks_pb2.GetBreakRequest, _breaks_pb2.GetBreakResponse]  # type: ignore[assignment]
     """Gives one break.
@@ -76,7 +76,7 @@ class BreakServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_breaks_pb2.ListBreaksResponse, _abc.Awaitable[_breaks_pb2.ListBreaksResponse]]:
         """Lists breaks, oldest first.
-        Reasons: INVALID_REQUEST, NOT_FOUND.
+        Reasons: INVALID_REQUEST.
         """
 
     @_abc_1.abstractmethod

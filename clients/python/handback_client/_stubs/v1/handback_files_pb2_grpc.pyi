@@ -45,7 +45,7 @@ class HandbackFileServiceStub:
     """
     ListHandbackFiles: _grpc.UnaryUnaryMultiCallable[_handback_files_pb2.ListHandbackFilesRequest, _handback_files_pb2.ListHandbackFilesResponse]
     """Lists hand-back files, oldest first.
-    Reasons: INVALID_REQUEST, NOT_FOUND.
+    Reasons: INVALID_REQUEST.
     """
     ListFindings: _grpc.UnaryUnaryMultiCallable[_handback_files_pb2.ListFindingsRequest, _handback_files_pb2.ListFindingsResponse]
     """Lists what was found wrong or odd in the bytes of a file, in the order it was found.
@@ -61,7 +61,8 @@ class HandbackFileServiceStub:
     Reasons: INVALID_REQUEST, NOT_FOUND, FILE_QUARANTINED, REQUEST_KEY_REUSED.
     """
     ReplayHandbackFile: _grpc.UnaryUnaryMultiCallable[_handback_files_pb2.ReplayHandbackFileRequest, _handback_files_pb2.ReplayHandbackFileResponse]
-    """Decodes a file anew from the bytes that were landed, and applies what had not been applied.
+    """Decodes a quarantined file anew from the bytes that were landed; it is applied if all is well
+    now, and waits in quarantine as before if not.
     Reasons: INVALID_REQUEST, NOT_FOUND, FILE_QUARANTINED, REQUEST_KEY_REUSED.
     """
 
@@ -82,7 +83,7 @@ class HandbackFileServiceAsyncStub(HandbackFileServiceStub):
     """
     ListHandbackFiles: _aio.UnaryUnaryMultiCallable[_handback_files_pb2.ListHandbackFilesRequest, _handback_files_pb2.ListHandbackFilesResponse]  # type: ignore[assignment]
     """Lists hand-back files, oldest first.
-    Reasons: INVALID_REQUEST, NOT_FOUND.
+    Reasons: INVALID_REQUEST.
     """
     ListFindings: _aio.UnaryUnaryMultiCallable[_handback_files_pb2.ListFindingsRequest, _handback_files_pb2.ListFindingsResponse]  # type: ignore[assignment]
     """Lists what was found wrong or odd in the bytes of a file, in the order it was found.
@@ -98,7 +99,8 @@ class HandbackFileServiceAsyncStub(HandbackFileServiceStub):
     Reasons: INVALID_REQUEST, NOT_FOUND, FILE_QUARANTINED, REQUEST_KEY_REUSED.
     """
     ReplayHandbackFile: _aio.UnaryUnaryMultiCallable[_handback_files_pb2.ReplayHandbackFileRequest, _handback_files_pb2.ReplayHandbackFileResponse]  # type: ignore[assignment]
-    """Decodes a file anew from the bytes that were landed, and applies what had not been applied.
+    """Decodes a quarantined file anew from the bytes that were landed; it is applied if all is well
+    now, and waits in quarantine as before if not.
     Reasons: INVALID_REQUEST, NOT_FOUND, FILE_QUARANTINED, REQUEST_KEY_REUSED.
     """
 
@@ -134,7 +136,7 @@ class HandbackFileServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_handback_files_pb2.ListHandbackFilesResponse, _abc.Awaitable[_handback_files_pb2.ListHandbackFilesResponse]]:
         """Lists hand-back files, oldest first.
-        Reasons: INVALID_REQUEST, NOT_FOUND.
+        Reasons: INVALID_REQUEST.
         """
 
     @_abc_1.abstractmethod
@@ -174,7 +176,8 @@ class HandbackFileServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _handback_files_pb2.ReplayHandbackFileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_handback_files_pb2.ReplayHandbackFileResponse, _abc.Awaitable[_handback_files_pb2.ReplayHandbackFileResponse]]:
-        """Decodes a file anew from the bytes that were landed, and applies what had not been applied.
+        """Decodes a quarantined file anew from the bytes that were landed; it is applied if all is well
+        now, and waits in quarantine as before if not.
         Reasons: INVALID_REQUEST, NOT_FOUND, FILE_QUARANTINED, REQUEST_KEY_REUSED.
         """
 

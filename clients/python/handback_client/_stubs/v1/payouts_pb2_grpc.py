@@ -63,7 +63,7 @@ class PayoutServiceServicer(object):
 
     def ListPayoutBatches(self, request, context):
         """Lists payout batches, oldest first.
-        Reasons: INVALID_REQUEST, NOT_FOUND.
+        Reasons: INVALID_REQUEST.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -90,7 +90,7 @@ class PayoutServiceServicer(object):
         """Gathers the due redemptions of a partner into payout batches now instead of at the next
         interval of its agreement. Needs no request key: what is in a batch is not due any more, so
         that repeating the call never sends anything twice.
-        Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

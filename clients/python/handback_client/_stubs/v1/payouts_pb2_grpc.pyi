@@ -35,7 +35,7 @@ class PayoutServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PayoutServiceAsyncStub: ...
     ListPayoutBatches: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.ListPayoutBatchesRequest, _payouts_pb2.ListPayoutBatchesResponse]
     """Lists payout batches, oldest first.
-    Reasons: INVALID_REQUEST, NOT_FOUND.
+    Reasons: INVALID_REQUEST.
     """
     GetPayoutBatch: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.GetPayoutBatchRequest, _payouts_pb2.GetPayoutBatchResponse]
     """Gives one payout batch.
@@ -50,7 +50,7 @@ class PayoutServiceStub:
     """Gathers the due redemptions of a partner into payout batches now instead of at the next
     interval of its agreement. Needs no request key: what is in a batch is not due any more, so
     that repeating the call never sends anything twice.
-    Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -60,7 +60,7 @@ class PayoutServiceAsyncStub(PayoutServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListPayoutBatches: _aio.UnaryUnaryMultiCallable[_payouts_pb2.ListPayoutBatchesRequest, _payouts_pb2.ListPayoutBatchesResponse]  # type: ignore[assignment]
     """Lists payout batches, oldest first.
-    Reasons: INVALID_REQUEST, NOT_FOUND.
+    Reasons: INVALID_REQUEST.
     """
     GetPayoutBatch: _aio.UnaryUnaryMultiCallable[_payouts_pb2.GetPayoutBatchRequest, _payouts_pb2.GetPayoutBatchResponse]  # type: ignore[assignment]
     """Gives one payout batch.
@@ -75,7 +75,7 @@ class PayoutServiceAsyncStub(PayoutServiceStub):
     """Gathers the due redemptions of a partner into payout batches now instead of at the next
     interval of its agreement. Needs no request key: what is in a batch is not due any more, so
     that repeating the call never sends anything twice.
-    Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
 
 class PayoutServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -88,7 +88,7 @@ class PayoutServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payouts_pb2.ListPayoutBatchesResponse, _abc.Awaitable[_payouts_pb2.ListPayoutBatchesResponse]]:
         """Lists payout batches, oldest first.
-        Reasons: INVALID_REQUEST, NOT_FOUND.
+        Reasons: INVALID_REQUEST.
         """
 
     @_abc_1.abstractmethod
@@ -121,7 +121,7 @@ class PayoutServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gathers the due redemptions of a partner into payout batches now instead of at the next
         interval of its agreement. Needs no request key: what is in a batch is not due any more, so
         that repeating the call never sends anything twice.
-        Reasons: INVALID_REQUEST, NOT_FOUND, AGREEMENT_NOT_ACTIVE.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
 
 def add_PayoutServiceServicer_to_server(servicer: PayoutServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
