@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from agreements import source_of
 from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
 from handback.intake.states import FileState, Verdict
 from handback.lifecycle.table import State, Trigger
+from handback.partners import registry
 from handback.partners.codes import ReasonClass
 from handback.redemptions.requests import Cancel, Fail, Retry
 from handback.store.session import Store
@@ -247,3 +249,22 @@ def test_a_file_of_which_nothing_could_be_read_is_accounted_for(world: World) ->
     report = world.report(file.file_id)
     assert (report.records.count, report.rejects.count) == (1, 1)
     world.assert_laws()
+
+
+def test_partners_with_other_rules_do_not_get_in_each_others_way(world: World) -> None:
+    """Rules are staged in tables that a connection keeps, whoever's file comes next."""
+    other = (
+        source_of("skyways")
+        .replace("skyways", "groundways")
+        .replace('[["reference_key"], ["reference", "quantity", "member"]]', '[["member"]]')
+    )
+    registry.apply(world.store, world.clock, other, "tests")
+    for partner in ("skyways", "groundways", "skyways"):
+        ids = world.submit(100, partner=partner)
+        world.send(partner)
+        (sent,) = world.sent(world.delivered(partner)[-1])
+        content = skyways_file([Answer(*sent, "0000")], sequence=ids[0])
+        world.hand_back(content, f"{partner}-{ids[0]}.csv", partner)
+        (file,) = world.take_in()
+        assert file.state is FileState.RECONCILED
+        assert world.states(ids) == ["confirmed"]

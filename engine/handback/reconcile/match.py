@@ -69,7 +69,9 @@ def match(store: Store, tx: sa.Connection, terms: Terms, records: pl.DataFrame) 
     for number, rule in enumerate(terms.agreement.handback.match):
         if left.is_empty():
             break
-        verdicts = _judge(_candidates(store, tx, terms, f"rule_{number}", rule, left), terms)
+        # A connection keeps its stages, and the rules of another partner have other columns.
+        stage = "_".join((str(number), *rule))
+        verdicts = _judge(_candidates(store, tx, terms, stage, rule, left), terms)
         found.append(verdicts)
         left = left.join(verdicts, on="ordinal", how="anti")
     verdicts = pl.concat([pl.DataFrame(schema={"ordinal": pl.Int64(), **MATCHED}), *found])
