@@ -11,7 +11,7 @@ import click
 
 from handback.errors import HandbackError, InvalidSettings
 
-_COMMANDS: Final = ("doctor", "migrate", "serve", "verify")
+_COMMANDS: Final = ("bench", "demo", "doctor", "migrate", "serve", "verify")
 
 
 class _Commands(click.Group):

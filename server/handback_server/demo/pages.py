@@ -1,0 +1,117 @@
+"""What is printed before and after the run: the plan, the reports, the breaks, the balances."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from handback_server.demo.counts import Difference
+from handback_server.demo.found import ANSWERS, FATES
+from handback_server.demo.plan import CASES, STRANGERS, TRICKS, Plan
+from handback_server.demo.screen import STATES
+
+if TYPE_CHECKING:
+    from handback_client.models import Balance, BatchReport, Break, PayoutBatch, RunReport
+
+# From here on there is room for the partners' codes.
+_WIDE: Final = 115
+
+_COLOURS: Final = {
+    **STATES,
+    "ACCEPTED": "green",
+    "ACCEPTED_WITH_FINDINGS": "yellow",
+    "REPEAT": "cyan",
+    "TRUNCATED": "red",
+}
+
+
+def plan_page(plan: Plan, width: int) -> Table:
+    """How many redemptions meet which answers, and where that leads."""
+    table = _table(
+        "What is going to happen", "the partner …", "and so", "break", numbers=("so often",)
+    )
+    if width >= _WIDE:
+        table.add_column("its answers", overflow="fold")
+    counts = Counter((planned.partner, planned.case) for planned in plan.redemptions)
+    for partner, cases in CASES.items():
+        table.add_row(Text(partner, style="bold"), "", "", f"{len(plan.of(partner)):,}")
+        for case in cases:
+            row = (f"  {case.does}", _word(case.end), case.opens, f"{counts[partner, case]:,}")
+            table.add_row(*row, *((case.answers,) if width >= _WIDE else ()))
+        if partner in STRANGERS:
+            table.add_row("  quotes what it never got", "", "unknown_reference", "1")
+        for trick, verdict in TRICKS.get(partner, {}).items():
+            table.add_row(f"  {trick}", _word(verdict), "", "1")
+    return table
+
+
+def files_page(runs: Sequence[RunReport]) -> Table:
+    """Every hand-back file: records = events + repeats + breaks + rejects."""
+    table = _table("Hand-back files", "partner", "file", "verdict", numbers=FATES)
+    for run in runs:
+        shares = (getattr(run, fate).count for fate in FATES)
+        verdict = _word(run.file.verdict)
+        table.add_row(run.file.partner, run.file.file_name, verdict, *_numbers(shares))
+    return table
+
+
+def batches_page(batches: Sequence[tuple[PayoutBatch, BatchReport]]) -> Table:
+    """Every payout batch: sent = confirmed + rejected + open."""
+    table = _table("Payout batches", "partner", "file", "unit", numbers=ANSWERS)
+    for batch, report in batches:
+        shares = (getattr(report, answer).count for answer in ANSWERS)
+        table.add_row(batch.partner, batch.file_name, batch.unit, *_numbers(shares))
+    return table
+
+
+def breaks_page(breaks: Sequence[Break]) -> Table:
+    """The open breaks by kind, with the newest record of each."""
+    table = _table("Open breaks", "partner", "kind", "such as", numbers=("open",))
+    counts = Counter((one.partner, one.kind) for one in breaks)
+    latest = {(one.partner, one.kind): one for one in breaks}
+    for (partner, kind), count in sorted(counts.items()):
+        record = Text(latest[partner, kind].raw.strip(), no_wrap=True, overflow="ellipsis")
+        table.add_row(partner, kind, record, f"{count:,}")
+    return table
+
+
+def balances_page(balances: Sequence[Balance]) -> Table:
+    """What members, open redemptions and partners hold: each line adds up to nothing."""
+    table = _table("Balances", "partner", "unit", numbers=("member", "held", "fulfilled"))
+    for one in balances:
+        shares = _numbers((one.member, one.held, one.fulfilled))
+        table.add_row(one.partner, one.unit, *shares)
+    return table
+
+
+def differences_page(differences: Sequence[Difference]) -> Table:
+    """Every count that is not as planned."""
+    columns = ("counted", "partner", "which")
+    table = _table("Not as planned", *columns, numbers=("expected", "found"))
+    for one in differences:
+        table.add_row(one.counted, one.partner, one.which, f"{one.expected:,}", f"{one.found:,}")
+    return table
+
+
+def _table(title: str, *columns: str, numbers: Iterable[str] = ()) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for column in numbers:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _word(word: str) -> Text:
+    return Text(word, style=_COLOURS.get(word, ""))
+
+
+def _numbers(counts: Iterable[int]) -> list[str]:
+    return [f"{count:,}" if count else "–" for count in counts]

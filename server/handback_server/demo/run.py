@@ -1,0 +1,162 @@
+"""One run of the demo, from an empty folder to the comparison with its plan."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from handback_server.demo import pages
+from handback_server.demo.children import (
+    Child,
+    partner_at_work,
+    serving,
+    settings_of,
+    verified,
+)
+from handback_server.demo.counts import (
+    EVENTS,
+    FILES,
+    Counts,
+    differences,
+    expected_counts,
+    expected_events,
+)
+from handback_server.demo.failure import DemoFailed
+from handback_server.demo.found import Found
+from handback_server.demo.plan import PROGRAMME, Plan, make_plan
+from handback_server.demo.requests import agreements, submissions
+from handback_server.demo.screen import Screen, live
+from handback_server.demo.stream import Tally, watching
+
+if TYPE_CHECKING:
+    from handback_client import Client
+
+
+def run(
+    console: Console, environment: Mapping[str, str], folder: Path, records: int, seed: int
+) -> bool:
+    """Whether every count was met and every law holds. Raises DemoFailed."""
+    from handback_client import Client
+
+    began_at = time.monotonic()
+    plan = make_plan(records, seed)
+    console.print(pages.plan_page(plan, console.width))
+    settings = settings_of(environment, folder)
+    with (
+        serving(settings, folder) as (server, address),
+        Client(address, programme=PROGRAMME, actor="demo") as client,
+    ):
+        for document in agreements().values():
+            client.partners.apply(document)
+        console.print(f"Server at {address}, embedded store in {folder}\n", highlight=False)
+        with partner_at_work(settings, folder, records, seed) as partner:
+            events = _play(console, plan, client, server, partner)
+        found = Found.ask(client)
+        _report(console, found)
+        holds = _verify(console, settings)
+    met = _compare(console, plan, Counter({**events, **found.counts()}))
+    console.print(f"{time.monotonic() - began_at:.1f} s in all", style="dim")
+    return met and holds
+
+
+def _play(console: Console, plan: Plan, client: Client, server: Child, partner: Child) -> Counts:
+    """Submit everything, let the partner answer for two days; the events that were told."""
+    with watching(client) as tally, live(console, plan, tally) as screen:
+        stage = Stage(client, server, partner, tally, screen, _limit_s(plan))
+        stage.submit(plan)
+        if stage.reaches(expected_events(plan, next_day=False), "the partners answer"):
+            partner.tell("next day")
+            stage.reaches(expected_events(plan, next_day=True), "the next day")
+            files = (key for key in expected_counts(plan).items() if key[0][0] == FILES)
+            stage.closes(sum(count for _, count in files), "the last files")
+        screen.step("done")
+        return tally.events
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Who plays, and how long one may keep the others waiting, in seconds."""
+
+    client: Client
+    server: Child
+    partner: Child
+    tally: Tally
+    screen: Screen
+    limit_s: float
+
+    def submit(self, plan: Plan) -> None:
+        """Submit every redemption of the plan. Raises DemoFailed where one is refused."""
+        self.screen.step("submitting")
+        outcomes = self.client.submit_many(submissions(plan))
+        for count, outcome in enumerate(outcomes, start=1):
+            if outcome.error is not None:
+                raise DemoFailed(f"{outcome.submission.request_key}: {outcome.error}")
+            if count % 100 == 0 or count == len(plan.redemptions):
+                self.screen.submitted(count)
+
+    def reaches(self, expected: Counts, what: str) -> bool:
+        """Wait until the stream has told of all these events; False where they do not come."""
+        self.screen.step(what)
+        return self.tally.wait(
+            lambda: self._looked() and not expected - self.tally.events, self.limit_s
+        )
+
+    def closes(self, count: int, what: str) -> bool:
+        """Wait until so many hand-back files are done with; False where they are not."""
+        self.screen.step(what)
+        done = ("reconciled", "refused", "quarantined")
+        files = self.client.files
+        return self.tally.wait(
+            lambda: self._looked() and sum(1 for _ in files.list(states=done)) >= count,
+            self.limit_s,
+        )
+
+    def _looked(self) -> bool:
+        """Look after the others while waiting. Raises DemoFailed where one has gone."""
+        self.server.check()
+        self.partner.check()
+        self.screen.say()
+        return True
+
+
+def _limit_s(plan: Plan) -> float:
+    return 60 + len(plan.redemptions) / 200
+
+
+def _report(console: Console, found: Found) -> None:
+    console.print()
+    console.print(pages.batches_page(found.batches))
+    console.print(pages.files_page(found.runs))
+    console.print(pages.breaks_page(found.breaks))
+    console.print(pages.balances_page(found.balances))
+
+
+def _verify(console: Console, settings: Mapping[str, str]) -> bool:
+    console.print("handbackd verify", style="bold")
+    checked = verified(settings)
+    console.print(checked.stdout or checked.stderr, markup=False)
+    return checked.returncode == 0
+
+
+def _compare(console: Console, plan: Plan, found: Counts) -> bool:
+    """Say whether it went as planned."""
+    expected = expected_counts(plan)
+    wrong = differences(expected, found)
+    if wrong:
+        console.print(pages.differences_page(wrong))
+        console.print(f"{len(wrong)} of {len(expected)} counts are not as planned.", style="red")
+        return False
+    events = sum(count for key, count in found.items() if key[0] == EVENTS)
+    console.print(
+        f"All {len(expected)} counts are as planned: "
+        f"{len(plan.redemptions):,} redemptions, {events:,} events.",
+        style="bold green",
+        highlight=False,
+    )
+    return True
