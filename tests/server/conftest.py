@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,8 +14,7 @@ from fake_clock import FakeClock
 from handback.settings import Settings
 from handback.store.session import Store
 from server.calls import Callers, serving
-
-EXAMPLES = Path(__file__).parents[2] / "server/handback_server/demo/agreements"
+from sources import ROOT
 
 
 @pytest.fixture
@@ -48,3 +48,18 @@ def skyways() -> str:
 async def partner(store: Store, clock: FakeClock) -> None:
     """A partner with the example agreement."""
     apply_example(store, clock, SKYWAYS)
+
+
+@pytest.fixture
+def environment(store_url: str, tmp_path: Path) -> dict[str, str]:
+    """What a process of its own is given."""
+    roots = [str(ROOT / root) for root in ("engine", "server", "migrations")]
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(roots),
+        "PYTHONWARNINGS": "error",
+        "HANDBACK_STORE": store_url,
+        "HANDBACK_DATA": str(tmp_path / "data"),
+        "HANDBACK_LISTEN": "127.0.0.1:0",
+        "HANDBACK_DRAIN_S": "10",
+    }

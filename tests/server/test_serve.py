@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import grpc
 import pytest
@@ -21,23 +19,6 @@ from handback.store.session import Store
 from handback_server._stubs.v1 import redemptions_pb2
 from handback_server._stubs.v1.events_pb2 import WatchRequest, WatchResponse
 from server.calls import PROGRAMME, Callers, refused, submission
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def environment(store_url: str, tmp_path: Path) -> dict[str, str]:
-    """What a process of its own is given."""
-    roots = [str(ROOT / root) for root in ("engine", "server", "migrations")]
-    return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(roots),
-        "PYTHONWARNINGS": "error",
-        "HANDBACK_STORE": store_url,
-        "HANDBACK_DATA": str(tmp_path / "data"),
-        "HANDBACK_LISTEN": "127.0.0.1:0",
-        "HANDBACK_DRAIN_S": "10",
-    }
 
 
 async def started(environment: dict[str, str], *arguments: str) -> asyncio.subprocess.Process:
