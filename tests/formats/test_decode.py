@@ -65,6 +65,14 @@ def test_how_lines_end_does_not_matter(document: str, content: bytes, change) ->
     assert changed.facts.control == plain.facts.control
 
 
+def test_a_file_without_control_may_lack_its_last_line_end() -> None:
+    layout = layout_of(NAMED)
+    reading = read(layout, b"Reference;Status;Miles\nA1;0000;150")
+    assert reading.findings.is_empty()
+    assert reading.details["quantity"].to_list() == [150]
+    assert not reading.facts.terminated
+
+
 def test_trailing_blanks_may_be_missing_before_a_line_end() -> None:
     layout = layout_of(FIXED)
     trimmed = b"\n".join(line.rstrip() for line in FIXED_FILE.split(b"\n"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
@@ -30,13 +31,24 @@ UNKNOWN: Final = -1
 MAX_ADDENDA: Final = 10_000
 """Lines that may belong to one detail; of more, the rest counts as addenda of nothing."""
 
-_NOBODY: Final = -2  # no record that addenda could belong to
 _UNREADABLE: Final = pl.Schema({"line": pl.Int64(), "field": pl.String()})
 _LINE_FLAWS: Final = {
     FindingCode.UNDECODABLE: "characters that the encoding does not have",
     FindingCode.LINE_TOO_LONG: "the line is too long for a record",
     FindingCode.BAD_QUOTING: "quotes do not pair",
 }
+
+
+@dataclass(slots=True)
+class _Parts:
+    """The records of one chunk, read and sorted by what they are."""
+
+    details: list[pl.DataFrame] = field(default_factory=list)
+    addenda: list[tuple[Record, pl.DataFrame]] = field(default_factory=list)
+    batches: list[tuple[int, pl.DataFrame]] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    findings: list[pl.DataFrame] = field(default_factory=list)
+    unreadable: pl.DataFrame = field(default_factory=_UNREADABLE.to_frame)
 
 
 class ChunkReader:
@@ -54,7 +66,6 @@ class ChunkReader:
             for kind in Kind
         }
         self._held: pl.DataFrame | None = None
-        self._owner = _NOBODY
         self._segment = 0
         self._carried = Carried(layout)
         self.header: dict[str, FactValue] = {}
@@ -110,12 +121,7 @@ class ChunkReader:
         if block.terminated or rows.is_empty() or not block.lines["raw"][-1].strip():
             return []
         line, raw, rec = rows.select("line", "raw", "rec").row(-1)
-        kind = self._layout.records[rec].kind if rec >= 0 else None
-        if (
-            kind is None
-            or kind is Kind.IGNORE
-            or not self._cut.is_cut(raw, self._layout.records[rec])
-        ):
+        if rec == UNKNOWN or not self._cut.is_cut(raw, self._layout.records[rec]):
             return []
         message = "the file ends within its last record, or just there"
         return [file_finding(FindingCode.TRUNCATED, message, line=line)]
@@ -123,79 +129,76 @@ class ChunkReader:
     def _chunk(
         self, rows: pl.DataFrame, about_file: list[Finding], *, last: bool = False
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        rows, findings = self._numbered(rows)
-        details: list[pl.DataFrame] = []
-        addenda: list[tuple[Record, pl.DataFrame]] = []
-        frames: list[tuple[int, pl.DataFrame]] = []
-        marks: list[Mark] = []
-        unreadable = [_UNREADABLE.to_frame()]
+        rows = self._numbered(rows)
+        parts = self._parts(rows)
+        findings = [*self._line_findings(rows), *parts.findings]
+        about_file += self._structure.follow(rows, parts.details, parts.marks, parts.unreadable)
+        findings += self._batches.follow(rows, parts.details, parts.batches, parts.unreadable)
+        self._facts(parts.marks)
+        self._carried.take(parts.marks, parts.batches)
+        if last:
+            about_file += self._end()
+            findings += self._batches.finish()
+        joined, wrong = with_addenda(together(parts.details), parts.addenda)
+        wrong += without_addenda(joined, parts.addenda, self._layout)
+        joined = canonical(self._carried.fill(joined), self._template)
+        found = pl.concat([FINDINGS.to_frame(), *findings, *wrong, findings_frame(about_file)])
+        return self._finished(joined, found)
+
+    def _parts(self, rows: pl.DataFrame) -> _Parts:
+        """Read the records of every kind that this chunk has."""
+        parts = _Parts()
         present = set(rows["rec"].unique().to_list())
         for index, record in enumerate(self._layout.records):
             if index not in present or record.kind is Kind.IGNORE:
                 continue
             mine = rows.filter(pl.col("rec") == index)
-            values, wrong = read_records(mine, record, self._cut)
-            findings += wrong
+            values, findings = read_records(mine, record, self._cut)
+            parts.findings += findings
             match record.kind:
                 case Kind.DETAIL:
-                    details.append(values)
-                    unreadable += [frame.select(list(_UNREADABLE)) for frame in wrong]
+                    parts.details.append(values)
+                    lost = [frame.select(list(_UNREADABLE)) for frame in findings]
+                    parts.unreadable = pl.concat([parts.unreadable, *lost])
                 case Kind.ADDENDA:
-                    addenda.append((record, values))
+                    parts.addenda.append((record, values))
                 case Kind.BATCH_HEADER | Kind.BATCH_CONTROL:
-                    frames.append((index, values))
-                case _:
-                    marks += _marks(mine, values, index, record)
-        marks.sort(key=lambda mark: mark.line)
-        lost = pl.concat(unreadable)
-        about_file += self._structure.follow(rows, details, marks, lost)
-        findings += self._batches.follow(rows, details, frames, lost)
-        self._facts(marks)
-        headers = [values for index, values in frames if index in self._indexes[Kind.BATCH_HEADER]]
-        self._carried.take(marks, headers)
-        if last:
-            about_file += self._end()
-            findings += self._batches.finish()
-        joined, wrong = with_addenda(together(details), addenda)
-        wrong += without_addenda(joined, addenda, self._layout)
-        joined = canonical(self._carried.fill(joined), self._template)
-        found = pl.concat([FINDINGS.to_frame(), *findings, *wrong, findings_frame(about_file)])
-        return self._finished(joined, found)
+                    parts.batches.append((index, values))
+                case Kind.HEADER | Kind.CONTROL:
+                    parts.marks += _marks(mine, values, index, record)
+        parts.marks.sort(key=lambda mark: mark.line)
+        return parts
 
     def _end(self) -> list[Finding]:
         if self._structure.started or self._layout.column_names:
             return self._structure.finish()
         return [file_finding(FindingCode.EMPTY_FILE, "the file has no records")]
 
-    def _numbered(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-        """Add `ordinal` (of the detail a row is or belongs to, else 0) and `segment` (which batch),
-        and say what is wrong with whole lines."""
+    def _numbered(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add `ordinal` (of the detail a row is or belongs to, else 0), `orphan` (addenda of no
+        detail, which count as one) and `segment` (which batch; a control ends its own)."""
+        if rows.is_empty():
+            nothing = pl.lit(0, dtype=pl.Int64)
+            return rows.with_columns(ordinal=nothing, orphan=pl.lit(False), segment=nothing)
+        owners = [*self._indexes[Kind.DETAIL], UNKNOWN]
+        addenda, ignored = self._indexes[Kind.ADDENDA], self._indexes[Kind.IGNORE]
         rec = pl.col("rec")
-        details, addenda = self._indexes[Kind.DETAIL], self._indexes[Kind.ADDENDA]
-        orphan = pl.lit(False)
-        if addenda:
-            own = pl.when(~rec.is_in([*addenda, *self._indexes[Kind.IGNORE]])).then(rec)
-            rows = rows.with_columns(own.forward_fill().fill_null(self._owner).alias("owner"))
-            orphan = rec.is_in(addenda) & ~pl.col("owner").is_in([*details, UNKNOWN])
-        starts = rec.is_in([*details, UNKNOWN]) | orphan
-        opens = rec.is_in(self._indexes[Kind.BATCH_HEADER])
-        closes = rec.is_in(self._indexes[Kind.BATCH_CONTROL])
-        belongs = starts | rec.is_in(addenda)
-        ordinal = starts.cast(pl.Int64).cum_sum() + self.records
-        segment = opens.cast(pl.Int64).cum_sum() + closes.cast(pl.Int64).cum_sum()
+        before = pl.when(~rec.is_in([*addenda, *ignored])).then(rec).forward_fill()
+        orphan = rec.is_in(addenda) & ~before.is_in(owners).fill_null(False)
+        opens = rec.is_in(self._indexes[Kind.BATCH_HEADER]).cast(pl.Int64)
+        closes = rec.is_in(self._indexes[Kind.BATCH_CONTROL]).cast(pl.Int64)
         rows = rows.with_columns(
-            pl.when(belongs).then(ordinal).otherwise(0).alias("ordinal"),
-            (segment - closes.cast(pl.Int64) + self._segment).alias("segment"),
             orphan.alias("orphan"),
+            (opens.cum_sum() + closes.cum_sum() - closes + self._segment).alias("segment"),
         )
-        if rows.height:
-            self.records += int(rows.select(starts.sum()).item())
-            last = rows.select("segment", closes.alias("closes")).row(-1)
-            self._segment = last[0] + int(last[1])
-            self._owner = rows["owner"][-1] if addenda else _NOBODY
-            if addenda and self._held is None:
-                self._owner = _NOBODY
-        return rows, self._line_findings(rows)
+        starts = rec.is_in(owners) | pl.col("orphan")
+        ordinal = starts.cast(pl.Int64).cum_sum() + self.records
+        belongs = starts | rec.is_in(addenda)
+        rows = rows.with_columns(pl.when(belongs).then(ordinal).otherwise(0).alias("ordinal"))
+        ended = rows["rec"][-1] in self._indexes[Kind.BATCH_CONTROL]
+        self._segment = rows["segment"][-1] + int(ended)
+        self.records += int(rows.select(starts.sum()).item())
+        return rows
 
     def _line_findings(self, rows: pl.DataFrame) -> list[pl.DataFrame]:
         """Lines that are no text, no record, or addenda of nothing."""

@@ -9,7 +9,7 @@ import polars as pl
 
 from handback.formats.fields import Constant, Day, Integer
 from handback.formats.findings import FindingCode
-from handback.formats.layout import Cell, Field, Layout, Place, Record
+from handback.formats.layout import Cell, Field, Kind, Layout, Place, Record
 from handback.formats.lines import LINES, MAX_LINE_CHARS
 
 _EXTRA: Final = "cell_0"  # not null where a record has more cells than any of the layout's
@@ -57,7 +57,10 @@ class DelimitedCut:
         """May this last record, which has no line end, have lost characters of its own?
 
         Not if its last cell proves itself: a tag or a constant, a day, or a total that is compared.
+        It is asked of controls alone: many files without one never end in a line end.
         """
+        if record.kind not in (Kind.CONTROL, Kind.BATCH_CONTROL):
+            return False
         end = Cell(record.cells)
         if record.tag and record.tag.place == end:
             return False

@@ -78,15 +78,18 @@ class Carried:
     def __init__(self, layout: Layout) -> None:
         fields = [one for record in layout.records for one in record.fields if one.carry]
         self._schema = {column_of(one.name): one.type.dtype for one in fields}
+        kinds = [record.kind for record in layout.records]
+        self._headers = [i for i, kind in enumerate(kinds) if kind is Kind.BATCH_HEADER]
         self._of_file: dict[str, FactValue] = {}
         self._of_batch = pl.DataFrame(schema={"segment": pl.Int64(), **self._schema})
 
-    def take(self, marks: Sequence[Mark], headers: Sequence[pl.DataFrame]) -> None:
+    def take(self, marks: Sequence[Mark], batches: Sequence[tuple[int, pl.DataFrame]]) -> None:
         """Take in the headers of a chunk, of file and batches, before its details are filled."""
         for mark in marks:
             if mark.record.kind is Kind.HEADER:
                 self._of_file |= {column_of(name): value for name, value in mark.values.items()}
         known = ["segment", *self._schema]
+        headers = [values for index, values in batches if index in self._headers]
         frames = [frame.select(one for one in frame.columns if one in known) for frame in headers]
         latest = self._of_batch.sort("segment").tail(1)
         self._of_batch = pl.concat([latest, *frames], how="diagonal")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from handback.formats.findings import FindingCode
-from handback.formats.layout import Columns, Place, Record
+from handback.formats.layout import Columns, Kind, Place, Record
 
 _BLANKS = " \t"
 
@@ -49,4 +49,4 @@ class FixedCut:
 
     def is_cut(self, raw: str, record: Record) -> bool:
         """May this last record, which has no line end, have lost characters of its own?"""
-        return len(raw) < record.width
+        return record.kind is not Kind.IGNORE and len(raw) < record.width
