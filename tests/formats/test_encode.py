@@ -195,6 +195,14 @@ def test_characters_that_reading_would_drop_are_refused(character: str) -> None:
     ]
 
 
+def test_columns_of_another_kind_are_refused() -> None:
+    layout = layout_of(FIXED)
+    found = refused(layout, TWO.with_columns(quantity=pl.Series([1.5, None])))
+    assert found == {"details[0].quantity": "a whole number of at most 18 digits"}
+    found = refused(layout, facts={"sequence": 1, "created_on": "2026-01-05"})
+    assert found == {"facts.created_on": "a day written %y%m%d"}
+
+
 def test_missing_columns_and_facts_are_named() -> None:
     found = refused(layout_of(FIXED), TWO.drop("code", "member_ref"), facts={})
     assert found == {

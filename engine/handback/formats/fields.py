@@ -20,7 +20,14 @@ from handback.formats.findings import FindingCode
 MAX_SCALE: Final = 9
 _MAX_DIGITS: Final = 18  # every such number fits 64 bits
 _DIRECTIVE: Final = re.compile(r"%(.)")
-_DIRECTIVE_CHARS: Final = {"Y": 4, "y": 2, "m": 2, "d": 2, "j": 3, "b": 3}
+_DIRECTIVE_SHAPES: Final = {
+    "Y": r"\d{4}",
+    "y": r"\d{2}",
+    "m": r"\d{2}",
+    "d": r"\d{2}",
+    "j": r"\d{3}",
+    "b": "[A-Za-z]{3}",
+}
 
 
 class FieldType(Protocol):
@@ -41,6 +48,10 @@ class FieldType(Protocol):
         """What should stand there, for people."""
         ...
 
+    def accepts(self, dtype: pl.DataType) -> bool:
+        """Can values of this column type be written?"""
+        ...
+
     def decode(self, text: pl.Expr) -> pl.Expr:
         """Text to values, null where unreadable."""
         ...
@@ -58,6 +69,10 @@ class Text:
     flaw: ClassVar[FindingCode] = FindingCode.UNDECODABLE
     expected: ClassVar[str] = "text"
 
+    def accepts(self, dtype: pl.DataType) -> bool:
+        """Everything that prints in one way."""
+        return not dtype.is_nested() and not dtype.is_float()
+
     def decode(self, text: pl.Expr) -> pl.Expr:
         """The text itself."""
         return text
@@ -74,6 +89,10 @@ class Integer:
     dtype: ClassVar[pl.DataType] = pl.Int64()
     flaw: ClassVar[FindingCode] = FindingCode.BAD_INTEGER
     expected: ClassVar[str] = "a whole number of at most 18 digits"
+
+    def accepts(self, dtype: pl.DataType) -> bool:
+        """Whole numbers."""
+        return dtype.is_integer() or dtype == pl.Null()
 
     def decode(self, text: pl.Expr) -> pl.Expr:
         """Digits to numbers."""
@@ -101,6 +120,10 @@ class Decimal:
         """What should stand there, for people."""
         mark = f"after {self.point!r}" if self.point else "without a mark"
         return f"a number with at most {self.scale} decimals {mark}"
+
+    def accepts(self, dtype: pl.DataType) -> bool:
+        """Whole numbers of the smallest part."""
+        return dtype.is_integer() or dtype == pl.Null()
 
     def decode(self, text: pl.Expr) -> pl.Expr:
         """Text to smallest parts; decimals beyond the scale must be zeros."""
@@ -138,19 +161,27 @@ class Day:
         return f"a day written {self.pattern}"
 
     @property
-    def width(self) -> int:
-        """Characters of every day written with this pattern."""
-        widths = sum(_DIRECTIVE_CHARS[found] for found in _DIRECTIVE.findall(self.pattern))
-        return widths + len(_DIRECTIVE.sub("", self.pattern))
+    def shape(self) -> str:
+        """A regular expression of texts as wide as the pattern asks."""
+        pieces = _DIRECTIVE.split(self.pattern)  # literal, directive, literal, ...
+        shapes = [
+            _DIRECTIVE_SHAPES[piece] if number % 2 else pl.escape_regex(piece)
+            for number, piece in enumerate(pieces)
+        ]
+        return f"^{''.join(shapes)}$"
+
+    def accepts(self, dtype: pl.DataType) -> bool:
+        """Days, and instants whose day is meant."""
+        return dtype.is_temporal() or dtype == pl.Null()
 
     def decode(self, text: pl.Expr) -> pl.Expr:
-        """Text to days. The width is checked: a month without its zero is not a guess."""
-        exact = text.str.len_chars() == self.width
-        return pl.when(exact).then(text).str.to_date(self.pattern, strict=False)
+        """Text to days. The shape is checked: a month without its zero is not a guess."""
+        exact = pl.when(text.str.contains(self.shape)).then(text)
+        return exact.str.to_date(self.pattern, strict=False)
 
     def encode(self, value: pl.Expr) -> pl.Expr:
         """Days to text."""
-        return value.cast(pl.Date, strict=False).dt.strftime(self.pattern)
+        return value.cast(pl.Date).dt.strftime(self.pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +196,10 @@ class Constant:
     def expected(self) -> str:
         """What should stand there, for people."""
         return f"always {self.value!r}"
+
+    def accepts(self, dtype: pl.DataType) -> bool:
+        """Anything; the value does not matter."""
+        return True
 
     def decode(self, text: pl.Expr) -> pl.Expr:
         """The text where it is the fixed one."""
@@ -193,7 +228,7 @@ def _day(section: Section) -> FieldType:
     directives = _DIRECTIVE.findall(pattern)
     year = {"Y", "y"} & set(directives)
     day = {"m", "d"} <= set(directives) or {"b", "d"} <= set(directives) or "j" in directives
-    known = set(directives) <= set(_DIRECTIVE_CHARS) and len(directives) == len(set(directives))
+    known = set(directives) <= set(_DIRECTIVE_SHAPES) and len(directives) == len(set(directives))
     if not (known and len(year) == 1 and day):
         section.mistake("pattern", "a day such as YYYYMMDD, DD/MM/YY, YYJJJ or %d%m%Y")
         return Day("%Y%m%d")

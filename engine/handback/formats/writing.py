@@ -39,6 +39,12 @@ class RecordWriter:
 
     def write(self, values: pl.DataFrame) -> tuple[pl.Series, list[Refusal]]:
         """A line of text for each row, without line end; worthless where there are refusals."""
+        strange = [one for one in self._fields if not one.type.accepts(self._dtype(values, one))]
+        if strange:
+            told = (
+                _refused(values[one.name].is_not_null(), one, one.type.expected) for one in strange
+            )
+            return pl.Series(), [refusal for refusals in told for refusal in refusals]
         texts = values.select(
             pl.int_range(pl.len()).alias(_ROW),
             *(field.type.encode(pl.col(field.name)).alias(field.name) for field in self._fields),
@@ -48,6 +54,10 @@ class RecordWriter:
         lines = texts.select(line.alias("line"))["line"]
         refusals += self._whole(texts, lines)
         return lines, refusals
+
+    @staticmethod
+    def _dtype(values: pl.DataFrame, field: Field) -> pl.DataType:
+        return pl.Null() if isinstance(field.type, Constant) else values[field.name].dtype
 
     def _refusals(self, values: pl.DataFrame, texts: pl.DataFrame) -> Iterator[Refusal]:
         """Values that are missing, of the wrong type, too wide, or hold what would not be read."""
