@@ -125,6 +125,7 @@ COUNT, SUM = 'count = ["detail"]', 'sum = "quantity"'
         (TIGHT, "[1, 4]", "[1, 4, 5]", "records[0].fields[0].at"),
         (TIGHT, "[1, 4]", "[true, 4]", "records[0].fields[0].at"),
         (TIGHT, "4] ", '4], type = "constant", value = "12345" ', "records[0].fields[0].value"),
+        (NAMED, 'column = "Status"', 'column = " REF "', "records[0].fields[1].column"),
         (DELIMITED, 'is = "T"', 'is = ""', "records[2].tag.is"),
         (DELIMITED, 'is = "T"', 'is = " T"', "records[2].tag.is"),
         (DELIMITED, 'is = "T"', 'is = "a\\nb"', "records[2].tag.is"),

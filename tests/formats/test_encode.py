@@ -11,7 +11,7 @@ import pytest
 
 from formats.partner_layouts import DELIMITED, FIXED, NAMED, layout_of
 from handback.errors import InvalidRequest
-from handback.formats.encode import MAX_VIOLATIONS, Encoded, encode
+from handback.formats.encode import MAX_VIOLATIONS, Encoded, encode, unwritable
 from handback.formats.layout import Layout
 
 FACTS = {"sequence": 7, "created_on": date(2026, 1, 5)}
@@ -201,6 +201,21 @@ def test_columns_of_another_kind_are_refused() -> None:
     assert found == {"details[0].quantity": "a whole number of at most 18 digits"}
     found = refused(layout, facts={"sequence": 1, "created_on": "2026-01-05"})
     assert found == {"facts.created_on": "a day written %y%m%d"}
+
+
+def test_an_empty_column_may_be_of_any_kind() -> None:
+    blank = TWO.with_columns(quantity=pl.lit(None, dtype=pl.String))
+    assert b"DTA1                  0000          M-1" in write(layout_of(FIXED), blank)
+
+
+def test_rows_that_would_be_refused_can_be_told_before() -> None:
+    details = rows(("A1", "00000", 1, None), ("A2", "1", 1, None), (None, "1", 1, "a\tb"))
+    told = unwritable(layout_of(FIXED), details)
+    assert {row: [one.field for one in places] for row, places in told.items()} == {
+        0: ["code"],
+        2: ["reference", "member_ref"],
+    }
+    assert unwritable(layout_of(NAMED), TWO) == {}
 
 
 def test_missing_columns_and_facts_are_named() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from handback.formats.columns import folded
 from handback.formats.document import Section
 from handback.formats.fields import Constant
 from handback.formats.layout import Kind, Layout, Named, Record
@@ -26,6 +27,7 @@ def check_together(layout: Layout, section: Section, records: Sequence[Section])
                 table.mistake("tag", "a tag; one detail record may go without")
         _check_names(layout, record, table)
         _check_texts(layout, record, table)
+        _check_columns(record, table)
 
 
 def _check_names(layout: Layout, record: Record, table: Section) -> None:
@@ -71,3 +73,14 @@ def _check_texts(layout: Layout, record: Record, table: Section) -> None:
             table.mistake(path, f"characters of {layout.encoding} only")
         if not layout.quote and set(joined) & set(layout.delimiter):
             table.mistake(path, "no character of the delimiter")
+
+
+def _check_columns(record: Record, table: Section) -> None:
+    """No column may be two fields, however its name is written."""
+    seen: set[str] = set()
+    for number, field in enumerate(record.fields):
+        if isinstance(field.place, Named):
+            names = {folded(name) for name in (field.place.column, *field.place.aliases)}
+            if names & seen:
+                table.mistake(f"fields[{number}].column", "a column that is no other field's")
+            seen |= names

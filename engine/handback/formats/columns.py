@@ -19,7 +19,7 @@ def place_by_names(layout: Layout, names: Sequence[str], line: int) -> tuple[Lay
     """
     numbers: dict[str, list[int]] = {}
     for number, name in enumerate(names, start=1):
-        numbers.setdefault(_folded(name), []).append(number)
+        numbers.setdefault(folded(name), []).append(number)
     findings: list[Finding] = []
     records = []
     for record in layout.records:
@@ -36,7 +36,7 @@ def _placed(
     for field in record.fields:
         place = field.place
         if isinstance(place, Named):
-            wanted = {_folded(name) for name in (place.column, *place.aliases)}
+            wanted = {folded(name) for name in (place.column, *place.aliases)}
             found = [number for name in wanted for number in numbers.get(name, ())]
             if len(found) == 1:
                 field = replace(field, place=Cell(found[0]))
@@ -48,5 +48,6 @@ def _placed(
     return replace(record, fields=tuple(fields), cells=cells)
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """What a column name is compared by."""
     return name.strip(_INVISIBLE).casefold()

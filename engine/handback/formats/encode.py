@@ -54,7 +54,20 @@ def encode(
     return _Encoder(layout, facts).run(details, out)
 
 
+def unwritable(layout: Layout, details: pl.DataFrame) -> dict[int, list[Violation]]:
+    """Which rows of a frame of details `encode` would refuse, by row number, each with its places
+    (`reference`, `surname`; '' for the record as a whole). The frame has all columns it needs."""
+    placed, _ = _placed(layout)
+    found: dict[int, list[Violation]] = {}
+    for record in placed.of(Kind.DETAIL, Kind.ADDENDA):
+        for one in RecordWriter(placed, record).write(details)[1]:
+            found.setdefault(one.row, []).append(Violation(one.field, one.expected))
+    return found
+
+
 class _Encoder:
+    """One file in the writing."""
+
     def __init__(self, layout: Layout, facts: Mapping[str, object]) -> None:
         self._layout, self._names = _placed(layout)
         self._facts = facts

@@ -15,7 +15,6 @@ from handback.formats.lines import MAX_LINE_CHARS
 _NEVER: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{FFFD}\x{FEFF}"
 """Characters that reading would flag or drop."""
 
-
 _ROW: Final = "#"  # gives a frame its height where a record has constants only
 
 
@@ -39,25 +38,28 @@ class RecordWriter:
 
     def write(self, values: pl.DataFrame) -> tuple[pl.Series, list[Refusal]]:
         """A line of text for each row, without line end; worthless where there are refusals."""
-        strange = [one for one in self._fields if not one.type.accepts(self._dtype(values, one))]
-        if strange:
-            told = (
-                _refused(values[one.name].is_not_null(), one, one.type.expected) for one in strange
-            )
-            return pl.Series(), [refusal for refusals in told for refusal in refusals]
+        values, refusals = self._of_right_kind(values)
+        if refusals:
+            return pl.Series(), refusals
         texts = values.select(
             pl.int_range(pl.len()).alias(_ROW),
             *(field.type.encode(pl.col(field.name)).alias(field.name) for field in self._fields),
         )
-        refusals = list(self._refusals(values, texts))
+        refusals += self._refusals(values, texts)
         line = self._fixed_line() if self._fixed else self._delimited_line()
         lines = texts.select(line.alias("line"))["line"]
         refusals += self._whole(texts, lines)
         return lines, refusals
 
-    @staticmethod
-    def _dtype(values: pl.DataFrame, field: Field) -> pl.DataType:
-        return pl.Null() if isinstance(field.type, Constant) else values[field.name].dtype
+    def _of_right_kind(self, values: pl.DataFrame) -> tuple[pl.DataFrame, list[Refusal]]:
+        """Refuse columns of a type that their fields cannot write, unless they are empty."""
+        refusals: list[Refusal] = []
+        for field in self._fields:
+            if isinstance(field.type, Constant) or field.type.accepts(values[field.name].dtype):
+                continue
+            refusals += _refused(values[field.name].is_not_null(), field, field.type.expected)
+            values = values.with_columns(pl.lit(None).alias(field.name))
+        return values, refusals
 
     def _refusals(self, values: pl.DataFrame, texts: pl.DataFrame) -> Iterator[Refusal]:
         """Values that are missing, of the wrong type, too wide, or hold what would not be read."""
