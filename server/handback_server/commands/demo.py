@@ -49,10 +49,13 @@ def demo(context: click.Context, records: int, keep: Path | None, seed: int) -> 
 
     environment: Mapping[str, str] = context.obj
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
-    signal.signal(signal.SIGTERM, _leave)
+    for told in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(told, _leave)
     try:
         with _folder(keep) as folder:
             met = run(console, environment, folder, records, seed)
+            if keep is not None:
+                click.echo(f"HANDBACK_DATA={folder} handbackd serve goes on from here.")
     except DemoFailed as failure:
         raise click.ClickException(str(failure)) from failure
     context.exit(0 if met else 1)

@@ -52,20 +52,29 @@ class Child:
         return line.strip()
 
     def tell(self, line: str) -> None:
-        """Write a line to its standard input."""
+        """Write a line to its standard input. Raises DemoFailed where it does not listen."""
         assert self.popen.stdin is not None
-        self.popen.stdin.write(f"{line}\n")
-        self.popen.stdin.flush()
+        try:
+            self.popen.stdin.write(f"{line}\n")
+            self.popen.stdin.flush()
+        except BrokenPipeError:
+            raise self._failed("does not listen") from None
+
+    def last_words(self) -> Sequence[str]:
+        """The last lines of its log, none where it had nothing to say."""
+        return self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
 
     def _failed(self, what: str) -> DemoFailed:
-        said = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
-        return DemoFailed("\n".join([f"the {self.name} {what}", *said]))
+        return DemoFailed("\n".join([f"the {self.name} {what}", *self.last_words()]))
 
 
-def settings_of(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """What the demo's own server is started with: nothing of a server the caller may have."""
+def settings_of(environment: Mapping[str, str], folder: Path, width: int) -> dict[str, str]:
+    """What the demo's processes are started with: nothing of a server the caller may have.
+
+    `width` is how wide they print.
+    """
     others = {name: text for name, text in environment.items() if not name.startswith("HANDBACK_")}
-    return {**others, **_SETTINGS, "HANDBACK_DATA": str(folder)}
+    return {**others, **_SETTINGS, "HANDBACK_DATA": str(folder), "COLUMNS": str(width)}
 
 
 @contextmanager
@@ -125,7 +134,7 @@ def _end(popen: subprocess.Popen[str]) -> None:
         popen.wait()
 
 
-def verified(environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """`handbackd verify` on the database while it is served."""
+def verify(environment: Mapping[str, str]) -> bool:
+    """Run `handbackd verify`, which prints what it finds; whether every law holds."""
     command = [sys.executable, "-m", "handback_server", "verify"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment, check=False).returncode == 0

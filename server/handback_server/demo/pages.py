@@ -32,11 +32,10 @@ _COLOURS: Final = {
 
 def plan_page(plan: Plan, width: int) -> Table:
     """How many redemptions meet which answers, and where that leads."""
-    table = _table(
-        "What is going to happen", "the partner …", "and so", "break", numbers=("so often",)
-    )
+    title = f"What is going to happen to {len(plan.redemptions):,} redemptions"
+    table = _table(title, "the partner …", "ends as", "break", numbers=("so often",))
     if width >= _WIDE:
-        table.add_column("its answers", overflow="fold")
+        table.add_column("its answers: | again, > next day", overflow="fold")
     counts = Counter((planned.partner, planned.case) for planned in plan.redemptions)
     for partner, cases in CASES.items():
         table.add_row(Text(partner, style="bold"), "", "", f"{len(plan.of(partner)):,}")

@@ -100,7 +100,7 @@ CASES: Final[Mapping[str, Sequence[Case]]] = {
         ),
         Case(
             2,
-            "credits and rejects at once",
+            "credits and rejects it",
             "0000 0101",
             "dispatch confirm",
             "confirmed",
@@ -135,7 +135,7 @@ CASES: Final[Mapping[str, Sequence[Case]]] = {
         ),
         Case(
             2,
-            "fails, then says it has paid",
+            "fails, then claims it paid",
             "R/20 | R/44",
             "dispatch reject retry dispatch",
             "awaiting_handback",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from handback_server.demo.children import (
     partner_at_work,
     serving,
     settings_of,
-    verified,
+    verify,
 )
 from handback_server.demo.counts import (
     EVENTS,
@@ -30,9 +30,9 @@ from handback_server.demo.counts import (
 from handback_server.demo.failure import DemoFailed
 from handback_server.demo.found import Found
 from handback_server.demo.plan import PROGRAMME, Plan, make_plan
-from handback_server.demo.requests import agreements, submissions
 from handback_server.demo.screen import Screen, live
 from handback_server.demo.stream import Tally, watching
+from handback_server.demo.submissions import agreements, submissions
 
 if TYPE_CHECKING:
     from handback_client import Client
@@ -47,21 +47,25 @@ def run(
     began_at = time.monotonic()
     plan = make_plan(records, seed)
     console.print(pages.plan_page(plan, console.width))
-    settings = settings_of(environment, folder)
+    settings = settings_of(environment, folder, console.width)
     with (
         serving(settings, folder) as (server, address),
         Client(address, programme=PROGRAMME, actor="demo") as client,
     ):
         for document in agreements().values():
             client.partners.apply(document)
-        console.print(f"Server at {address}, embedded store in {folder}\n", highlight=False)
         with partner_at_work(settings, folder, records, seed) as partner:
+            _say(console, f"server   process {server.popen.pid}, {address}, SQLite in {folder}")
+            _say(console, f"partner  process {partner.popen.pid}, reads and writes files only\n")
             events = _play(console, plan, client, server, partner)
         found = Found.ask(client)
         _report(console, found)
-        holds = _verify(console, settings)
+        _say(console, "[bold]handbackd verify[/bold], on the live database")
+        holds = verify(settings)
     met = _compare(console, plan, Counter({**events, **found.counts()}))
-    console.print(f"{time.monotonic() - began_at:.1f} s in all", style="dim")
+    if not met:
+        console.print(*server.last_words(), sep="\n", markup=False, highlight=False)
+    _say(console, f"[dim]{time.monotonic() - began_at:.1f} s in all[/dim]")
     return met and holds
 
 
@@ -73,9 +77,10 @@ def _play(console: Console, plan: Plan, client: Client, server: Child, partner: 
         if stage.reaches(expected_events(plan, next_day=False), "the partners answer"):
             partner.tell("next day")
             stage.reaches(expected_events(plan, next_day=True), "the next day")
-            files = (key for key in expected_counts(plan).items() if key[0][0] == FILES)
-            stage.closes(sum(count for _, count in files), "the last files")
-        screen.step("done")
+            expected = expected_counts(plan).items()
+            files = sum(count for key, count in expected if key[0] == FILES)
+            if stage.closes(files, "the last files"):
+                screen.step("done")
         return tally.events
 
 
@@ -102,20 +107,20 @@ class Stage:
 
     def reaches(self, expected: Counts, what: str) -> bool:
         """Wait until the stream has told of all these events; False where they do not come."""
-        self.screen.step(what)
-        return self.tally.wait(
-            lambda: self._looked() and not expected - self.tally.events, self.limit_s
-        )
+        return self._wait(lambda: self.tally.has(expected), what)
 
     def closes(self, count: int, what: str) -> bool:
         """Wait until so many hand-back files are done with; False where they are not."""
-        self.screen.step(what)
         done = ("reconciled", "refused", "quarantined")
         files = self.client.files
-        return self.tally.wait(
-            lambda: self._looked() and sum(1 for _ in files.list(states=done)) >= count,
-            self.limit_s,
-        )
+        return self._wait(lambda: sum(1 for _ in files.list(states=done)) >= count, what)
+
+    def _wait(self, until: Callable[[], bool], what: str) -> bool:
+        self.screen.step(what)
+        came = self.tally.wait(lambda: self._looked() and until(), self.limit_s)
+        if not came:
+            self.screen.step(f"{what}: not within {self.limit_s:.0f} s")
+        return came
 
     def _looked(self) -> bool:
         """Look after the others while waiting. Raises DemoFailed where one has gone."""
@@ -137,11 +142,8 @@ def _report(console: Console, found: Found) -> None:
     console.print(pages.balances_page(found.balances))
 
 
-def _verify(console: Console, settings: Mapping[str, str]) -> bool:
-    console.print("handbackd verify", style="bold")
-    checked = verified(settings)
-    console.print(checked.stdout or checked.stderr, markup=False)
-    return checked.returncode == 0
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def _compare(console: Console, plan: Plan, found: Counts) -> bool:
@@ -150,13 +152,12 @@ def _compare(console: Console, plan: Plan, found: Counts) -> bool:
     wrong = differences(expected, found)
     if wrong:
         console.print(pages.differences_page(wrong))
-        console.print(f"{len(wrong)} of {len(expected)} counts are not as planned.", style="red")
+        _say(
+            console,
+            f"[bold red]{len(wrong)} of {len(expected)} counts are not as planned.[/bold red]",
+        )
         return False
     events = sum(count for key, count in found.items() if key[0] == EVENTS)
-    console.print(
-        f"All {len(expected)} counts are as planned: "
-        f"{len(plan.redemptions):,} redemptions, {events:,} events.",
-        style="bold green",
-        highlight=False,
-    )
+    told = f"{len(plan.redemptions):,} redemptions, {events:,} events"
+    _say(console, f"\n[bold green]All {len(expected)} counts are as planned: {told}.[/bold green]")
     return True

@@ -52,6 +52,10 @@ class Tally:
         began, before = self._lately[0]
         return (self.total - before) / max(time.monotonic() - began, _WINDOW_S)
 
+    def has(self, expected: Counts) -> bool:
+        """Whether there are as many events as that, or more, of every kind."""
+        return all(self.events[key] >= count for key, count in expected.items())
+
     def fail(self, failure: Exception) -> None:
         """The stream has ended by itself."""
         self.failure = failure

@@ -1,0 +1,87 @@
+"""The demo, as who tries it sees it: it meets its plan, says where it does not, and cleans up."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from handback_server.commands.demo import demo
+from handback_server.demo import plan
+from handback_server.demo.run import run
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HANDBACK_STORE": "not ours"}
+COMMAND = (sys.executable, "-m", "handback_server", "demo", "--records", "300")
+
+
+def test_a_run_meets_its_plan(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    done = subprocess.run(
+        [*COMMAND, "--keep", folder], env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "counts are as planned: 300 redemptions" in done.stdout
+    assert "TRUNCATED" in done.stdout
+    assert (folder / "handback.db").exists()
+    for name in ("server.log", "partner.log"):
+        assert (folder / name).read_text() == ""
+
+
+def test_an_outcome_that_was_not_planned_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only this process believes that the silent ones are confirmed."""
+    silent = plan.CASES[plan.STAYWELL]
+    believed = tuple(
+        replace(case, end="confirmed") if case.does == "says nothing" else case for case in silent
+    )
+    monkeypatch.setattr(plan, "CASES", {**plan.CASES, plan.STAYWELL: believed})
+    console = Console(file=io.StringIO(), width=120)
+    assert not run(console, ENVIRONMENT, tmp_path, 100, 1)
+    assert isinstance(console.file, io.StringIO)
+    printed = console.file.getvalue()
+    assert re.search(r"redemptions by state +staywell +awaiting_handback +3 +4", printed), printed
+    assert "4 of 87 counts are not as planned." in printed
+
+
+def test_what_was_started_is_stopped(tmp_path: Path) -> None:
+    environment = {**ENVIRONMENT, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        COMMAND, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as running:
+        assert running.stdout
+        begun = []
+        for line in running.stdout:
+            begun += re.findall(r"^(?:server|partner) +process (\d+)", line)
+            if len(begun) == 2:
+                break
+        running.send_signal(signal.SIGTERM)
+    assert running.returncode == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
+    for number in begun:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(number), 0)
+
+
+def test_the_client_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    said = CliRunner().invoke(demo, [], obj={})
+    assert said.exit_code == 1
+    assert "pip install handback-client" in said.output
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
+    said = CliRunner().invoke(demo, ["--keep", str(tmp_path)], obj={})
+    assert said.exit_code == 2
+    assert "is not empty" in said.output
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
