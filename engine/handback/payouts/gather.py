@@ -7,7 +7,7 @@ unused bytes; after it, a batch that only has to be delivered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from tempfile import SpooledTemporaryFile
@@ -17,10 +17,10 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.clock import Clock
-from handback.errors import InvalidRequest, VersionConflict
+from handback.errors import InvalidRequest, VersionConflict, Violation
 from handback.exchange.landing import Landing
 from handback.exchange.streams import Fingerprint
-from handback.formats.encode import encode
+from handback.formats.encode import encode, unwritable
 from handback.journal.again import decide_again
 from handback.partners.policy import Reference
 from handback.partners.registry import Agreements, Terms
@@ -102,7 +102,7 @@ class _Sealing:
             batch_id = self._store.take_ids("payout_batch", 1, tx)[0]
             sequence = self._next_sequence(tx)
             rows = self._with_references(rows, sequence)
-            rows, written = self._write_file(rows, sequence, batch_id)
+            rows, written = self._write_file(rows, sequence)
             unfit = rows.filter(pl.col("refused").is_not_null())
             postpone(self._store, tx, self._terms, unfit, self._now)
             fit = rows.filter(pl.col("refused").is_null())
@@ -129,33 +129,22 @@ class _Sealing:
         )
 
     def _write_file(
-        self, rows: pl.DataFrame, sequence: int, batch_id: int
+        self, rows: pl.DataFrame, sequence: int
     ) -> tuple[pl.DataFrame, Fingerprint | None]:
         """Land the file of the rows; those that its layout cannot carry are marked as refused."""
         fit = rows.filter(pl.col("refused").is_null())
         try:
-            return rows, self._encode(fit, sequence, batch_id)
+            return rows, self._encode(fit, sequence)
         except InvalidRequest:
-            # Only terms that changed since the submit can do that: find them row by row.
-            told = [row["refused"] or self._unwritable(row) for row in rows.to_dicts()]
-            marked = rows.with_columns(refused=pl.Series(told, dtype=pl.String))
-            left = marked.filter(pl.col("refused").is_null())
-            if len(left) == len(fit):
+            # Only terms that changed since the submit can do that: leave out whom it concerns.
+            told = _told(unwritable(self._payout.layout, fit), fit)
+            if told.is_empty():
                 raise
-            return marked, self._encode(left, sequence, batch_id)
+            marked = rows.update(told, on="redemption_id", how="left")
+            left = marked.filter(pl.col("refused").is_null())
+            return marked, self._encode(left, sequence)
 
-    def _unwritable(self, row: dict[str, object]) -> str | None:
-        fields = {
-            name: str(row[name])
-            for name in self._terms.agreement.field_names
-            if row[name] is not None
-        }
-        mistakes = self._terms.agreement.check_submit(
-            str(row["member_ref"]), cast(int, row["quantity"]), fields
-        )
-        return "; ".join(str(mistake) for mistake in mistakes) or None
-
-    def _encode(self, rows: pl.DataFrame, sequence: int, batch_id: int) -> Fingerprint | None:
+    def _encode(self, rows: pl.DataFrame, sequence: int) -> Fingerprint | None:
         if rows.is_empty():
             return None
         facts: dict[str, object] = {
@@ -218,3 +207,11 @@ class _Sealing:
 
 def _slices(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     return rows.iter_slices(_CHUNK)
+
+
+def _told(places: Mapping[int, Sequence[Violation]], rows: pl.DataFrame) -> pl.DataFrame:
+    """What is wrong with each row that cannot be written, by redemption."""
+    ids = rows["redemption_id"]
+    told = [(ids[row], "; ".join(map(str, mistakes))) for row, mistakes in places.items()]
+    schema = {"redemption_id": pl.Int64, "refused": pl.String}
+    return pl.DataFrame(told, schema=schema, orient="row")

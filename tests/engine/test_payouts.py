@@ -1,0 +1,131 @@
+"""Gathering and delivering: what goes out, what is held back, and what a cancel may still stop."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from agreements import source_of
+from fake_clock import FakeClock
+from handback.breaks.kinds import BreakKind
+from handback.errors import AlreadyExists, CutOffPassed
+from handback.partners import registry
+from handback.payouts import queries
+from handback.payouts.deliver import deliver, sealed_batches
+from handback.payouts.gather import gather
+from handback.payouts.queries import BatchFilter
+from handback.payouts.states import BatchState
+from handback.redemptions.requests import Cancel
+from handback.store.session import Store
+from world import World
+
+
+@pytest.fixture
+def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
+    """An engine with the terms of skyways."""
+    world = World(store, clock, tmp_path)
+    world.apply("skyways")
+    return world
+
+
+def seal(world: World) -> list[int]:
+    """Gather what is due; the sealed batches."""
+    gather(world.store, world.landing, world.agreements, world.clock, "aurora", "skyways")
+    with world.store.read() as tx:
+        return sealed_batches(tx)
+
+
+def bring(world: World, batch_id: int) -> None:
+    """Deliver one batch."""
+    parts = (world.store, world.landing, world.transport, world.agreements, world.clock)
+    deliver(*parts, batch_id, "tests")
+
+
+def test_a_file_says_what_is_in_it_and_sequences_are_dense(world: World) -> None:
+    world.submit(100, 200)
+    (first,) = world.send()
+    lines = first.read_text().splitlines()
+    assert lines[0] == "H,aurora,000001,20260302"
+    assert lines[-1] == "T,2,300"
+    world.submit(7)
+    world.clock.advance(timedelta(days=1))
+    _, second = world.send()
+    assert second.name == "SKY_20260303_000002.csv"
+    with world.store.read() as tx:
+        batches = queries.page(tx, BatchFilter("aurora"), 0, 10)
+    assert [batch.sequence for batch in batches] == [1, 2]
+    assert {batch.state for batch in batches} == {BatchState.DISPATCHED}
+    assert [(batch.record_count, batch.quantity) for batch in batches] == [(2, 300), (1, 7)]
+    world.assert_laws()
+
+
+def test_what_does_not_fit_one_batch_goes_out_in_the_next(world: World) -> None:
+    source = source_of("skyways").replace("interval_s = 2 ", "max_records = 2\ninterval_s = 2 ")
+    registry.apply(world.store, world.clock, source, "tests")
+    ids = world.submit(*range(1, 6))
+    files = world.send()
+    assert [len(world.sent(file)) for file in files] == [2, 2, 1]
+    assert world.states(ids) == ["awaiting_handback"] * 5
+    world.assert_laws()
+
+
+def test_a_sealed_batch_is_past_the_cut_off(world: World) -> None:
+    (one,) = world.submit(100)
+    (batch_id,) = seal(world)
+    (refusal,) = world.run(Cancel("aurora", "c", one))
+    assert isinstance(refusal, CutOffPassed)
+    world.assert_laws()
+    bring(world, batch_id)
+    assert world.states([one]) == ["awaiting_handback"]
+
+
+def test_delivering_again_brings_the_same_file_and_dispatches_once(world: World) -> None:
+    (one,) = world.submit(100)
+    (batch_id,) = seal(world)
+    bring(world, batch_id)
+    before = world.history(one)
+    # As after a crash between the upload and its note.
+    with world.store.write() as tx:
+        tx.execute(sa.text("update payout_batch set state = 1"))
+    bring(world, batch_id)
+    assert len(world.delivered()) == 1
+    assert world.history(one) == before
+    world.assert_laws()
+
+
+def test_a_name_that_is_taken_leaves_the_batch_sealed(world: World) -> None:
+    (one,) = world.submit(100)
+    (batch_id,) = seal(world)
+    folder = world.exchange / "outbound" / "skyways"
+    folder.mkdir(parents=True)
+    (folder / "SKY_20260302_000001.csv").write_text("somebody else's")
+    with pytest.raises(AlreadyExists):
+        bring(world, batch_id)
+    assert world.states([one]) == ["submitted"]
+    with world.store.read() as tx:
+        assert queries.get(tx, "aurora", batch_id).state is BatchState.SEALED
+
+
+def test_what_the_new_terms_cannot_carry_waits_before_a_person(world: World) -> None:
+    short, long = world.submit(100), world.submit(200, fields={"surname": "Example-Longbottom"})
+    source = source_of("skyways").replace(
+        '{ name = "surname", at = 4 }', '{ name = "surname", at = 4, width = 8 }'
+    )
+    assert source != source_of("skyways")
+    registry.apply(world.store, world.clock, source, "tests")
+    (payout,) = world.send()
+    assert [one.quantity for one in world.sent(payout)] == [100]
+    assert world.states([*short, *long]) == ["awaiting_handback", "submitted"]
+    (break_,) = world.breaks()
+    assert (break_.kind, break_.redemption_id) == (BreakKind.UNWRITABLE, long[0])
+    assert "surname" in break_.facts["why"]
+    world.assert_laws()
+    world.clock.advance(timedelta(days=1))
+    assert len(world.send()) == 1
+    assert len(world.breaks()) == 1, "the same trouble is one break"
+    (answer,) = world.run(Cancel("aurora", "c", long[0]))
+    assert world.states(long) == ["failed"], answer
+    world.assert_laws()
