@@ -64,7 +64,8 @@ def run(
         holds = verify(settings)
     met = _compare(console, plan, Counter({**events, **found.counts()}))
     if not met:
-        console.print(*server.last_words(), sep="\n", markup=False, highlight=False)
+        for line in server.last_words():
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     _say(console, f"[dim]{time.monotonic() - began_at:.1f} s in all[/dim]")
     return met and holds
 
