@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from conftest import OpenStore
 from fake_clock import FakeClock
 from handback.intake import prepare
+from handback.reconcile import presume
 from world import Answer, World, counts, skyways_file
 
 QUANTITIES = (10, 20, 30, 40, 50)
@@ -29,10 +30,14 @@ SAID = st.lists(
 )
 
 
-def end_of(open_store: OpenStore, said: list[Said], chunk_records: int) -> object:
+def end_of(
+    open_store: OpenStore, said: list[Said], chunk_records: int, *, presuming: bool = True
+) -> object:
     """What one file does to five redemptions, decoded in chunks of that size."""
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         patch.setattr(prepare, "CHUNK_RECORDS", chunk_records)
+        if not presuming:
+            patch.setattr(presume, "plain", lambda _, records: records.clear())
         root = Path(stack.enter_context(TemporaryDirectory()))
         store = open_store(stack)
         stack.callback(store.close)
@@ -53,6 +58,15 @@ def end_of(open_store: OpenStore, said: list[Said], chunk_records: int) -> objec
         steps = [[(e.trigger, e.reason_code, e.ordinal) for e in world.history(i)] for i in ids]
         breaks = sorted((b.kind, b.redemption_id, b.quantity, b.ordinal) for b in world.breaks())
         return steps, breaks, counts(world.report(file.file_id))
+
+
+@settings(max_examples=8, deadline=None)
+@given(said=SAID, chunk_records=st.integers(1, 5))
+def test_nothing_is_decided_otherwise_for_being_presumed(
+    open_store: OpenStore, said: list[Said], chunk_records: int
+) -> None:
+    read = end_of(open_store, said, chunk_records, presuming=False)
+    assert end_of(open_store, said, chunk_records) == read
 
 
 @settings(max_examples=8, deadline=None)

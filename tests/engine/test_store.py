@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import polars as pl
@@ -10,7 +12,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handback.errors import InvalidSettings, StoreUnavailable
+from handback.errors import InvalidSettings, StoreUnavailable, VersionConflict
 from handback.store.bulk import INSTANT, MOVES, fetch_frame, table_of
 from handback.store.session import Store
 from handback.store.tables import Break, Event, Redemption
@@ -94,7 +96,7 @@ def test_move_changes_only_rows_still_at_the_expected_version(store: Store) -> N
         orient="row",
     )
     with store.write() as tx:
-        assert store.dialect.move(tx, moves) == 2
+        assert sorted(store.dialect.move(tx, moves)) == [1, 3]
     with store.read() as tx:
         states = fetch_frame(
             tx,
@@ -159,4 +161,29 @@ def test_an_unreachable_server_is_a_store_unavailable() -> None:
     store = Store.open("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(StoreUnavailable), store.read():
         pass
+    store.close()
+
+
+def test_of_two_transactions_that_lock_crosswise_one_is_to_be_decided_again(
+    postgres_url: str,
+) -> None:
+    store = Store.open(postgres_url)
+    _insert_redemptions(store, 2, datetime(2026, 1, 1, tzinfo=UTC))
+    both_hold_one = threading.Barrier(2)
+
+    def lock_both(ids: tuple[int, int]) -> bool:
+        try:
+            with store.write() as tx:
+                tx.execute(sa.text("set local deadlock_timeout = '20ms'"))
+                for redemption_id in ids:
+                    row = REDEMPTION.c.redemption_id == redemption_id
+                    tx.execute(sa.select(REDEMPTION.c.state).where(row).with_for_update())
+                    if redemption_id == ids[0]:
+                        both_hold_one.wait()
+        except VersionConflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(lock_both, [(1, 2), (2, 1)])) == [False, True]
     store.close()

@@ -1,6 +1,6 @@
-"""The one door: nothing changes a redemption's state except `commit`.
+"""The one door: nothing changes a redemption's state except `commit` and `commit_presumed`.
 
-It writes, in the transaction it is given, the new states, one block, its events and its totals.
+They write, in the transaction they are given, the new states, one block, its events and its totals.
 What else belongs to the same instant (queue rows, breaks, the checkpoint of a file) is written by
 the caller in the same transaction.
 
@@ -11,6 +11,7 @@ them so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -19,7 +20,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.errors import VersionConflict
-from handback.store.bulk import MOVES, table_of
+from handback.store.bulk import MOVES, WAS, table_of
 from handback.store.session import Store
 from handback.store.tables import Block, BlockTotal, Event, Redemption
 
@@ -112,15 +113,82 @@ def commit(
     assert 0 < len(changes) <= MAX_EVENTS, len(changes)
     ordered = changes.sort("redemption_id", "version")
     last = _last_states(ordered)
-    known = last.filter(pl.col("expected_version") > 0)
-    if len(known):
-        moved = store.dialect.move(tx, known.select(MOVES.names()))
-        if moved != len(known):
-            raise VersionConflict(moved=moved, expected=len(known))
-    born = last.filter(pl.col("expected_version") == 0)
+    _move(store, tx, last.filter(pl.col("was_version") > 0))
+    born = last.filter(pl.col("was_version") == 0)
     if len(born):
         assert births is not None, "a submit brings its redemption"
         _insert_redemptions(store, tx, births, born, at)
+    return _write(store, tx, cause, ordered, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The changes that were written, and their block; None where there was nothing to write."""
+
+    changes: pl.DataFrame
+    block_id: int | None
+
+
+def commit_presumed(
+    store: Store,
+    tx: sa.Connection,
+    cause: Cause,
+    presumed: pl.DataFrame,
+    decide_rest: Callable[[pl.Series], pl.DataFrame],
+    at: datetime,
+) -> Committed:
+    """Write changes decided on what redemptions are presumed to be, and what those ask for that
+    were something else, as one block.
+
+    `presumed` has one change for a redemption: the columns of `CHANGES`, and for each column that
+    the decision rests on one named `was_…`. `decide_rest` is given the ids (Int64) of those that
+    were as presumed, which are moved by then, and answers with further changes, decided on what
+    it reads in the same transaction.
+
+    Raises VersionConflict, and nothing may then be committed, where one of the latter moves.
+    """
+    conditions = [name for name in presumed.columns if name.startswith(WAS)]
+    moved = pl.Series("redemption_id", [], pl.Int64)
+    if len(presumed):
+        ordered = presumed.sort("redemption_id").select(
+            "redemption_id", "version", *_AFTER, *conditions, was_version=pl.col("version") - 1
+        )
+        moved = store.dialect.move(tx, ordered)
+    rest = decide_rest(moved)
+    if len(rest):
+        _move(store, tx, _last_states(rest.sort("redemption_id", "version")))
+    held = presumed.select(CHANGES.names())
+    if len(moved) < len(presumed):
+        held = held.join(moved.to_frame(), on="redemption_id", how="semi")
+    changes = pl.concat([held, rest]).sort("redemption_id", "version")
+    if changes.is_empty():
+        return Committed(changes, None)
+    return Committed(changes, _write(store, tx, cause, changes, at))
+
+
+# The redemption after an event, by the names that it has in its own table.
+_AFTER = (
+    pl.col("to_state").alias("state"),
+    pl.col("new_attempt").alias("attempt"),
+    pl.col("new_held").alias("held"),
+    pl.col("new_fulfilled").alias("fulfilled"),
+)
+
+
+def _move(store: Store, tx: sa.Connection, last: pl.DataFrame) -> None:
+    """Move all of these redemptions, or raise VersionConflict."""
+    if last.is_empty():
+        return
+    moved = store.dialect.move(tx, last.select(MOVES.names()))
+    if len(moved) != len(last):
+        raise VersionConflict(moved=len(moved), expected=len(last))
+
+
+def _write(
+    store: Store, tx: sa.Connection, cause: Cause, ordered: pl.DataFrame, at: datetime
+) -> int:
+    """The block of changes whose redemptions have moved, its events and its totals."""
+    assert 0 < len(ordered) <= MAX_EVENTS, len(ordered)
     block_id = _insert_block(store, tx, cause, len(ordered), at)
     events = ordered.with_columns(block_id=pl.lit(block_id, pl.Int64))
     store.dialect.insert_frame(tx, EVENT, events.select(EVENT.columns.keys()))
@@ -133,21 +201,18 @@ def _last_states(ordered: pl.DataFrame) -> pl.DataFrame:
     return (
         ordered.group_by("redemption_id", maintain_order=True)
         .agg(
-            expected_version=pl.col("version").first() - 1,
-            version=pl.col("version").last(),
-            state=pl.col("to_state").last(),
-            attempt=pl.col("new_attempt").last(),
-            held=pl.col("new_held").last(),
-            fulfilled=pl.col("new_fulfilled").last(),
+            pl.col("version").last(),
+            *(column.last() for column in _AFTER),
+            was_version=pl.col("version").first() - 1,
         )
-        .cast(MOVES)
+        .select(pl.col(name).cast(kind) for name, kind in MOVES.items())
     )
 
 
 def _insert_redemptions(
     store: Store, tx: sa.Connection, births: pl.DataFrame, born: pl.DataFrame, at: datetime
 ) -> None:
-    rows = born.drop("expected_version").join(
+    rows = born.drop("was_version").join(
         births, on="redemption_id", how="left", maintain_order="left"
     )
     assert len(rows) == len(births) == len(born), "every birth has its submit, and no other"

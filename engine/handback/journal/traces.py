@@ -5,10 +5,30 @@ from __future__ import annotations
 from datetime import datetime
 
 import polars as pl
+import sqlalchemy as sa
 
 from handback import telemetry
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
+from handback.store.bulk import fetch_frame, table_of
+from handback.store.session import Store
+from handback.store.tables import TraceLink
+
+LINK = table_of(TraceLink)
+
+
+def links_of(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.DataFrame:
+    """`redemption_id` and `trace_context` of those among them (Int64) whose submit was sampled."""
+    known = sa.select(LINK.c.redemption_id, LINK.c.trace_context)
+    none = fetch_frame(tx, known.where(sa.false()))
+    if redemption_ids.is_empty():
+        return none
+    # Where nobody traces, one look is all it costs.
+    bounds = redemption_ids.min(), redemption_ids.max()
+    if tx.scalar(sa.select(1).where(LINK.c.redemption_id.between(*bounds)).limit(1)) is None:
+        return none
+    keys = store.dialect.stage(tx, "links", redemption_ids.unique().sort().to_frame())
+    return fetch_frame(tx, known.join(keys, keys.c.redemption_id == LINK.c.redemption_id))
 
 
 def trace_steps(changes: pl.DataFrame, links: pl.DataFrame, at: datetime) -> None:

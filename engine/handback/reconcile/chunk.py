@@ -13,11 +13,13 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.errors import VersionConflict
-from handback.journal.commit import CHANGES, Cause, commit
+from handback.journal.commit import CHANGES, Cause, commit_presumed
+from handback.journal.traces import links_of
 from handback.partners.policy import Reference
 from handback.partners.registry import Terms
 from handback.reconcile import decide as deciding
 from handback.reconcile import match as matching
+from handback.reconcile import presume as presuming
 from handback.reconcile.judge import Fate
 from handback.reconcile.match import Match
 from handback.reconcile.opened import open_breaks, unmatched_fates
@@ -33,7 +35,7 @@ DUE, RUN_CHUNK = table_of(Due), table_of(RunChunk)
 class Applied:
     """The changes that a chunk wrote (columns of CHANGES, none where it moved nothing).
 
-    `links` has the trace context of each redemption that the chunk speaks of.
+    `links` has the trace context of those of its redemptions whose submit was sampled.
     """
 
     events: pl.DataFrame
@@ -57,21 +59,77 @@ def apply_chunk(
     Raises VersionConflict where a redemption moved meanwhile: nothing may then be committed.
     """
     assert cause.id is not None, "a chunk belongs to a file"
+    given = deciding.Given(terms.agreement.policies, cause.id, now)
     records = terms.agreement.handback.codes.classify(details)
-    matched = matching.match(store, tx, terms, records)
-    ids = matched.filter(pl.col("match") == int(Match.ONE))["redemption_id"]
-    standing = standings(store, tx, ids)
-    known = answers(store, tx, deciding.needs_answers(matched, standing))
-    decided = deciding.decide(
-        matched, standing, known, deciding.Given(terms.agreement.policies, cause.id, now)
-    )
-    changes = pl.concat([pl.DataFrame(schema=CHANGES), *decided.changes])
-    block_id = commit(store, tx, cause, changes, now) if len(changes) else None
-    _write_queue(store, tx, terms, decided)
-    fates = pl.concat([*decided.fates, unmatched_fates(matched)])
-    repeated = _open(store, tx, terms, cause.id, matched, standing, fates, now)
-    _tick(tx, cause.id, chunk, block_id, _settled(fates, repeated), rejects, now)
-    return Applied(changes, standing.select("redemption_id", "trace_context"), now)
+    deciding_chunk = _Deciding(store, tx, terms, given, records)
+    presumed = presuming.decided(terms, deciding_chunk.plain, cause.id)
+    committed = commit_presumed(store, tx, cause, presumed, deciding_chunk.decide_rest, now)
+    _write_queue(store, tx, terms, deciding_chunk.decided)
+    repeated = deciding_chunk.open_breaks()
+    fates = _settled(deciding_chunk.fates, repeated)
+    _tick(tx, cause.id, chunk, committed.block_id, fates, rejects, now)
+    links = links_of(store, tx, committed.changes["redemption_id"])
+    return Applied(committed.changes, links, now)
+
+
+class _Deciding:
+    """What becomes of the records of one chunk: most by presumption, the rest by reading."""
+
+    def __init__(
+        self,
+        store: Store,
+        tx: sa.Connection,
+        terms: Terms,
+        given: deciding.Given,
+        records: pl.DataFrame,
+    ) -> None:
+        """`records` have the columns of DETAIL, with the classes of their codes."""
+        self._store, self._tx, self._terms, self._given = store, tx, terms, given
+        self._records = records
+        clean = presuming.plain(terms, records)
+        matched = matching.match(store, tx, terms, _without(records, clean, "ordinal"))
+        # What else the chunk says of a redemption may come before: then both are read.
+        besides = matched.filter(pl.col("match") == int(Match.ONE))
+        self.plain = _without(clean, besides, "redemption_id")
+        self._matched = matched
+        self._standing = pl.DataFrame()
+        self.decided = deciding.Decided()
+        self.fates = pl.DataFrame()
+
+    def decide_rest(self, moved: pl.Series) -> pl.DataFrame:
+        """The changes that all other records make, once the redemptions with these ids moved."""
+        store, tx, terms = self._store, self._tx, self._terms
+        done = self.plain.join(moved.to_frame(), on="redemption_id", how="semi")
+        left = _without(_without(self._records, done, "ordinal"), self._matched, "ordinal")
+        matched = pl.concat([self._matched, matching.match(store, tx, terms, left)])
+        ids = matched.filter(pl.col("match") == int(Match.ONE))["redemption_id"]
+        standing = standings(store, tx, ids)
+        known = answers(store, tx, deciding.needs_answers(matched, standing))
+        self.decided = deciding.decide(matched, standing, known, self._given)
+        self._matched, self._standing = matched, standing
+        plainly = presuming.fates(done)
+        self.fates = pl.concat([plainly, *self.decided.fates, unmatched_fates(matched)])
+        return pl.concat([pl.DataFrame(schema=CHANGES), *self.decided.changes])
+
+    def open_breaks(self) -> pl.Series:
+        """Open the breaks; the ordinals of records that only say what a break says already."""
+        opening = self.fates.filter(pl.col("kind") > 0)
+        if opening.is_empty():
+            return pl.Series("ordinal", [], dtype=pl.Int64)
+        stood = self._standing.select(
+            "redemption_id", "state", "version", live_attempt=pl.col("attempt")
+        )
+        records = (
+            self._matched.join(opening, on="ordinal", how="inner")
+            .join(stood, on="redemption_id", how="left")
+            .sort("ordinal")
+        )
+        given = self._given
+        return open_breaks(self._store, self._tx, self._terms, given.file_id, records, given.now)
+
+
+def _without(records: pl.DataFrame, others: pl.DataFrame, name: str) -> pl.DataFrame:
+    return records.join(others.select(name), on=name, how="anti", maintain_order="left")
 
 
 def _write_queue(store: Store, tx: sa.Connection, terms: Terms, decided: deciding.Decided) -> None:
@@ -95,29 +153,6 @@ def _write_queue(store: Store, tx: sa.Connection, terms: Terms, decided: decidin
         same_reference=pl.col("reason_class").is_in(same).cast(pl.Int16),
     )
     store.dialect.insert_frame(tx, DUE, rows)
-
-
-def _open(
-    store: Store,
-    tx: sa.Connection,
-    terms: Terms,
-    file_id: int,
-    matched: pl.DataFrame,
-    standing: pl.DataFrame,
-    fates: pl.DataFrame,
-    now: datetime,
-) -> pl.Series:
-    """Open the breaks; the ordinals of records that only say again what a break says already."""
-    opening = fates.filter(pl.col("kind") > 0)
-    if opening.is_empty():
-        return pl.Series("ordinal", [], dtype=pl.Int64)
-    stood = standing.select("redemption_id", "state", "version", live_attempt=pl.col("attempt"))
-    records = (
-        matched.join(opening, on="ordinal", how="inner")
-        .join(stood, on="redemption_id", how="left")
-        .sort("ordinal")
-    )
-    return open_breaks(store, tx, terms, file_id, records, now)
 
 
 def _settled(fates: pl.DataFrame, repeated: pl.Series) -> pl.DataFrame:

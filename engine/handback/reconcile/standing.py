@@ -8,13 +8,12 @@ import sqlalchemy as sa
 from handback.lifecycle.table import Trigger
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
-from handback.store.tables import Due, Event, Redemption, TraceLink, Unit
+from handback.store.tables import Due, Event, Redemption, Unit
 
-DUE, EVENT, LINK = table_of(Due), table_of(Event), table_of(TraceLink)
+DUE, EVENT = table_of(Due), table_of(Event)
 REDEMPTION, UNIT = table_of(Redemption), table_of(Unit)
 
-# One row per redemption. `waiting` is 1 where it has a row in the due queue; `trace_context` is
-# null where the submit was not sampled.
+# One row per redemption. `waiting` is 1 where it has a row in the due queue.
 STANDINGS = pl.Schema(
     {
         "redemption_id": pl.Int64(),
@@ -31,7 +30,6 @@ STANDINGS = pl.Schema(
         "unit": pl.String(),
         "member_ref": pl.String(),
         "submitted_at": pl.Datetime("us", "UTC"),
-        "trace_context": pl.String(),
     }
 )
 
@@ -76,12 +74,10 @@ def standings(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.
             UNIT.c.name.label("unit"),
             REDEMPTION.c.member_ref,
             REDEMPTION.c.submitted_at,
-            LINK.c.trace_context,
         )
         .join(keys, keys.c.redemption_id == REDEMPTION.c.redemption_id)
         .join(UNIT, UNIT.c.unit_id == REDEMPTION.c.unit_id)
         .outerjoin(DUE, DUE.c.redemption_id == REDEMPTION.c.redemption_id)
-        .outerjoin(LINK, LINK.c.redemption_id == REDEMPTION.c.redemption_id)
     )
     return _typed(fetch_frame(tx, select), STANDINGS)
 

@@ -18,11 +18,12 @@ from handback.store.tables import Instant, Redemption
 
 INSTANT = pl.Datetime("us", "UTC")
 
-# What `move` needs: one row per redemption with the version it was decided on.
+# What `move` needs: one row per redemption with the version it was decided on. Further columns
+# whose names begin with `was_` are further conditions on the column named after that.
 MOVES = pl.Schema(
     {
         "redemption_id": pl.Int64(),
-        "expected_version": pl.Int32(),
+        "was_version": pl.Int32(),
         "version": pl.Int32(),
         "state": pl.Int16(),
         "attempt": pl.Int16(),
@@ -52,13 +53,17 @@ class Dialect(Protocol):
         ...
 
     def stage(self, tx: sa.Connection, name: str, frame: pl.DataFrame) -> sa.Table:
-        """Put the frame into a temporary table to join with; once per name and transaction."""
+        """Put the frame into a temporary table to join with; a name has always the same columns.
+
+        A second frame of the same name in one transaction takes the place of the first.
+        """
         ...
 
-    def move(self, tx: sa.Connection, moves: pl.DataFrame) -> int:
-        """Write the new state of redemptions still at the expected version; how many moved.
+    def move(self, tx: sa.Connection, moves: pl.DataFrame) -> pl.Series:
+        """Write the new state of redemptions that still are what they were; which ones moved.
 
-        `moves` has the columns of `MOVES` and is sorted by redemption id.
+        `moves` has the columns of `MOVES`, perhaps more conditions, and is sorted by redemption id.
+        The answer is their ids (Int64), in no order.
         """
         ...
 
@@ -87,6 +92,9 @@ def table_of(model: type[SQLModel]) -> sa.Table:
 
 
 REDEMPTION = table_of(Redemption)
+WAS = "was_"
+# What a move writes.
+MOVED = ("version", "state", "attempt", "held", "fulfilled")
 
 
 def polars_type(column_type: sa.types.TypeEngine[Any]) -> pl.DataType:

@@ -13,7 +13,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from handback.store.bulk import INSTANT, REDEMPTION, stage_table
+from handback.store.bulk import INSTANT, MOVED, REDEMPTION, WAS, stage_table
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
@@ -55,23 +55,32 @@ class PostgreSQL:
         """Fill a temporary table, emptied by the server at the end of the transaction."""
         table = stage_table(name, frame, postgresql_on_commit="DELETE ROWS")
         tx.execute(sa.schema.CreateTable(table, if_not_exists=True))
+        tx.execute(sa.delete(table))
         # The stage has no statistics; walking it in key order beats hashing the hot table.
         tx.execute(sa.text("set local enable_hashjoin = off"))
         tx.execute(sa.text("set local enable_mergejoin = off"))
         self.insert_frame(tx, table, frame)
         return table
 
-    def move(self, tx: sa.Connection, moves: pl.DataFrame) -> int:
-        """Update from the staged set, by primary key and expected version."""
-        stage = self.stage(tx, "moves", moves)
-        values = ("state", "attempt", "version", "held", "fulfilled")
+    def move(self, tx: sa.Connection, moves: pl.DataFrame) -> pl.Series:
+        """Update from the staged set, by primary key and what the rows were."""
+        # A connection keeps its stages: one for each set of conditions.
+        stage = self.stage(tx, f"moves_{len(moves.columns)}", moves)
+        conditions = [
+            REDEMPTION.c[name.removeprefix(WAS)] == stage.c[name]
+            for name in moves.columns
+            if name not in MOVED
+        ]
         statement = (
             sa.update(REDEMPTION)
-            .where(REDEMPTION.c.redemption_id == stage.c.redemption_id)
-            .where(REDEMPTION.c.version == stage.c.expected_version)
-            .values({REDEMPTION.c[name]: stage.c[name] for name in values})
+            .where(*conditions)
+            .values({REDEMPTION.c[name]: stage.c[name] for name in MOVED})
+            .returning(REDEMPTION.c.redemption_id)
         )
-        return tx.execute(statement).rowcount
+        with tx.execute(statement) as result:
+            assert result.cursor is not None
+            moved = [redemption_id for (redemption_id,) in result.cursor.fetchall()]
+        return pl.Series("redemption_id", moved, dtype=pl.Int64)
 
     def serialise(self, tx: sa.Connection, name: str) -> None:
         """Take an advisory lock that the end of the transaction gives back."""

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+import psycopg
 import sqlalchemy as sa
 
-from handback.errors import InvalidSettings, StoreUnavailable, Violation
+from handback.errors import InvalidSettings, StoreUnavailable, VersionConflict, Violation
 from handback.store.bulk import Dialect, table_of
 from handback.store.postgres import PostgreSQL
 from handback.store.sqlite import WRITE, SQLite
@@ -123,4 +124,7 @@ def _store_errors() -> Iterator[None]:
     try:
         yield
     except sa.exc.OperationalError as failure:
+        if isinstance(failure.orig, psycopg.errors.DeadlockDetected):
+            # Two transactions locked the same rows crosswise, and this one was ended for it.
+            raise VersionConflict(moved=0, expected=1) from failure
         raise StoreUnavailable(cause=type(failure.orig).__name__) from failure

@@ -14,7 +14,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from handback.store.bulk import INSTANT, REDEMPTION, stage_table
+from handback.store.bulk import INSTANT, MOVED, REDEMPTION, WAS, stage_table
 
 _PRAGMAS = (
     "journal_mode = wal",
@@ -64,19 +64,30 @@ class SQLite:
         self.insert_frame(tx, table, frame)
         return table
 
-    def move(self, tx: sa.Connection, moves: pl.DataFrame) -> int:
-        """Update row by row in key order: there is no network, so a join saves nothing here."""
-        values = ("state", "attempt", "version", "held", "fulfilled")
-        statement = (
-            sa.update(REDEMPTION)
-            .where(REDEMPTION.c.redemption_id == sa.bindparam("b_redemption_id"))
-            .where(REDEMPTION.c.version == sa.bindparam("b_expected_version"))
-            .values({REDEMPTION.c[name]: sa.bindparam(f"b_{name}") for name in values})
-        )
-        prefixed = moves.rename({name: f"b_{name}" for name in moves.columns})
-        before = _driver(tx).total_changes
-        _many(tx, statement, prefixed)
-        return _driver(tx).total_changes - before
+    def move(self, tx: sa.Connection, moves: pl.DataFrame) -> pl.Series:
+        """Update row by row in key order: there is no network, so a join saves nothing here.
+
+        A set of updates says how many rows moved, and not which. So each row tells its id to a
+        function of ours as it moves; that costs a tenth of asking for them afterwards.
+        """
+        moved: list[int] = []
+        driver = _driver(tx)
+        driver.create_function("told", 1, moved.append)  # which is null
+        told = sa.func.told(REDEMPTION.c.redemption_id)
+        values: dict[sa.Column[Any], sa.ColumnElement[Any]] = {
+            REDEMPTION.c[name]: sa.bindparam(f"b_{name}") for name in MOVED
+        }
+        values[REDEMPTION.c.held] = sa.func.coalesce(told, sa.bindparam("b_held"))
+        conditions = [
+            REDEMPTION.c[name.removeprefix(WAS)] == sa.bindparam(f"b_{name}")
+            for name in moves.columns
+            if name not in MOVED
+        ]
+        statement = sa.update(REDEMPTION).where(*conditions).values(values)
+        before = driver.total_changes
+        _many(tx, statement, moves.rename({name: f"b_{name}" for name in moves.columns}))
+        assert driver.total_changes - before == len(moved), "every row that moves says so once"
+        return pl.Series("redemption_id", moved, dtype=pl.Int64)
 
     def serialise(self, tx: sa.Connection, name: str) -> None:
         """Nothing to do: there is one writer at a time."""
@@ -125,4 +136,6 @@ def _many(tx: sa.Connection, statement: sa.sql.ClauseElement, frame: pl.DataFram
     plain = frame.with_columns(
         pl.col(name).dt.epoch("us") for name, kind in frame.schema.items() if kind == INSTANT
     )
-    _driver(tx).executemany(str(compiled), plain.select(names).rows())
+    # Column by column: a frame makes its rows four times as slowly.
+    rows = zip(*(plain[name].to_list() for name in names), strict=True)
+    _driver(tx).executemany(str(compiled), rows)
