@@ -128,7 +128,7 @@ class DelimitedCut:
         columns = []
         for index, number in enumerate(names):
             cell = pl.col("cells").list.get(index, null_on_oob=True).str.slice(1)
-            inner = cell.str.slice(1, cell.str.len_chars().cast(pl.Int64) - 2)
+            inner = cell.str.strip_prefix(quote).str.strip_suffix(quote)
             plain = inner.str.replace_all(twice, quote, literal=True)
             columns.append(
                 pl.when(cell.str.starts_with(quote))
