@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from handback_server.demo import pages
 from handback_server.demo.children import (
     Child,
     partner_at_work,
@@ -29,6 +28,7 @@ from handback_server.demo.counts import (
 )
 from handback_server.demo.failure import DemoFailed
 from handback_server.demo.found import Found
+from handback_server.demo.pages import Pages
 from handback_server.demo.plan import PROGRAMME, Plan, make_plan
 from handback_server.demo.screen import Screen, live
 from handback_server.demo.stream import Tally, watching
@@ -46,7 +46,8 @@ def run(
 
     began_at = time.monotonic()
     plan = make_plan(records, seed)
-    console.print(pages.plan_page(plan, console.width))
+    console.print(Pages(console.width).plan(plan))
+    console.print()
     settings = settings_of(environment, folder, console.width)
     with (
         serving(settings, folder) as (server, address),
@@ -60,7 +61,7 @@ def run(
             events = _play(console, plan, client, server, partner)
         found = Found.ask(client)
         _report(console, found)
-        _say(console, "[bold]handbackd verify[/bold], on the live database")
+        _say(console, "\n[bold]handbackd verify[/bold], on the live database")
         holds = verify(settings)
     met = _compare(console, plan, Counter({**events, **found.counts()}))
     if not met:
@@ -136,11 +137,11 @@ def _limit_s(plan: Plan) -> float:
 
 
 def _report(console: Console, found: Found) -> None:
-    console.print()
-    console.print(pages.batches_page(found.batches))
-    console.print(pages.files_page(found.runs))
-    console.print(pages.breaks_page(found.breaks))
-    console.print(pages.balances_page(found.balances))
+    pages = Pages(console.width)
+    console.print(pages.batches(found.batches))
+    console.print(pages.files(found.runs))
+    console.print(pages.breaks(found.breaks))
+    console.print(pages.balances(found.balances))
 
 
 def _say(console: Console, line: str) -> None:
@@ -152,7 +153,7 @@ def _compare(console: Console, plan: Plan, found: Counts) -> bool:
     expected = expected_counts(plan)
     wrong = differences(expected, found)
     if wrong:
-        console.print(pages.differences_page(wrong))
+        console.print(Pages(console.width).differences(wrong))
         _say(
             console,
             f"[bold red]{len(wrong)} of {len(expected)} counts are not as planned.[/bold red]",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from rich.bar import Bar
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -69,18 +70,19 @@ class Screen:
 
     def __rich__(self) -> RenderableType:
         rate = f"{self._tally.total:,} events, {self._tally.rate:,.0f} a second"
-        return Group(self._bars, self._table(), Text(f"{rate}   {self.now}", style="dim"))
+        below = Text(f"\n{rate}   {self.now}", style="dim")
+        return Group(self._bars, Text(), self._table(), below)
 
     def _table(self) -> Table:
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        table.add_column("state", min_width=18)
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        table.add_column("state", no_wrap=True)
         for partner in (*CASES, "all"):
-            table.add_column(partner, justify="right", min_width=9)
-        table.add_column("")
+            table.add_column(partner, justify="right", min_width=9, no_wrap=True)
+        table.add_column("", max_width=_BAR)
         for state, colour in STATES.items():
             total = self._total(state)
             counts = [self._tally.states[partner, state] for partner in CASES]
-            bar = Text("━" * round(_BAR * total / self._records), style=colour)
+            bar = Bar(self._records, 0, total, color=colour)
             cells = [f"{count:,}" for count in (*counts, total)]
             table.add_row(Text(state, style=colour), *cells, bar)
         return table
