@@ -33,7 +33,8 @@ def samples(draw: st.DrawFn) -> Sample:
     delimiter = draw(st.sampled_from([",", ";", "|", "\t", "%%"]))
     quote = "" if len(delimiter) > 1 else draw(st.sampled_from(['"', "'", ""]))
     named = not fixed and draw(st.booleans())
-    fields = draw(field_lists())
+    point = "." if delimiter == "," and not quote else ","
+    fields = draw(field_lists(["", ".", point]))
     addenda = (
         []
         if named
@@ -69,7 +70,7 @@ def samples(draw: st.DrawFn) -> Sample:
 
 
 @st.composite
-def field_lists(draw: st.DrawFn) -> list[dict[str, object]]:
+def field_lists(draw: st.DrawFn, points: list[str]) -> list[dict[str, object]]:
     """A reference, always there, and some other fields in any order."""
     fields: list[dict[str, object]] = [{"name": "reference", "required": True}]
     names = draw(
@@ -83,7 +84,7 @@ def field_lists(draw: st.DrawFn) -> list[dict[str, object]]:
                 {"name": name, "type": "date", "pattern": draw(st.sampled_from(DATE_PATTERNS))}
             )
         elif name == "quantity" and draw(st.booleans()):
-            point, scale = draw(st.sampled_from(["", ".", ","])), draw(st.integers(0, 3))
+            point, scale = draw(st.sampled_from(points)), draw(st.integers(0, 3))
             fields.append({"name": name, "type": "decimal", "point": point, "scale": scale})
         else:
             fields.append({"name": name, "type": "integer"})

@@ -107,7 +107,9 @@ COUNT, SUM = 'count = ["detail"]', 'sum = "quantity"'
         (LOOSE, LOOSE, 'framing = "delimited"\nrecords = [3]', "records[0]"),
         (LOOSE, FIRST, FIRST + '\ndelimiter = ""', "delimiter"),
         (LOOSE, FIRST, FIRST + '\ndelimiter = " "', "delimiter"),
+        (LOOSE, FIRST, FIRST + '\ndelimiter = "x"', "delimiter"),
         (LOOSE, FIRST, FIRST + '\nquote = "ab"', "quote"),
+        (LOOSE, FIRST, FIRST + '\nquote = "a"', "quote"),
         (LOOSE, FIRST, FIRST + '\nquote = ","', "quote"),
         (LOOSE, FIRST, FIRST + '\ndelimiter = "%%"\nquote = "x"', "quote"),
         (LOOSE, FIRST, FIRST + '\nline_end = "cr"', "line_end"),
@@ -165,6 +167,11 @@ def test_texts_of_the_layout_must_be_sayable() -> None:
     assert "records[1].fields[3].value" in mistakes(f'encoding = "ascii"\n{constant}')
     assert "records[1].fields[3].value" in mistakes(f'quote = ""\n{constant}')
     layout_of(constant)
+    for options in ('"decimal", scale = 2, point = ","', '"date", pattern = "DD,MM,YYYY"'):
+        field = DELIMITED.replace('"member_ref", at = 5', f'"spent", at = 5, type = {options}')
+        [place] = mistakes(f'quote = ""\n{field}')
+        assert place in ("records[1].fields[3].point", "records[1].fields[3].pattern")
+        layout_of(field)
 
 
 def test_a_file_to_read_needs_something_to_match_by() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from handback.formats.columns import folded
 from handback.formats.document import Section
-from handback.formats.fields import Constant
+from handback.formats.fields import Constant, Day, Decimal
 from handback.formats.layout import Kind, Layout, Named, Record
 
 
@@ -58,21 +58,29 @@ def _check_names(layout: Layout, record: Record, table: Section) -> None:
 
 def _check_texts(layout: Layout, record: Record, table: Section) -> None:
     """Texts of the layout itself must be sayable in its encoding, and between its delimiters."""
-    texts = {"tag.is": list(record.tag.texts)} if record.tag else {}
+    for path, text in _texts(record):
+        if not text.isprintable():
+            table.mistake(path, "printable characters only")
+        if text.encode(layout.encoding, errors="replace").decode(layout.encoding) != text:
+            table.mistake(path, f"characters of {layout.encoding} only")
+        if not layout.quote and set(text) & set(layout.delimiter):
+            table.mistake(path, "no character of the delimiter, as nothing is quoted")
+
+
+def _texts(record: Record) -> Iterator[tuple[str, str]]:
+    """Every text that records of this kind are bound to have, with its key."""
+    yield "tag.is", "".join(record.tag.texts) if record.tag else ""
     for number, field in enumerate(record.fields):
         path = f"fields[{number}]"
-        if isinstance(field.type, Constant):
-            texts[f"{path}.value"] = [field.type.value]
-        elif isinstance(field.place, Named):
-            texts[f"{path}.column"] = [field.place.column]
-    for path, said in texts.items():
-        joined = "".join(said)
-        if not joined.isprintable():
-            table.mistake(path, "printable characters only")
-        if joined.encode(layout.encoding, errors="replace").decode(layout.encoding) != joined:
-            table.mistake(path, f"characters of {layout.encoding} only")
-        if not layout.quote and set(joined) & set(layout.delimiter):
-            table.mistake(path, "no character of the delimiter")
+        if isinstance(field.place, Named):
+            yield f"{path}.column", field.place.column
+        match field.type:
+            case Constant(value):
+                yield f"{path}.value", value
+            case Decimal(scale, point) if scale:
+                yield f"{path}.point", point
+            case Day() as day:
+                yield f"{path}.pattern", day.marks
 
 
 def _check_columns(record: Record, table: Section) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from string import ascii_letters, digits
 from typing import Final
 
 import polars as pl
@@ -33,6 +34,7 @@ from handback.formats.layout import (
 MAX_CELLS: Final = 512
 MAX_WIDTH: Final = 8_192
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_ALNUM: Final = frozenset(ascii_letters + digits)
 _RESERVED: Final = frozenset({"ordinal", "line", "raw", "redemption_id", "attempt"})
 _DETAIL_KINDS: Final = (Kind.DETAIL, Kind.ADDENDA)
 _TOTAL_KINDS: Final = (Kind.HEADER, Kind.BATCH_HEADER, Kind.BATCH_CONTROL, Kind.CONTROL)
@@ -79,10 +81,11 @@ def _layout(name: str, framing: Framing, section: Section, records: list[Section
 
 
 def _check_marks(section: Section, delimiter: str, quote: str) -> None:
-    if not delimiter or set(delimiter) & {"\n", "\r", " ", "\x00"} or not delimiter.isascii():
-        section.mistake("delimiter", "one or more ASCII characters, no blank and no line end")
-    if len(quote) > 1 or not quote.isascii() or quote in {"\n", "\r", " ", "\x00"}:
-        section.mistake("quote", "one ASCII character, or '' for none")
+    marks = set(delimiter)
+    if not marks or marks & set("\n\r \x00+-") or not delimiter.isascii() or _ALNUM & marks:
+        section.mistake("delimiter", "ASCII marks, no letter, digit, sign, blank or line end")
+    if len(quote) > 1 or not quote.isascii() or quote in {*_ALNUM, *"\n\r \x00"}:
+        section.mistake("quote", "one ASCII mark, or '' for none")
     if quote and quote in delimiter:
         section.mistake("quote", "another character than the delimiter")
     if quote and len(delimiter) > 1:

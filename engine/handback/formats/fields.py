@@ -161,6 +161,11 @@ class Day:
         return f"a day written {self.pattern}"
 
     @property
+    def marks(self) -> str:
+        """The characters between the parts of the day."""
+        return _DIRECTIVE.sub("", self.pattern)
+
+    @property
     def shape(self) -> str:
         """A regular expression of texts as wide as the pattern asks."""
         pieces = _DIRECTIVE.split(self.pattern)  # literal, directive, literal, ...
