@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ _PRAGMAS = (
     "temp_store = memory",
 )
 WRITE = "handback_write"
+_ROWS_AT_ONCE = 100  # of at most 32,766 values in one statement
 
 
 class SQLite:
@@ -48,9 +50,15 @@ class SQLite:
         return engine
 
     def insert_frame(self, tx: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
-        """Insert the rows by one prepared statement."""
-        statement = sa.insert(table).values({name: sa.bindparam(name) for name in frame.columns})
-        _many(tx, statement, frame)
+        """Insert the rows, many by each call of one prepared statement."""
+        values: dict[str, Any] = {name: sa.bindparam(name) for name in frame.columns}
+        one, names = _compiled(tx, sa.insert(table).values(values))
+        # Two thirds of the time of row by row: each call has a price of its own.
+        many = one + f", ({', '.join('?' * len(names))})" * (_ROWS_AT_ONCE - 1)
+        rows = _rows(frame, names)
+        whole = (islice(rows, _ROWS_AT_ONCE) for _ in range(len(frame) // _ROWS_AT_ONCE))
+        _driver(tx).executemany(many, (tuple(chain.from_iterable(some)) for some in whole))
+        _driver(tx).executemany(one, rows)
 
     def insert_absent(self, tx: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> None:
         """Insert one row unless its key is there already."""
@@ -85,7 +93,8 @@ class SQLite:
         ]
         statement = sa.update(REDEMPTION).where(*conditions).values(values)
         before = driver.total_changes
-        _many(tx, statement, moves.rename({name: f"b_{name}" for name in moves.columns}))
+        update, names = _compiled(tx, statement)
+        driver.executemany(update, _rows(moves, [name.removeprefix("b_") for name in names]))
         assert driver.total_changes - before == len(moved), "every row that moves says so once"
         return pl.Series("redemption_id", moved, dtype=pl.Int64)
 
@@ -129,13 +138,16 @@ def _driver(tx: sa.Connection) -> sqlite3.Connection:
     return connection
 
 
-def _many(tx: sa.Connection, statement: sa.sql.ClauseElement, frame: pl.DataFrame) -> None:
-    """Run one compiled statement for every row, without SQLAlchemy's per-row work."""
+def _compiled(tx: sa.Connection, statement: sa.sql.ClauseElement) -> tuple[str, list[str]]:
+    """A statement for the driver itself, and the names of its parameters in their order."""
     compiled: Any = statement.compile(dialect=tx.dialect)
-    names = list(compiled.positiontup)
+    return str(compiled), list(compiled.positiontup)
+
+
+def _rows(frame: pl.DataFrame, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows as the driver takes them, with the columns in that order."""
     plain = frame.with_columns(
         pl.col(name).dt.epoch("us") for name, kind in frame.schema.items() if kind == INSTANT
     )
     # Column by column: a frame makes its rows four times as slowly.
-    rows = zip(*(plain[name].to_list() for name in names), strict=True)
-    _driver(tx).executemany(str(compiled), rows)
+    return zip(*(plain[name].to_list() for name in names), strict=True)

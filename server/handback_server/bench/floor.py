@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
 from typing import Final
 
 import numpy as np
@@ -64,6 +65,8 @@ _MOVE_SQLITE: Final = (
     " where number = ? and state = 2 and attempt = 1 and quantity = ?"
 )
 _NOTE_SQLITE: Final = "insert into floor_history values (?, 1, 1, 2, ?, 1, 1, ?, ?, ?)"
+_NOTED_SQLITE: Final = ", (?, 1, 1, 2, ?, 1, 1, ?, ?, ?)"
+_ROWS_AT_ONCE: Final = 100
 _MOVE_POSTGRES: Final = (
     b"update floor_redemption r set state = s.state, reason = s.reason, version = 1 from stage s"
     b" where r.number = s.number and r.state = 2 and r.attempt = 1"
@@ -96,15 +99,22 @@ def _run_sqlite(job: Job) -> Figures:
         connection.execute(f"pragma {pragma}")
     with Meter() as meter:
         for chunk in _chunks(job):
-            moves = chunk.select("state", "reason", "number", "quantity").rows()
-            notes = chunk.select("number", "state", "line", "quantity", "reason").rows()
+            moves = _rows(chunk, "state", "reason", "number", "quantity")
+            notes = _rows(chunk, "number", "state", "line", "quantity", "reason")
+            whole = (islice(notes, _ROWS_AT_ONCE) for _ in range(len(chunk) // _ROWS_AT_ONCE))
+            several = (tuple(chain.from_iterable(some)) for some in whole)
             connection.execute("begin immediate")
             moved = connection.executemany(_MOVE_SQLITE, moves).rowcount
             assert moved == len(chunk), "every record is a plain answer"
+            connection.executemany(_NOTE_SQLITE + _NOTED_SQLITE * (_ROWS_AT_ONCE - 1), several)
             connection.executemany(_NOTE_SQLITE, notes)
             connection.execute("commit")
     connection.close()
     return meter.figures
+
+
+def _rows(chunk: pl.DataFrame, *names: str) -> Iterator[tuple[object, ...]]:
+    return zip(*(chunk[name].to_list() for name in names), strict=True)
 
 
 def _prepare_postgres(job: Job) -> None:
