@@ -58,7 +58,6 @@ def test_the_pause_the_server_asked_for_is_the_least() -> None:
         Refusal("FAILED_PRECONDITION", reason="ILLEGAL_TRANSITION"),
         Refusal("DEADLINE_EXCEEDED"),
         Refusal("INTERNAL", reason="INTERNAL"),
-        Refusal("CANCELLED"),
         Refusal("UNKNOWN"),
     ],
 )
@@ -66,8 +65,9 @@ def test_what_does_not_pass_by_itself_is_not_repeated(refusal: Refusal) -> None:
     assert ALWAYS.pause_after(error_of(refusal), 1, lambda: 0.0) is None
 
 
-def test_internal_without_a_reason_is_a_broken_connection() -> None:
-    assert ALWAYS.pause_after(error_of(Refusal("INTERNAL")), 1, lambda: 0.0) == 0.0
+@pytest.mark.parametrize("status", ["INTERNAL", "CANCELLED"])
+def test_an_end_without_a_reason_is_a_broken_connection(status: str) -> None:
+    assert ALWAYS.pause_after(error_of(Refusal(status)), 1, lambda: 0.0) == 0.0
 
 
 def test_attempts_are_counted_with_the_first() -> None:

@@ -121,6 +121,20 @@ async def test_what_would_not_help_to_repeat_ends_it(client: Any, server: Script
     assert len(taken) == 1_000
 
 
+async def test_a_batch_whose_answer_never_comes_is_sent_again(
+    client: Any, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        yield from (request for request in requests if False)
+
+    monkeypatch.setattr("handback_client.aio.submitting.SILENCE_S", 0.1)
+    monkeypatch.setattr("handback_client.sync.submitting.SILENCE_S", 0.1)
+    desk = Desk()
+    server.on("SubmitRedemptions", silent, desk)
+    found = [one async for one in client.submit_many(submissions(3))]
+    assert [one.submission.request_key for one in found] == ["order-0", "order-1", "order-2"]
+
+
 async def test_nobody_at_the_address(make_client: MakeClient) -> None:
     with pytest.raises(errors.ServerUnreachable):
         async for _ in make_client("127.0.0.1:1").submit_many(submissions(3)):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -124,6 +126,45 @@ async def test_it_gives_up_when_it_is_told_to(make_client: MakeClient) -> None:
     async with make_client("127.0.0.1:1").watch(retry=AT_ONCE) as watch:
         with pytest.raises(errors.ServerUnreachable):
             await next_of(watch)
+
+
+async def test_a_stream_that_fell_silent_is_taken_up_on_a_new_connection(
+    client: Any, server: ScriptedServer
+) -> None:
+    silent, second = Feed(), Feed()
+    server.on("Watch", silent, second)
+    second.send(response(1, caught_up=True))
+    async with client.watch(retry=ALWAYS_AT_ONCE, silence_s=0.05) as watch:
+        assert (await next_of(watch)).position == 1
+    assert len(server.calls["Watch"]) == 2
+
+
+async def test_a_caller_who_takes_long_is_no_silence(client: Any, server: ScriptedServer) -> None:
+    feed = Feed()
+    server.on("Watch", feed)
+    feed.send(response(1), response(2))
+    async with client.watch(retry=ALWAYS_AT_ONCE, silence_s=0.02) as watch:
+        await next_of(watch)
+        await asyncio.sleep(0.1)  # what is tried here is time that passes
+        assert (await next_of(watch)).position == 2
+    assert len(server.calls["Watch"]) == 1
+
+
+async def test_a_watch_that_is_let_go_leaves_nothing_behind(
+    client: Any, server: ScriptedServer
+) -> None:
+    feed = Feed()
+    server.on("Watch", feed)
+    feed.send(response(1))
+    watch = client.watch()
+    await next_of(watch)
+    inner = getattr(watch, "_inner", watch)
+    stream = weakref.ref(inner._stream)
+    del watch, inner
+    async with asyncio.timeout(20):
+        while stream() is not None:
+            gc.collect()
+            await asyncio.sleep(0)  # lets the loop finish what the test itself began
 
 
 async def test_whoever_waits_sees_the_end_when_the_watch_is_closed(

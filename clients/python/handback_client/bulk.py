@@ -21,6 +21,9 @@ BATCH_SIZE = 1_000
 # travels, two more cover a pause of the caller. Memory: 4 · 1,000 submissions.
 WINDOW = 4
 
+# A batch is committed in milliseconds; a minute without its answer is a dead line.
+SILENCE_S = 60.0
+
 Batch = tuple[Submission, ...]
 
 

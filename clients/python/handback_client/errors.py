@@ -258,9 +258,9 @@ _LEAVES: tuple[type[HandbackError], ...] = (
 LEAF_OF_REASON: Mapping[str, type[HandbackError]] = {leaf.reason: leaf for leaf in _LEAVES}
 
 
-def stream_ended() -> HandbackError:
-    """What a stream ends with that the server simply ended, as it does when it drains."""
-    return ServerUnreachable(Refusal("UNAVAILABLE", "the server ended the stream"))
+def stream_broken(how: str) -> HandbackError:
+    """What a stream ends with that ended before its time, though nobody gave a reason."""
+    return ServerUnreachable(Refusal("UNAVAILABLE", how))
 
 
 def error_of(refusal: Refusal) -> HandbackError:

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from handback_client.errors import HandbackError, stream_ended
+from handback_client.errors import HandbackError, stream_broken
 from handback_client.models import Event, EventBatch
 from handback_client.retry import RetryPolicy
+
+# The server marks its progress on a quiet stream every 10 s; four of them missed are a dead line.
+SILENCE_S = 40.0
 
 
 class Resume:
@@ -73,7 +76,7 @@ class Resume:
         self._next_cursor = self._cursor
         self._next_caught_up = self._caught_up
         self._failures += 1
-        passing = stream_ended() if error.status == "ABORTED" else error
+        passing = stream_broken(str(error)) if error.status == "ABORTED" else error
         return self._policy.pause_after(passing, self._failures, self._draw)
 
     def _settle(self) -> None:

@@ -52,15 +52,16 @@ ALWAYS = RetryPolicy(max_attempts=None)
 def passes_by_itself(error: HandbackError) -> bool:
     """Whether the same call may succeed later without anybody changing anything.
 
-    INTERNAL without a reason is not from our server, which always gives one, but from a connection
-    that broke in the middle: grpc.aio puts it in place of the real status while it still writes.
+    INTERNAL and CANCELLED without a reason are not what our server answers, for it always gives
+    one, but what is left of a call whose connection broke in the middle: grpc.aio puts INTERNAL in
+    place of the real status while it still writes, a server that stops at once leaves CANCELLED.
     """
     match error.status:
         case "UNAVAILABLE":
             return True
         case "RESOURCE_EXHAUSTED":
             return error.retry_after_s > 0
-        case "INTERNAL":
+        case "INTERNAL" | "CANCELLED":
             return not error.refusal.reason
     return False
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError, Queue, sleep
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from asyncio import CancelledError, Queue, TimerHandle, get_running_loop, sleep
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from typing import TypeVar
 
 import grpc
@@ -12,7 +12,16 @@ from grpc.aio import UnaryUnaryMultiCallable as UnaryMethod
 
 from handback_client.channel import TLS, channel_options
 
-__all__ = ["CancelledError", "Channel", "Queue", "UnaryMethod", "each", "open_channel", "sleep"]
+__all__ = [
+    "CancelledError",
+    "Channel",
+    "Queue",
+    "UnaryMethod",
+    "call_later",
+    "each",
+    "open_channel",
+    "sleep",
+]
 
 _T = TypeVar("_T")
 
@@ -22,6 +31,11 @@ def open_channel(target: str, tls: TLS | None, options: Mapping[str, int | str] 
     if tls is None:
         return grpc.aio.insecure_channel(target, channel_options(options))
     return grpc.aio.secure_channel(target, tls.credentials(), channel_options(options))
+
+
+def call_later(after_s: float, what: Callable[[], object]) -> TimerHandle:
+    """Call something once, unless it is cancelled before."""
+    return get_running_loop().call_later(after_s, what)
 
 
 async def each(source: Iterable[_T] | AsyncIterable[_T]) -> AsyncIterator[_T]:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from random import random
 
-import grpc
-
 from handback_client._stubs.v1 import redemptions_pb2
 from handback_client._stubs.v1.redemptions_pb2_grpc import RedemptionServiceStub
 from handback_client.aio.connection import Connection
 from handback_client.aio.runtime import Queue, sleep
-from handback_client.bulk import BATCH_SIZE, Batch, Bulk
+from handback_client.aio.stream import AsyncStream
+from handback_client.bulk import BATCH_SIZE, SILENCE_S, Batch, Bulk
 from handback_client.convert import submission_message, submit_outcome
-from handback_client.errors import HandbackError, stream_ended
+from handback_client.errors import HandbackError
 from handback_client.keys import new_request_key
 from handback_client.models import Submission, SubmitOutcome
-from handback_client.refusals import error_of_call
 
 
 class AsyncSubmitStream:
@@ -26,8 +24,8 @@ class AsyncSubmitStream:
         self._programme = connection.programme
         self._requests: Queue[redemptions_pb2.SubmitRedemptionsRequest | None] = Queue()
         stub = RedemptionServiceStub(connection.channel)
-        self._call = stub.SubmitRedemptions(self._taken(), metadata=connection.call_metadata())
-        self._responses = aiter(self._call)
+        call = stub.SubmitRedemptions(self._taken(), metadata=connection.call_metadata())
+        self._answers = AsyncStream(call, SILENCE_S)
 
     async def _taken(self) -> AsyncIterator[redemptions_pb2.SubmitRedemptionsRequest]:
         """The requests as gRPC takes them, in a task or thread of its own."""
@@ -43,12 +41,7 @@ class AsyncSubmitStream:
 
     async def answer(self) -> redemptions_pb2.SubmitRedemptionsResponse:
         """The next answer. Raises the HandbackError that the stream ended with."""
-        try:
-            return await anext(self._responses)
-        except StopAsyncIteration:
-            raise stream_ended() from None
-        except grpc.RpcError as failed:
-            raise error_of_call(failed) from failed
+        return await self._answers.next()
 
     async def finish(self) -> None:
         """Say that nothing more follows, and wait for the server to end the stream."""
@@ -61,7 +54,7 @@ class AsyncSubmitStream:
     def close(self) -> None:
         """Drop the stream."""
         self._requests.put_nowait(None)
-        self._call.cancel()
+        self._answers.close()
 
 
 class AsyncBulkSubmit:

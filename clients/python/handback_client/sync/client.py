@@ -16,6 +16,7 @@ from handback_client._stubs.v1.redemptions_pb2_grpc import RedemptionServiceStub
 from handback_client.channel import DEFAULT_TARGET, TLS
 from handback_client.keys import new_request_key
 from handback_client.models import Balance, Event, Redemption, Submission, SubmitOutcome
+from handback_client.resume import SILENCE_S
 from handback_client.retry import ALWAYS, USUAL, RetryPolicy
 from handback_client.sync.batches import Batches
 from handback_client.sync.breaks import Breaks
@@ -220,11 +221,13 @@ class Client:
         triggers: Iterable[str] = (),
         redemption_id: str = "",
         retry: RetryPolicy = ALWAYS,
+        silence_s: float = SILENCE_S,
     ) -> Watch:
         """Follow events after a cursor, by default from the oldest still served, for ever.
 
         `only_new` starts with what is committed from now on; filters left empty let everything
-        pass. A broken stream is resumed by `retry`. The watch raises CursorTooOld, CursorAhead.
+        pass. A stream that breaks, or on which the server does not even mark its progress for
+        `silence_s`, is resumed by `retry`. The watch raises CursorTooOld, CursorAhead.
         """
         request = events_pb2.WatchRequest(
             programme=self._connection.programme,
@@ -234,7 +237,7 @@ class Client:
             triggers=convert.triggers(triggers),
             redemption_id=redemption_id,
         )
-        return Watch(self._connection, request, retry)
+        return Watch(self._connection, request, retry, silence_s)
 
     def balances(
         self,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from queue import SimpleQueue as Queue
+from threading import Timer
 from time import sleep
 from typing import TypeVar
 
@@ -14,7 +15,16 @@ from grpc import UnaryUnaryMultiCallable as UnaryMethod
 
 from handback_client.channel import TLS, channel_options
 
-__all__ = ["CancelledError", "Channel", "Queue", "UnaryMethod", "each", "open_channel", "sleep"]
+__all__ = [
+    "CancelledError",
+    "Channel",
+    "Queue",
+    "UnaryMethod",
+    "call_later",
+    "each",
+    "open_channel",
+    "sleep",
+]
 
 _T = TypeVar("_T")
 
@@ -24,6 +34,14 @@ def open_channel(target: str, tls: TLS | None, options: Mapping[str, int | str] 
     if tls is None:
         return grpc.insecure_channel(target, channel_options(options))
     return grpc.secure_channel(target, tls.credentials(), channel_options(options))
+
+
+def call_later(after_s: float, what: Callable[[], object]) -> Timer:
+    """Call something once, in a thread of its own, unless it is cancelled before."""
+    timer = Timer(after_s, what)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def each(source: Iterable[_T]) -> Iterator[_T]:

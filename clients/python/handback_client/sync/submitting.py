@@ -6,18 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import random
 
-import grpc
-
 from handback_client._stubs.v1 import redemptions_pb2
 from handback_client._stubs.v1.redemptions_pb2_grpc import RedemptionServiceStub
-from handback_client.bulk import BATCH_SIZE, Batch, Bulk
+from handback_client.bulk import BATCH_SIZE, SILENCE_S, Batch, Bulk
 from handback_client.convert import submission_message, submit_outcome
-from handback_client.errors import HandbackError, stream_ended
+from handback_client.errors import HandbackError
 from handback_client.keys import new_request_key
 from handback_client.models import Submission, SubmitOutcome
-from handback_client.refusals import error_of_call
 from handback_client.sync.connection import Connection
 from handback_client.sync.runtime import Queue, sleep
+from handback_client.sync.stream import Stream
 
 
 class SubmitStream:
@@ -27,8 +25,8 @@ class SubmitStream:
         self._programme = connection.programme
         self._requests: Queue[redemptions_pb2.SubmitRedemptionsRequest | None] = Queue()
         stub = RedemptionServiceStub(connection.channel)
-        self._call = stub.SubmitRedemptions(self._taken(), metadata=connection.call_metadata())
-        self._responses = iter(self._call)
+        call = stub.SubmitRedemptions(self._taken(), metadata=connection.call_metadata())
+        self._answers = Stream(call, SILENCE_S)
 
     def _taken(self) -> Iterator[redemptions_pb2.SubmitRedemptionsRequest]:
         """The requests as gRPC takes them, in a task or thread of its own."""
@@ -44,12 +42,7 @@ class SubmitStream:
 
     def answer(self) -> redemptions_pb2.SubmitRedemptionsResponse:
         """The next answer. Raises the HandbackError that the stream ended with."""
-        try:
-            return next(self._responses)
-        except StopIteration:
-            raise stream_ended() from None
-        except grpc.RpcError as failed:
-            raise error_of_call(failed) from failed
+        return self._answers.next()
 
     def finish(self) -> None:
         """Say that nothing more follows, and wait for the server to end the stream."""
@@ -62,7 +55,7 @@ class SubmitStream:
     def close(self) -> None:
         """Drop the stream."""
         self._requests.put_nowait(None)
-        self._call.cancel()
+        self._answers.close()
 
 
 class BulkSubmit:

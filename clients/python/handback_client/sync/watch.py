@@ -3,23 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from random import random
 from types import TracebackType
 from typing import Self
 
-import grpc
-
 from handback_client._stubs.v1 import events_pb2
 from handback_client._stubs.v1.events_pb2_grpc import EventServiceStub
 from handback_client.convert import event_batch
-from handback_client.errors import stream_ended
+from handback_client.errors import HandbackError
 from handback_client.models import Event, EventBatch
-from handback_client.refusals import error_of_call
 from handback_client.resume import Resume
 from handback_client.retry import RetryPolicy
 from handback_client.sync.connection import Connection
-from handback_client.sync.runtime import CancelledError, sleep
+from handback_client.sync.runtime import sleep
+from handback_client.sync.stream import Stream
 
 
 class Watch:
@@ -31,14 +29,18 @@ class Watch:
     """
 
     def __init__(
-        self, connection: Connection, request: events_pb2.WatchRequest, retry: RetryPolicy
+        self,
+        connection: Connection,
+        request: events_pb2.WatchRequest,
+        retry: RetryPolicy,
+        silence_s: float,
     ) -> None:
         self._connection = connection
-        self._stub = EventServiceStub(connection.channel)
+        self._events = EventServiceStub(connection.channel)
         self._request = request
         self._resume = Resume(request.after, retry, random)
-        self._responses: Iterator[events_pb2.WatchResponse] | None = None
-        self._cancel: Callable[[], object] | None = None
+        self._silence_s = silence_s
+        self._stream: Stream[events_pb2.WatchResponse] | None = None
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -87,35 +89,29 @@ class Watch:
     def _receive(self) -> bool:
         """Bring in one response, or nothing: a pause was made, or the watch was closed."""
         try:
-            if self._responses is None:
-                self._responses = self._connect()
-            self._resume.received(event_batch(next(self._responses)))
+            stream = self._stream or self._connect()
+            self._resume.received(event_batch(stream.next()))
             return True
-        except StopIteration:
-            error = stream_ended()
-        except grpc.RpcError as failed:
-            error = error_of_call(failed)
-        except CancelledError:
-            if not self._closed:
-                raise
-        if not self._closed:
+        except HandbackError as error:
+            if self._closed:
+                return False
             self._disconnect()
             pause_s = self._resume.pause_after(error)
             if pause_s is None:
-                raise error
-            sleep(pause_s)
+                raise
+        sleep(pause_s)
         return False
 
-    def _connect(self) -> Iterator[events_pb2.WatchResponse]:
+    def _connect(self) -> Stream[events_pb2.WatchResponse]:
         """Ask for what follows the cursor; the connection is made when the first is awaited."""
         self._request.after = self._resume.cursor
-        call = self._stub.Watch(self._request, metadata=self._connection.call_metadata())
-        self._cancel = call.cancel
+        call = self._events.Watch(self._request, metadata=self._connection.call_metadata())
+        self._stream = stream = Stream(call, self._silence_s)
         if self._closed:  # by another thread, a moment ago
-            call.cancel()
-        return iter(call)
+            stream.close()
+        return stream
 
     def _disconnect(self) -> None:
-        if self._cancel is not None:
-            self._cancel()
-        self._cancel = self._responses = None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
