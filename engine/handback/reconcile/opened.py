@@ -78,7 +78,9 @@ def _known(
     frame = pl.DataFrame({"identity": [row["identity"] for row in rows]}).unique().sort("identity")
     stage = store.dialect.stage(tx, "identities", frame)
     of_partner = (BREAK.c.identity == stage.c.identity) & (BREAK.c.partner_id == terms.partner_id)
-    return set(tx.scalars(sa.select(BREAK.c.identity).join(stage, of_partner)))
+    # An outer join, so that no plan begins with the breaks.
+    found = sa.select(BREAK.c.identity).select_from(stage.outerjoin(BREAK, of_partner))
+    return set(tx.scalars(found)) - {None}
 
 
 def _row(terms: Terms, file_id: int, record: dict[str, object], now: datetime) -> dict[str, object]:
