@@ -9,16 +9,20 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+import click.testing
 import pytest
+from click.testing import CliRunner, Result
 
 from client.scripted_server import ScriptedServer
 from handback_client import AsyncClient, Client, RetryPolicy
+from handback_client.cli.app import handback
 
 # Repeats at once: no test waits.
 AT_ONCE = RetryPolicy(max_attempts=5, first_wait_s=0.0)
 ALWAYS_AT_ONCE = RetryPolicy(max_attempts=None, first_wait_s=0.0)
 
 MakeClient = Callable[..., Any]
+Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -53,6 +57,24 @@ async def make_client(
 def client(make_client: MakeClient) -> Any:
     """A client of the scripted server, of each kind in turn."""
     return make_client()
+
+
+@pytest.fixture
+def run(server: ScriptedServer) -> Run:
+    """Runs a command against the scripted server, on a terminal if asked to."""
+
+    def run(*args: str, terminal: bool = False, **settings: str) -> Result:
+        environment = {
+            "HANDBACK_SERVER": server.target,
+            "HANDBACK_PROGRAMME": "aurora",
+            "HANDBACK_ACTOR": "ada",
+            "COLUMNS": "160",
+        } | settings
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(click.testing._NamedTextIOWrapper, "isatty", lambda self: terminal)
+            return CliRunner(env=environment).invoke(handback, args)
+
+    return run
 
 
 class Awaited:

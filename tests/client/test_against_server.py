@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from fake_clock import FakeClock
 from handback.settings import Settings
 from handback_client import Submission, errors
 from handback_client.cli.app import handback
-from handback_client.models import Event
+from handback_client.models import Event, HandbackFile, PayoutBatch, Redemption
 from handback_server.app import Server
 from handback_server.works import works
 
@@ -96,48 +97,65 @@ def answers(sent: str, codes: dict[str, str], sequence: int) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-async def test_from_submission_to_settlement(client: Any, settings: Settings) -> None:
-    watch = client.watch(retry=ALWAYS_AT_ONCE)
-    outcomes = [
+@dataclass
+class Answered:
+    """Three redemptions, of which one was confirmed, one failed, and one waits for an operator."""
+
+    redemptions: list[Redemption]
+    batch: PayoutBatch
+    file: HandbackFile
+
+
+@pytest_asyncio.fixture
+async def answered(client: Any, settings: Settings) -> Answered:
+    """What was submitted and sent, and a hand-back file that was reconciled."""
+    async with client.watch(retry=ALWAYS_AT_ONCE) as watch:
+        outcomes = [one async for one in client.submit_many(map(submission, (1, 2, 3)))]
+        (batch,) = await client.batches.gather("skyways")
+        sent = await events(watch, 6)
+        assert [event.trigger for event in sent] == ["submit"] * 3 + ["dispatch"] * 3
+        assert sent[0].actor == "ada"
+        outbound = (settings.exchange / "outbound/skyways" / batch.file_name).read_text()
+        codes = {"M-2": "0201", "M-3": "0101"}  # an account is closed, a member number is wrong
+        inbound = answers(outbound, codes, sequence=1)
+        file = await client.files.upload("skyways", inbound, file_name="SKY_1.csv")
+        steps = await events(watch, 4)
+        assert sorted(step.trigger for step in steps) == ["confirm", "fail", "reject", "reject"]
+    return Answered([one.redemption for one in outcomes], batch, file)
+
+
+async def test_many_are_submitted_each_with_its_own_outcome(client: Any) -> None:
+    first, unknown, again = [
         one
         async for one in client.submit_many(
-            [*map(submission, (1, 2, 3)), submission(4, partner="nobody"), submission(2)]
+            [submission(1), submission(2, partner="nobody"), submission(1)]
         )
     ]
-    first, second, third, unknown, again = outcomes
+    assert first.redemption.state == "submitted"
     assert isinstance(unknown.error, errors.NotFound)
     assert unknown.error.facts["kind"] == "partner"
-    assert again.redemption == second.redemption
+    assert again.redemption == first.redemption
     assert again.redemption.replayed
-    assert [one.redemption.state for one in (first, second, third)] == ["submitted"] * 3
 
-    (batch,) = await client.batches.gather("skyways")
-    assert (batch.record_count, batch.quantity, batch.state) == (3, 101 + 102 + 103, "sealed")
-    dispatched = await events(watch, 6)
-    assert [event.trigger for event in dispatched] == ["submit"] * 3 + ["dispatch"] * 3
-    assert dispatched[0].actor == "ada"
-    with pytest.raises(errors.HandbackError) as illegal:
-        await client.cancel(first.redemption.redemption_id)
-    assert isinstance(illegal.value, (errors.IllegalTransition, errors.CutOffPassed))
 
-    sent = (settings.exchange / "outbound/skyways" / batch.file_name).read_text()
-    codes = {"M-2": "0201", "M-3": "0101"}  # one account is closed, one member number is wrong
-    file = await client.files.upload("skyways", answers(sent, codes, 1), file_name="SKY_1.csv")
-    assert file.state == "received"
-    assert file.actor == "ada"
-    answered = await events(watch, 4)
-    assert sorted(event.trigger for event in answered) == ["confirm", "fail", "reject", "reject"]
-    watch.close()
-
-    states = [
-        (await client.get(one.redemption.redemption_id)).state for one in (first, second, third)
-    ]
-    assert states == ["confirmed", "failed", "rejected"]
+async def test_redemptions_stand_where_their_answers_put_them(
+    client: Any, answered: Answered
+) -> None:
+    ids = [one.redemption_id for one in answered.redemptions]
+    assert [(await client.get(one)).state for one in ids] == ["confirmed", "failed", "rejected"]
     listed = [one async for one in client.list(states=["rejected"], page_size=1)]
-    assert [one.redemption_id for one in listed] == [third.redemption.redemption_id]
-    steps = [one async for one in client.history(first.redemption.redemption_id)]
+    assert [one.redemption_id for one in listed] == [ids[2]]
+    steps = [one async for one in client.history(ids[0])]
     assert [one.trigger for one in steps] == ["submit", "dispatch", "confirm"]
+    with pytest.raises(errors.IllegalTransition) as illegal:
+        await client.cancel(ids[0])
+    assert illegal.value.facts["state"] == "confirmed"
 
+
+async def test_reports_and_balances_add_up(client: Any, answered: Answered) -> None:
+    batch, file = answered.batch, answered.file
+    assert (batch.record_count, batch.quantity, batch.state) == (3, 101 + 102 + 103, "sealed")
+    assert (file.state, file.actor) == ("received", "ada")
     report = await client.files.report(file.file_id)
     assert (report.records.count, report.events.count, report.rejects.count) == (3, 3, 0)
     (of_batch,) = report.batches
@@ -147,18 +165,19 @@ async def test_from_submission_to_settlement(client: Any, settings: Settings) ->
     assert balance.member + balance.held + balance.fulfilled == 0
     assert (balance.held, balance.fulfilled) == (103, 101)
 
+
+async def test_a_break_is_closed_by_a_decision(client: Any, answered: Answered) -> None:
     (found,) = [one async for one in client.breaks.list()]
-    assert found.redemption_id == third.redemption.redemption_id
+    assert found.redemption_id == answered.redemptions[2].redemption_id
     assert (found.kind, found.reason_code) == ("review", "0101")
     with pytest.raises(errors.BreakHoldsRedemption):
         await client.breaks.dismiss(found.break_id, comment="not so")
-    failed = await client.fail(found.redemption_id, comment="the member left", request_key="f")
-    assert failed.state == "failed"
-    assert (
-        await client.fail(found.redemption_id, comment="the member left", request_key="f")
-    ).replayed
+    decided = {"comment": "the member left", "request_key": "decision-1"}
+    failed = await client.fail(found.redemption_id, **decided)
+    assert (failed.state, failed.replayed) == ("failed", False)
+    assert (await client.fail(found.redemption_id, **decided)).replayed
     with pytest.raises(errors.RequestKeyReused):
-        await client.fail(found.redemption_id, comment="another reason", request_key="f")
+        await client.fail(found.redemption_id, **(decided | {"comment": "another reason"}))
     assert [one async for one in client.breaks.list()] == []
 
 
@@ -171,7 +190,7 @@ async def test_a_file_that_is_cut_off_waits_until_it_is_released(
     (batch,) = await client.batches.gather("skyways")
     await events(watch, 2)
     sent = (settings.exchange / "outbound/skyways" / batch.file_name).read_text()
-    whole = answers(sent, {}, 1)
+    whole = answers(sent, {}, sequence=1)
     cut = whole[: whole.index(b"T,")]
 
     file = await client.files.upload("skyways", cut, file_name="SKY_1.csv", request_key="u")

@@ -1,0 +1,266 @@
+"""Every command with an answer of the server: what is typed, which method, which message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from handback_client._stubs.v1 import (
+    agreements_pb2,
+    breaks_pb2,
+    handback_files_pb2,
+    ledger_pb2,
+    lifecycle_pb2,
+    payouts_pb2,
+    redemptions_pb2,
+)
+
+AT = Timestamp(seconds=1_772_452_800)  # noon UTC on 2 March 2026
+RDM = "rdm_0000000000a3k"
+HBF = "hbf_0000000000007"
+BAT = "bat_0000000000003"
+BRK = "brk_0000000000009"
+
+REDEMPTION = lifecycle_pb2.Redemption(
+    redemption_id=RDM,
+    programme="aurora",
+    partner="skyways",
+    member_ref="member-7",
+    quantity=12_000,
+    unit="miles",
+    state=4,
+    attempt=1,
+    version=3,
+    held=12_000,
+    submitted_at=AT,
+)
+EVENT = lifecycle_pb2.RedemptionEvent(
+    redemption_id=RDM,
+    version=3,
+    trigger=5,
+    from_state=2,
+    to_state=4,
+    attempt=1,
+    reason_class=7,
+    reason_code="0099",
+    file_id=HBF,
+    ordinal=2,
+    partner="skyways",
+    unit="miles",
+    block_id="blk_000000000000c",
+    committed_at=AT,
+    cause=3,
+    cause_id=HBF,
+    actor="pickup",
+    position=12,
+    cursor="12",
+)
+FILE = handback_files_pb2.HandbackFile(
+    file_id=HBF,
+    programme="aurora",
+    partner="skyways",
+    file_name="SKY_20260302.csv",
+    source="inbound/skyways",
+    fingerprint="ab" * 32,
+    size_bytes=2_048,
+    state=2,
+    verdict="TRUNCATED",
+    agreement_version=1,
+    record_count=20,
+    finding_count=1,
+    actor="pickup",
+    received_at=AT,
+)
+BATCH = payouts_pb2.PayoutBatch(
+    batch_id=BAT,
+    programme="aurora",
+    partner="skyways",
+    unit="miles",
+    sequence=3,
+    agreement_version=1,
+    state=3,
+    record_count=20,
+    quantity=240_000,
+    file_name="SKY_20260301_000003.csv",
+    fingerprint="cd" * 32,
+    size_bytes=4_096,
+    sealed_at=AT,
+    delivered_at=AT,
+    dispatched_at=AT,
+)
+REPORT = payouts_pb2.PayoutBatchReport(
+    batch_id=BAT,
+    sent=payouts_pb2.Tally(count=20, quantity=240_000),
+    confirmed=payouts_pb2.Tally(count=18, quantity=216_000),
+    rejected=payouts_pb2.Tally(count=1, quantity=12_000),
+    open=payouts_pb2.Tally(count=1, quantity=12_000),
+)
+BREAK = breaks_pb2.Break(
+    break_id=BRK,
+    programme="aurora",
+    partner="skyways",
+    kind="unknown_reference",
+    file_id=HBF,
+    ordinal=4,
+    quantity=500,
+    reason_code="0000",
+    reason_class=1,
+    raw="HB1;0000\t500\x1b[31m",
+    facts={"reference": "HB1"},
+    opened_at=AT,
+)
+AGREEMENT = agreements_pb2.Agreement(
+    programme="aurora",
+    partner="skyways",
+    version=2,
+    source='programme = "aurora"\npartner = "skyways"\n',
+    content_hash="ef" * 32,
+    actor="ada",
+    applied_at=AT,
+)
+PARTNER = agreements_pb2.Partner(
+    programme="aurora", partner="skyways", agreement_version=2, created_at=AT
+)
+BALANCE = ledger_pb2.Balance(
+    programme="aurora", partner="skyways", unit="miles", member=-9_000, held=4_000, fulfilled=5_000
+)
+FINDING = handback_files_pb2.Finding(
+    number=1, ordinal=0, line=21, code="TRAILER_MISSING", severity=3, message="no trailer", raw="x"
+)
+
+SUBMIT = (
+    *("--partner", "skyways", "--member", "member-7"),
+    *("--quantity", "12000", "--unit", "miles"),
+)
+
+CASES: dict[str, tuple[list[str], str, Any]] = {
+    "submit": (
+        ["submit", *SUBMIT, "--field", "surname=Lovelace", "--key", "order-1"],
+        "SubmitRedemption",
+        redemptions_pb2.SubmitRedemptionResponse(redemption=REDEMPTION),
+    ),
+    "get": (
+        ["get", RDM],
+        "GetRedemption",
+        redemptions_pb2.GetRedemptionResponse(redemption=REDEMPTION),
+    ),
+    "list": (
+        ["list", "--partner", "skyways", "--member", "member-7", "--state", "rejected"],
+        "ListRedemptions",
+        redemptions_pb2.ListRedemptionsResponse(redemptions=[REDEMPTION, REDEMPTION]),
+    ),
+    "history": (
+        ["history", RDM],
+        "ListRedemptionEvents",
+        redemptions_pb2.ListRedemptionEventsResponse(events=[EVENT]),
+    ),
+    "cancel": (
+        ["cancel", RDM, "--comment", "too late", "--key", "k"],
+        "CancelRedemption",
+        redemptions_pb2.CancelRedemptionResponse(redemption=REDEMPTION),
+    ),
+    "retry": (
+        ["retry", RDM, "--comment", "again", "--key", "k"],
+        "RetryRedemption",
+        redemptions_pb2.RetryRedemptionResponse(redemption=REDEMPTION, replayed=True),
+    ),
+    "fail": (
+        ["fail", RDM, "--comment", "given up", "--key", "k"],
+        "FailRedemption",
+        redemptions_pb2.FailRedemptionResponse(redemption=REDEMPTION),
+    ),
+    "files_list": (
+        ["files", "list", "--partner", "skyways", "--state", "quarantined"],
+        "ListHandbackFiles",
+        handback_files_pb2.ListHandbackFilesResponse(files=[FILE]),
+    ),
+    "files_show": (
+        ["files", "show", HBF],
+        "GetHandbackFile",
+        handback_files_pb2.GetHandbackFileResponse(file=FILE),
+    ),
+    "files_findings": (
+        ["files", "findings", HBF],
+        "ListFindings",
+        handback_files_pb2.ListFindingsResponse(findings=[FINDING]),
+    ),
+    "files_release": (
+        ["files", "release", HBF, "--comment", "the partner confirmed it", "--key", "k"],
+        "ReleaseHandbackFile",
+        handback_files_pb2.ReleaseHandbackFileResponse(file=FILE),
+    ),
+    "files_replay": (
+        ["files", "replay", HBF, "--agreement-version", "2", "--key", "k"],
+        "ReplayHandbackFile",
+        handback_files_pb2.ReplayHandbackFileResponse(file=FILE),
+    ),
+    "breaks_list": (
+        ["breaks", "list", "--kind", "unknown_reference", "--file", HBF, "--all"],
+        "ListBreaks",
+        breaks_pb2.ListBreaksResponse(breaks=[BREAK]),
+    ),
+    "breaks_show": (
+        ["breaks", "show", BRK],
+        "GetBreak",
+        breaks_pb2.GetBreakResponse(found_break=BREAK),
+    ),
+    "breaks_dismiss": (
+        ["breaks", "dismiss", BRK, "--comment", "a test file", "--key", "k"],
+        "DismissBreak",
+        breaks_pb2.DismissBreakResponse(closed_break=BREAK),
+    ),
+    "batches_list": (
+        ["batches", "list", "--partner", "skyways", "--state", "dispatched"],
+        "ListPayoutBatches",
+        payouts_pb2.ListPayoutBatchesResponse(batches=[BATCH]),
+    ),
+    "batches_show": (
+        ["batches", "show", BAT],
+        "GetPayoutBatch",
+        payouts_pb2.GetPayoutBatchResponse(batch=BATCH),
+    ),
+    "batches_gather": (
+        ["batches", "gather", "skyways"],
+        "GatherPayoutBatches",
+        payouts_pb2.GatherPayoutBatchesResponse(batches=[BATCH]),
+    ),
+    "report_batch": (
+        ["report", "batch", BAT],
+        "GetPayoutBatchReport",
+        payouts_pb2.GetPayoutBatchReportResponse(report=REPORT),
+    ),
+    "report_file": (
+        ["report", "file", HBF],
+        "GetRunReport",
+        handback_files_pb2.GetRunReportResponse(
+            report=handback_files_pb2.RunReport(
+                file=FILE,
+                records=payouts_pb2.Tally(count=20, quantity=240_000),
+                events=payouts_pb2.Tally(count=19, quantity=228_000),
+                breaks=payouts_pb2.Tally(count=1, quantity=12_000),
+                batches=[REPORT],
+            )
+        ),
+    ),
+    "partner_list": (
+        ["partner", "list"],
+        "ListPartners",
+        agreements_pb2.ListPartnersResponse(partners=[PARTNER]),
+    ),
+    "partner_show": (
+        ["partner", "show", "skyways", "--version", "2"],
+        "GetAgreement",
+        agreements_pb2.GetAgreementResponse(agreement=AGREEMENT),
+    ),
+    "partner_versions": (
+        ["partner", "versions", "skyways"],
+        "ListAgreementVersions",
+        agreements_pb2.ListAgreementVersionsResponse(agreements=[AGREEMENT]),
+    ),
+    "balances": (
+        ["balances", "--partner", "skyways", "--unit", "miles", "--at-position", "12"],
+        "ListBalances",
+        ledger_pb2.ListBalancesResponse(balances=[BALANCE]),
+    ),
+}
