@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,14 @@ from click.testing import CliRunner
 from client.conftest import ALWAYS_AT_ONCE, MakeClient
 from fake_clock import FakeClock
 from handback.settings import Settings
-from handback_client import Submission, errors
+from handback_client import AsyncClient, Submission, errors
 from handback_client.cli.app import handback
 from handback_client.models import Event, HandbackFile, PayoutBatch, Redemption
 from handback_server.app import Server
 from handback_server.works import works
 
 EXAMPLES = Path(__file__).parents[2] / "server/handback_server/demo/agreements"
+README = Path(__file__).parents[2] / "clients/python/README.md"
 SOURCE = (EXAMPLES / "skyways.toml").read_text()
 # What the server does by itself here; batches are gathered when a test says so.
 WANTED = {"reconcile", "deliver"}
@@ -268,3 +270,23 @@ async def test_the_command_line_speaks_to_the_server(target: str, tmp_path: Path
     (balance,) = (await run("balances", "--json")).splitlines()
     assert json.loads(balance)["held"] == sum(range(1, 1_501))
     assert len((await run("list", "--limit", "7")).splitlines()) == 8
+
+
+async def test_the_readme_does_what_it_says(
+    target: str, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (block,) = re.findall(r"```python\n(.+?)```", README.read_text(), re.DOTALL)
+    program = compile(block.replace("127.0.0.1:7470", target), str(README), "exec")
+    async with AsyncClient(target, programme="aurora") as partner:
+        await partner.partners.apply(SOURCE)
+        running = asyncio.create_task(asyncio.to_thread(exec, program, {}))
+        async with partner.watch(triggers=["submit", "dispatch"]) as watch:
+            await events(watch, 1)
+            (batch,) = await partner.batches.gather("skyways")
+            await events(watch, 1)
+        sent = (settings.exchange / "outbound/skyways" / batch.file_name).read_text()
+        await partner.files.upload("skyways", answers(sent, {}, sequence=1), file_name="SKY.csv")
+        await asyncio.wait_for(running, 30)
+    first, *steps = capsys.readouterr().out.splitlines()
+    assert first.endswith("submitted")
+    assert steps == ["submit submitted", "dispatch awaiting_handback", "confirm confirmed"]
