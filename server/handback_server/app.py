@@ -80,7 +80,6 @@ class Server:
         self._calls = CallInterceptor(runtime.drain, runtime.settings.max_message_bytes)
         self._health = health.HealthServicer()
         self._grpc = grpc.aio.server(interceptors=[self._calls], options=_options(runtime.settings))
-        self._follower: asyncio.Task[None] | None = None
         self.port = 0
 
     @classmethod
@@ -109,7 +108,6 @@ class Server:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self.port = _listen(self._grpc, self._runtime.settings)
         await self._grpc.start()
-        self._follower = asyncio.create_task(self._runtime.tail.run(), name="tail")
         self._workers.start()
 
     async def drained(self) -> None:
@@ -130,9 +128,8 @@ class Server:
                 await self._workers.finished()
         except TimeoutError:
             _LOG.warning("some calls had to be ended after their grace")
-        await self._grpc.stop(0)
-        if self._follower is not None:
-            await self._follower
+        # A moment in which callers hang up by themselves; without it their connections break.
+        await self._grpc.stop(1)
         await self._runtime.close()
 
 

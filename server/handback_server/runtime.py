@@ -56,7 +56,7 @@ class Runtime:
         desk = Desk(
             store=store,
             landing=Landing(settings.landing),
-            spool=Spool(settings.data / "spool"),
+            spool=Spool(settings.home / "spool"),
             agreements=agreements,
             clock=clock,
             max_file_bytes=settings.max_file_bytes,
@@ -79,11 +79,17 @@ class Runtime:
             background=Bridge(store, _WORK_THREADS),
             tail=Tail(store, bridge, drain, settings.horizon, settings.sequence_s),
         )
-        await runtime.tail.start()
+        try:
+            await runtime.tail.start()
+        except BaseException:
+            await runtime.close()
+            raise
         return runtime
 
     async def close(self) -> None:
-        """Finish what runs and close the store; the drain has begun and calls have ended."""
+        """Drain, finish what runs, and close the store; calls have ended."""
+        self.drain.begin()
+        await self.tail.finished()
         await asyncio.to_thread(self.commands.close)
         await self.background.close()
         await self.bridge.close()

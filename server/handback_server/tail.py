@@ -76,7 +76,7 @@ class Tail:
         self._pause_s = pause_s
         self._loop = asyncio.get_running_loop()
         self._sequencing = threading.local()
-        self._listener: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._names = Names()
         self._stretches: deque[Stretch] = deque()
         self._newest = 0
@@ -85,11 +85,17 @@ class Tail:
         self.watchers = 0
 
     async def start(self) -> None:
-        """Find the end of the journal, and hear of commits from now on."""
+        """Find the end of the journal, and follow it from now on until the server drains."""
         self._newest = (await self.extent()).newest
         self._store.on_commit(self._committed)
+        self._tasks.append(asyncio.create_task(self._follow(), name="follow"))
         if not self._store.dialect.serial_commits:
-            self._listener = asyncio.create_task(asyncio.to_thread(self._listen))
+            listen = asyncio.to_thread(self._listen)
+            self._tasks.append(asyncio.create_task(listen, name="listen"))
+
+    async def finished(self) -> None:
+        """Return when nothing of it runs any more; the server has begun to drain."""
+        await asyncio.gather(*self._tasks)
 
     def _committed(self) -> None:
         """There may be new blocks; called by whatever thread has committed."""
@@ -116,12 +122,6 @@ class Tail:
             sequence_blocks(self._store)
         finally:
             self._sequencing.now = False
-
-    async def run(self) -> None:
-        """Follow the journal until the server drains."""
-        await self._follow()
-        if self._listener is not None:
-            await self._listener
 
     async def _follow(self) -> None:
         while not self._drain.begun:

@@ -23,7 +23,7 @@ def settings(store_url: str, tmp_path: Path) -> Settings:
     return Settings.read(
         {
             "HANDBACK_STORE": store_url,
-            "HANDBACK_DATA": str(tmp_path / "data"),
+            "HANDBACK_HOME": str(tmp_path / "data"),
             "HANDBACK_LISTEN": "127.0.0.1:0",
             "HANDBACK_MAX_MESSAGE_BYTES": str(1 << 20),
             "HANDBACK_SEQUENCE_S": "0.05",
@@ -59,7 +59,7 @@ def environment(store_url: str, tmp_path: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(roots),
         "PYTHONWARNINGS": "error",
         "HANDBACK_STORE": store_url,
-        "HANDBACK_DATA": str(tmp_path / "data"),
+        "HANDBACK_HOME": str(tmp_path / "data"),
         "HANDBACK_LISTEN": "127.0.0.1:0",
         "HANDBACK_DRAIN_S": "10",
     }

@@ -15,11 +15,13 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
 
 from fake_clock import FakeClock
-from handback.errors import InvalidSettings
+from handback.errors import InvalidSettings, StoreUnavailable
 from handback.redemptions import queries
-from handback.settings import Address, Settings
+from handback.settings import Address, Settings, StoreURL
 from handback_server._stubs.v1 import redemptions_pb2
 from handback_server._stubs.v1.redemptions_pb2_grpc import RedemptionServiceStub
 from handback_server.app import Server
@@ -149,6 +151,14 @@ async def test_a_mistake_of_ours_is_logged_and_not_told(
     assert "a secret" in caplog.text
 
 
+async def test_a_store_that_cannot_be_reached_is_no_store_to_serve(
+    settings: Settings, clock: FakeClock
+) -> None:
+    nowhere = StoreURL("postgresql://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(StoreUnavailable):
+        await Server.open(replace(settings, store=nowhere), clock, lambda runtime: ())
+
+
 async def test_an_address_that_is_taken_is_no_place_to_listen(
     settings: Settings, clock: FakeClock, callers: Callers
 ) -> None:
@@ -157,3 +167,29 @@ async def test_an_address_that_is_taken_is_no_place_to_listen(
         taken = replace(settings, listen=Address("127.0.0.1", port))
         with pytest.raises(InvalidSettings):
             await Server.open(taken, clock, lambda runtime: ())
+
+
+@pytest.mark.usefixtures("partner")
+async def test_a_call_goes_below_its_caller_in_the_trace(
+    callers: Callers, spans: InMemorySpanExporter
+) -> None:
+    trace_id, span_id = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    metadata = (("traceparent", f"00-{trace_id}-{span_id}-01"),)
+    request = redemptions_pb2.SubmitRedemptionRequest(
+        programme=PROGRAMME, submission=submission("one")
+    )
+    await callers.redemptions.SubmitRedemption(request, metadata=metadata)
+    [span] = (one for one in spans.get_finished_spans() if one.kind is SpanKind.SERVER)
+    assert span.name == "handback.v1.RedemptionService/SubmitRedemption"
+    assert span.parent is not None
+    assert (span.parent.trace_id, span.parent.span_id) == (int(trace_id, 16), int(span_id, 16))
+    assert (span.attributes or {})["rpc.grpc.status_code"] == 0
+
+
+async def test_what_the_caller_did_wrong_is_named_in_the_span_and_no_error_of_ours(
+    callers: Callers, spans: InMemorySpanExporter
+) -> None:
+    assert await reason_of(callers.redemptions.GetRedemption(some_redemption())) == "NOT_FOUND"
+    [span] = (one for one in spans.get_finished_spans() if one.kind is SpanKind.SERVER)
+    assert (span.attributes or {})["error.type"] == "NOT_FOUND"
+    assert span.status.status_code is StatusCode.UNSET

@@ -32,7 +32,7 @@ Upload = handback_files_pb2.UploadHandbackFileRequest
 @pytest.fixture
 def world(store: Store, clock: FakeClock, settings: Settings) -> World:
     """The engine on the server's own store and folders, driven step by step."""
-    return World(store, clock, settings.data)
+    return World(store, clock, settings.home)
 
 
 def parts(content: bytes, key: str = "upload", **changes: str) -> Iterator[Upload]:
