@@ -123,7 +123,7 @@ _POLL: Final = "seconds between looks for "
 class Settings:
     """Everything a server process needs to know before it starts; see `read`."""
 
-    data: Annotated[
+    home: Annotated[
         Path,
         Setting("handback-data", _folder, "folder of the embedded store, landing and exchange"),
     ]
@@ -151,7 +151,6 @@ class Settings:
     pickup_s: Annotated[float, Setting("2", _seconds, _POLL + "hand-back files")]
     gather_s: Annotated[float, Setting("5", _seconds, _POLL + "what is due")]
     deliver_s: Annotated[float, Setting("2", _seconds, _POLL + "batches to deliver")]
-    sweep_s: Annotated[float, Setting("60", _seconds, _POLL + "deadlines that passed")]
     sequence_s: Annotated[float, Setting("0.5", _seconds, _POLL + "new blocks, unless woken")]
     drain_s: Annotated[float, Setting("20", _seconds, "seconds for running calls when it stops")]
 
@@ -172,7 +171,7 @@ class Settings:
                 values[name.removeprefix(PREFIX).lower()] = read
         if mistakes:
             raise InvalidSettings(mistakes)
-        values["store"] = values["store"] or _embedded(values["data"])
+        values["store"] = values["store"] or _embedded(values["home"])
         settings = cls(**values)
         settings._check_tls()
         return settings
@@ -202,12 +201,12 @@ class Settings:
     @property
     def exchange(self) -> Path:
         """The folder below which the folders of all agreements lie."""
-        return self.data / "exchange"
+        return self.home / "exchange"
 
     @property
     def landing(self) -> Path:
         """The folder that keeps what was received, as it was received."""
-        return self.data / "landing"
+        return self.home / "landing"
 
     def listed(self) -> Mapping[str, str]:
         """Every setting by its name, as text without secrets; for people to read."""

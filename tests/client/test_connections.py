@@ -36,7 +36,7 @@ def settings(store_url: str, tmp_path: Path) -> Settings:
     return Settings.read(
         {
             "HANDBACK_STORE": store_url,
-            "HANDBACK_DATA": str(tmp_path / "data"),
+            "HANDBACK_HOME": str(tmp_path / "data"),
             "HANDBACK_LISTEN": "127.0.0.1:0",
             "HANDBACK_SEQUENCE_S": "0.02",
             "HANDBACK_DRAIN_S": "0.2",

@@ -24,7 +24,7 @@ def handbackd(data: Path, otlp: str) -> Iterator[str]:
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(sys.path),
-        "HANDBACK_DATA": str(data),
+        "HANDBACK_HOME": str(data),
         "HANDBACK_LISTEN": "127.0.0.1:0",
         "HANDBACK_PICKUP_S": "0.05",
         "HANDBACK_GATHER_S": "0.05",

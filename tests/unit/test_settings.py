@@ -22,7 +22,7 @@ def test_defaults_are_the_embedded_store_on_loopback() -> None:
 
 
 def test_the_embedded_store_lies_in_the_chosen_folder(tmp_path: Path) -> None:
-    settings = Settings.read({"HANDBACK_DATA": str(tmp_path)})
+    settings = Settings.read({"HANDBACK_HOME": str(tmp_path)})
     assert settings.store.text == f"sqlite:///{tmp_path}/handback.db"
     assert (settings.exchange, settings.landing) == (tmp_path / "exchange", tmp_path / "landing")
 
