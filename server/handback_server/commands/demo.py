@@ -55,7 +55,7 @@ def demo(context: click.Context, records: int, keep: Path | None, seed: int) -> 
         with _folder(keep) as folder:
             met = run(console, environment, folder, records, seed)
             if keep is not None:
-                click.echo(f"HANDBACK_DATA={folder} handbackd serve goes on from here.")
+                click.echo(f"HANDBACK_HOME={folder} handbackd serve goes on from here.")
     except DemoFailed as failure:
         raise click.ClickException(str(failure)) from failure
     context.exit(0 if met else 1)

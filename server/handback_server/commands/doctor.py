@@ -48,7 +48,7 @@ def _troubles(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _look_at_folders(settings: Settings) -> None:
-    folder = settings.data.absolute()
+    folder = settings.home.absolute()
     while not folder.exists():
         folder = folder.parent
     if not os.access(folder, os.W_OK):

@@ -15,6 +15,6 @@ def migrate(environment: Mapping[str, str]) -> None:
     from handback.settings import Settings
 
     settings = Settings.read(environment)
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     version = handback_migrations.migrate(settings.store.text)
     click.echo(f"{settings.store} is at schema {version}")

@@ -32,7 +32,7 @@ def serve(environment: Mapping[str, str], log_level: str) -> None:
     for chatty in ("alembic", "transitions"):  # a line for every step they take
         logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = Settings.read(environment)
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(settings.store.text):
         handback_migrations.prepare(settings.store.text)
         flush = telemetry.configure("handbackd", environment)

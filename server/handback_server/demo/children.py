@@ -74,7 +74,7 @@ def settings_of(environment: Mapping[str, str], folder: Path, width: int) -> dic
     `width` is how wide they print.
     """
     others = {name: text for name, text in environment.items() if not name.startswith("HANDBACK_")}
-    return {**others, **_SETTINGS, "HANDBACK_DATA": str(folder), "COLUMNS": str(width)}
+    return {**others, **_SETTINGS, "HANDBACK_HOME": str(folder), "COLUMNS": str(width)}
 
 
 @contextmanager

@@ -40,7 +40,7 @@ class HandbackFiles(HandbackFileServiceServicer):
             raise InvalidRequest([Violation("header", "expected in the first message")])
         command = command_of(context, first.header.request_key)
         # A caller may take its time; only what is whole takes a thread of the engine's.
-        with TemporaryFile(dir=self._runtime.settings.data) as spooled:
+        with TemporaryFile(dir=self._runtime.settings.home) as spooled:
             await self._spool(requests, spooled)
             received = await self._bridge.run(self._receive, first.header, spooled, command)
         file = convert.handback_file(received.file)
