@@ -26,7 +26,10 @@ check: setup  ## format, lint, types, imports, generated files and house rules
 	$(BIN)/pytest -q tests/house
 
 bench: setup  ## records per second on this machine beside the floor, on both stores
-	for store in sqlite postgres; do $(BIN)/handbackd bench ingest --store $$store --records 100000; done
+	for store in sqlite postgres; do for name in ingest payouts verify watch; do \
+		$(BIN)/handbackd bench $$name --store $$store --records 50000 || exit 1; done; done
+	for store in sqlite postgres; do for name in submit startup; do \
+		$(BIN)/handbackd bench $$name --store $$store --records 5000 || exit 1; done; done
 
 stubs: setup  ## write what is generated: both copies of the stubs, the sync client, docs/lifecycle.md
 	$(BIN)/python proto/generate.py

@@ -22,7 +22,7 @@ from world import World
 
 UNIT = table_of(Unit)
 
-SMALL_CHUNKS = ((gather, "_CHUNK"), (deliver, "_CHUNK"), (prepare, "CHUNK_RECORDS"))
+SMALL_CHUNKS = ((gather, "_CHUNK"), (deliver, "CHUNK"), (prepare, "CHUNK_RECORDS"))
 
 
 def name_three_units(url: str, _folder: str) -> None:

@@ -33,7 +33,7 @@ ATTEMPT, BATCH, DUE = table_of(Attempt), table_of(PayoutBatch), table_of(Due)
 REDEMPTION, LINK = table_of(Redemption), table_of(TraceLink)
 
 # Redemptions dispatched in one transaction.
-_CHUNK = 50_000
+CHUNK = 50_000
 
 
 def sealed_batches(tx: sa.Connection, partner_id: int | None = None) -> list[int]:
@@ -151,7 +151,7 @@ def _undispatched(tx: sa.Connection, batch_id: int | None, after: int) -> pl.Dat
         .where(ATTEMPT.c.batch_id == batch_id, ATTEMPT.c.ordinal > after)
         .where(REDEMPTION.c.attempt < ATTEMPT.c.attempt)
         .order_by(ATTEMPT.c.ordinal)
-        .limit(_CHUNK)
+        .limit(CHUNK)
     )
     return fetch_frame(tx, select).with_columns(
         trigger=pl.lit(int(Trigger.DISPATCH), pl.Int16), same_unit=pl.lit(1, pl.Int16)

@@ -20,9 +20,9 @@ _TRAILER = b"\xff\xff"
 _EPOCH_US = 946_684_800_000_000  # 2000-01-01, from where PostgreSQL counts
 _WIDTH: dict[pl.DataType, str] = {pl.Int16(): ">i2", pl.Int32(): ">i4", pl.Int64(): ">i8"}
 
-# The stage has no statistics, and those of a growing table are behind it. Whatever the planner makes
-# of that, walking the stage in key order and looking each row up by its key is right; a plan that
-# scans the hot table instead was seen to take a second for a thousand rows.
+# The stage has no statistics, and those of a growing table are behind it. Whatever the planner
+# makes of that, walking the stage in key order and looking each row up by its key is right; a plan
+# that scans the hot table instead was seen to take a second for a thousand rows.
 _WALK_THE_STAGE = sa.select(
     *(
         sa.func.set_config(name, "off", True)

@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from handback_server.bench.ground import Ground
 
-_NAMES: Final = ("ingest",)
+_NAMES: Final = ("ingest", "payouts", "startup", "submit", "verify", "watch")
 
 Benchmark = Callable[["Ground", int, str], Mapping[str, object]]
 
