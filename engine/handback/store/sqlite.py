@@ -7,12 +7,14 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert
 
 from handback.store.bulk import INSTANT, MOVED, REDEMPTION, WAS, stage_table
@@ -51,10 +53,7 @@ class SQLite:
 
     def insert_frame(self, tx: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
         """Insert the rows, many by each call of one prepared statement."""
-        values: dict[str, Any] = {name: sa.bindparam(name) for name in frame.columns}
-        one, names = _compiled(tx, sa.insert(table).values(values))
-        # Two thirds of the time of row by row: each call has a price of its own.
-        many = one + f", ({', '.join('?' * len(names))})" * (_ROWS_AT_ONCE - 1)
+        one, many, names = _insert_statements(table, tuple(frame.columns))
         rows = _rows(frame, names)
         whole = (islice(rows, _ROWS_AT_ONCE) for _ in range(len(frame) // _ROWS_AT_ONCE))
         _driver(tx).executemany(many, (tuple(chain.from_iterable(some)) for some in whole))
@@ -81,20 +80,10 @@ class SQLite:
         moved: list[int] = []
         driver = _driver(tx)
         driver.create_function("told", 1, moved.append)  # which is null
-        told = sa.func.told(REDEMPTION.c.redemption_id)
-        values: dict[sa.Column[Any], sa.ColumnElement[Any]] = {
-            REDEMPTION.c[name]: sa.bindparam(f"b_{name}") for name in MOVED
-        }
-        values[REDEMPTION.c.held] = sa.func.coalesce(told, sa.bindparam("b_held"))
-        conditions = [
-            REDEMPTION.c[name.removeprefix(WAS)] == sa.bindparam(f"b_{name}")
-            for name in moves.columns
-            if name not in MOVED
-        ]
-        statement = sa.update(REDEMPTION).where(*conditions).values(values)
+        conditions = tuple(name for name in moves.columns if name not in MOVED)
+        statement, names = _move_statement(conditions)
         before = driver.total_changes
-        update, names = _compiled(tx, statement)
-        driver.executemany(update, _rows(moves, [name.removeprefix("b_") for name in names]))
+        driver.executemany(statement, _rows(moves, names))
         assert driver.total_changes - before == len(moved), "every row that moves says so once"
         return pl.Series("redemption_id", moved, dtype=pl.Int64)
 
@@ -138,9 +127,33 @@ def _driver(tx: sa.Connection) -> sqlite3.Connection:
     return connection
 
 
-def _compiled(tx: sa.Connection, statement: sa.sql.ClauseElement) -> tuple[str, list[str]]:
+@lru_cache(maxsize=256)
+def _insert_statements(table: sa.Table, columns: tuple[str, ...]) -> tuple[str, str, list[str]]:
+    """The statements for one row and for `_ROWS_AT_ONCE`, and the order of the columns."""
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in columns}
+    one, names = _compiled(sa.insert(table).values(values))
+    # Two thirds of the time of row by row: each call has a price of its own.
+    return one, one + f", ({', '.join('?' * len(names))})" * (_ROWS_AT_ONCE - 1), names
+
+
+@lru_cache(maxsize=16)
+def _move_statement(conditions: tuple[str, ...]) -> tuple[str, list[str]]:
+    """The update of one redemption on these conditions, and the order of its parameters."""
+    values: dict[sa.Column[Any], sa.ColumnElement[Any]] = {
+        REDEMPTION.c[name]: sa.bindparam(f"b_{name}") for name in MOVED
+    }
+    told = sa.func.told(REDEMPTION.c.redemption_id)
+    values[REDEMPTION.c.held] = sa.func.coalesce(told, sa.bindparam("b_held"))
+    meant = (
+        REDEMPTION.c[name.removeprefix(WAS)] == sa.bindparam(f"b_{name}") for name in conditions
+    )
+    statement, names = _compiled(sa.update(REDEMPTION).where(*meant).values(values))
+    return statement, [name.removeprefix("b_") for name in names]
+
+
+def _compiled(statement: sa.sql.ClauseElement) -> tuple[str, list[str]]:
     """A statement for the driver itself, and the names of its parameters in their order."""
-    compiled: Any = statement.compile(dialect=tx.dialect)
+    compiled: Any = statement.compile(dialect=sqlite_dialect())
     return str(compiled), list(compiled.positiontup)
 
 
