@@ -74,7 +74,7 @@ class Server:
     """Serves one store until it drains. Belongs to the event loop it was opened on."""
 
     def __init__(self, runtime: Runtime, works: Sequence[Work]) -> None:
-        """Give `port` a number and begin to serve with `start`."""
+        """Not yet serving; `open` gives one that is, and its `port`."""
         self._runtime = runtime
         self._workers = Workers(works, runtime.background, runtime.drain)
         self._calls = CallInterceptor(runtime.drain, runtime.settings.max_message_bytes)
