@@ -43,31 +43,53 @@ class Applied:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """The records of a chunk, counted from 0, as far as they are known without the store.
+
+    `records` have the columns of DETAIL with the classes of their codes. `plain` are those worth
+    presuming, `presumed` what they then change. `rejects` are undecodable records that are ticked
+    off with the chunk.
+    """
+
+    chunk: int
+    records: pl.DataFrame
+    plain: pl.DataFrame
+    presumed: pl.DataFrame
+    rejects: int
+
+
+def classify(
+    terms: Terms, file_id: int, chunk: int, details: pl.DataFrame, rejects: int
+) -> Classified:
+    """The details (columns of DETAIL) of a chunk, ready to be applied."""
+    records = terms.agreement.handback.codes.classify(details)
+    plain = presuming.plain(terms, records)
+    presumed = presuming.decided(terms, plain, file_id)
+    return Classified(chunk, records, plain, presumed, rejects)
+
+
 def apply_chunk(
     store: Store,
     tx: sa.Connection,
     terms: Terms,
     cause: Cause,
-    chunk: int,
-    details: pl.DataFrame,
-    rejects: int,
+    classified: Classified,
     now: datetime,
 ) -> Applied:
-    """Apply the records of one chunk, counted from 0, of the file that is the cause.
+    """Apply the records of one chunk of the file that is the cause.
 
-    `details` has the columns of DETAIL; `rejects` are undecodable records ticked off with it.
     Raises VersionConflict where a redemption moved meanwhile: nothing may then be committed.
     """
     assert cause.id is not None, "a chunk belongs to a file"
     given = deciding.Given(terms.agreement.policies, cause.id, now)
-    records = terms.agreement.handback.codes.classify(details)
-    deciding_chunk = _Deciding(store, tx, terms, given, records)
-    presumed = presuming.decided(terms, deciding_chunk.plain, cause.id)
+    deciding_chunk = _Deciding(store, tx, terms, given, classified)
+    presumed = deciding_chunk.presumed
     committed = commit_presumed(store, tx, cause, presumed, deciding_chunk.decide_rest, now)
     _write_queue(store, tx, terms, deciding_chunk.decided)
     repeated = deciding_chunk.open_breaks()
     fates = _settled(deciding_chunk.fates, repeated)
-    _tick(tx, cause.id, chunk, committed.block_id, fates, rejects, now)
+    _tick(tx, cause.id, classified, committed.block_id, fates, now)
     links = links_of(store, tx, committed.changes["redemption_id"])
     return Applied(committed.changes, links, now)
 
@@ -81,17 +103,15 @@ class _Deciding:
         tx: sa.Connection,
         terms: Terms,
         given: deciding.Given,
-        records: pl.DataFrame,
+        classified: Classified,
     ) -> None:
-        """`records` have the columns of DETAIL, with the classes of their codes."""
         self._store, self._tx, self._terms, self._given = store, tx, terms, given
-        self._records = records
-        clean = presuming.plain(terms, records)
-        matched = matching.match(store, tx, terms, _without(records, clean, "ordinal"))
+        self._records, self._plain = classified.records, classified.plain
+        others = _without(self._records, self._plain, "ordinal")
+        self._matched = matching.match(store, tx, terms, others)
         # What else the chunk says of a redemption may come before: then both are read.
-        besides = matched.filter(pl.col("match") == int(Match.ONE))
-        self.plain = _without(clean, besides, "redemption_id")
-        self._matched = matched
+        besides = self._matched.filter(pl.col("match") == int(Match.ONE))
+        self.presumed = _without(classified.presumed, besides, "redemption_id")
         self._standing = pl.DataFrame()
         self.decided = deciding.Decided()
         self.fates = pl.DataFrame()
@@ -99,7 +119,7 @@ class _Deciding:
     def decide_rest(self, moved: pl.Series) -> pl.DataFrame:
         """The changes that all other records make, once the redemptions with these ids moved."""
         store, tx, terms = self._store, self._tx, self._terms
-        done = self.plain.join(moved.to_frame(), on="redemption_id", how="semi")
+        done = self._plain.join(moved.to_frame(), on="redemption_id", how="semi")
         left = _without(_without(self._records, done, "ordinal"), self._matched, "ordinal")
         matched = pl.concat([self._matched, matching.match(store, tx, terms, left)])
         ids = matched.filter(pl.col("match") == int(Match.ONE))["redemption_id"]
@@ -166,19 +186,18 @@ def _settled(fates: pl.DataFrame, repeated: pl.Series) -> pl.DataFrame:
 def _tick(
     tx: sa.Connection,
     file_id: int,
-    chunk: int,
+    classified: Classified,
     block_id: int | None,
     fates: pl.DataFrame,
-    rejects: int,
     now: datetime,
 ) -> None:
     row: dict[str, object] = {
         "file_id": file_id,
-        "chunk": chunk,
+        "chunk": classified.chunk,
         "block_id": block_id,
-        "records": len(fates) + rejects,
+        "records": len(fates) + classified.rejects,
         "records_quantity": int(fates["moved"].sum()),
-        "rejects": rejects,
+        "rejects": classified.rejects,
         "rejects_quantity": 0,
         "applied_at": now,
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from handback.journal.commit import Cause, CauseKind
 from handback.journal.traces import trace_steps
 from handback.partners.registry import Terms
 from handback.payouts.deliver import dispatch, sealed_batches
-from handback.reconcile.chunk import Applied, apply_chunk
+from handback.reconcile.chunk import Applied, Classified, apply_chunk, classify
 from handback.store.bulk import table_of
 from handback.store.tables import RunChunk
 
@@ -62,35 +63,51 @@ def _run(desk: Desk, file: FileView, actor: str, stopping: Callable[[], bool]) -
     for batch_id in delivered:
         # The partner may answer a batch before we have noted that it got it.
         dispatch(desk.store, desk.clock, batch_id, actor)
-    for chunk in range(contents.chunks):
+    left = [chunk for chunk in range(contents.chunks) if chunk not in done]
+    classified = partial(_classified, desk, terms, file.file_id, contents.rejected)
+    for chunk in _one_ahead(classified, left):
         if stopping():
             return
-        if chunk not in done:
-            rejects = contents.rejected if chunk == 0 else 0
-            _apply(desk, terms, file, chunk, rejects, actor)
+        _apply(desk, terms, file, chunk, actor)
     _set_state(desk, file, FileState.RECONCILED)
     desk.spool.remove(file.file_id)
 
 
-def _apply(desk: Desk, terms: Terms, file: FileView, chunk: int, rejects: int, actor: str) -> None:
+def _classified(desk: Desk, terms: Terms, file_id: int, rejected: int, chunk: int) -> Classified:
+    """A chunk from the spool; the undecodable records of the file are ticked off with its first."""
+    details = desk.spool.read(file_id, chunk)
+    return classify(terms, file_id, chunk, details, rejected if chunk == 0 else 0)
+
+
+def _one_ahead(classified: Callable[[int], Classified], chunks: list[int]) -> Iterator[Classified]:
+    """The chunks in order, each made ready while the one before it is applied."""
+    with ThreadPoolExecutor(1, thread_name_prefix="classify") as thread:
+        coming: Future[Classified] | None = None
+        for chunk in chunks:
+            ready, coming = coming, thread.submit(classified, chunk)
+            if ready is not None:
+                yield ready.result()
+        if coming is not None:
+            yield coming.result()
+
+
+def _apply(desk: Desk, terms: Terms, file: FileView, chunk: Classified, actor: str) -> None:
     """Apply one chunk in a transaction of its own."""
     attributes: dict[str, str | int] = {
         "handback.file_id": public_id(Prefix.HANDBACK_FILE, file.file_id),
-        "handback.chunk": chunk,
+        "handback.chunk": chunk.chunk,
     }
     with telemetry.span("reconcile chunk", attributes=attributes) as span:
         context = telemetry.traceparent_of() or file.trace_context
         cause = Cause(CauseKind.HANDBACK_FILE, file.file_id, actor, context)
-        applied = decide_again(partial(_commit_chunk, desk, terms, cause, chunk, rejects))
+        applied = decide_again(partial(_commit_chunk, desk, terms, cause, chunk))
         span.set_attribute("handback.events", len(applied.events))
         trace_steps(applied.events, applied.links, applied.at)
 
 
-def _commit_chunk(desk: Desk, terms: Terms, cause: Cause, chunk: int, rejects: int) -> Applied:
-    assert cause.id is not None
-    details = desk.spool.read(cause.id, chunk)
+def _commit_chunk(desk: Desk, terms: Terms, cause: Cause, chunk: Classified) -> Applied:
     with desk.store.write() as tx:
-        return apply_chunk(desk.store, tx, terms, cause, chunk, details, rejects, desk.clock.now())
+        return apply_chunk(desk.store, tx, terms, cause, chunk, desk.clock.now())
 
 
 def _of_file(file: FileView) -> sa.ColumnElement[bool]:
