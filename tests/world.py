@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from agreements import apply_example
 from fake_clock import FakeClock
-
 from handback.breaks import queries as break_queries
 from handback.breaks.queries import BreakFilter, BreakView
 from handback.errors import HandbackError
@@ -28,13 +27,13 @@ from handback.journal.sequence import sequence_blocks
 from handback.partners.registry import Agreements
 from handback.payouts.deliver import deliver, sealed_batches
 from handback.payouts.gather import gather
+from handback.reconcile.report import RunReport, run_report
+from handback.reconcile.run import reconcile
 from handback.redemptions import queries
 from handback.redemptions.commands import Caller, execute
 from handback.redemptions.draft import Outcome
 from handback.redemptions.queries import EventView, RedemptionView
 from handback.redemptions.requests import Command, Submit
-from handback.reconcile.report import RunReport, run_report
-from handback.reconcile.run import reconcile
 from handback.store.session import Store
 from handback.verify import verify
 

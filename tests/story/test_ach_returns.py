@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from fake_clock import FakeClock
-from world import World, counts
 
+from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
 from handback.intake.states import FileState, Verdict
 from handback.lifecycle.table import State, Trigger
 from handback.partners import registry
 from handback.partners.codes import ReasonClass
 from handback.store.session import Store
+from world import World, counts
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "nacha" / "linked"
 
