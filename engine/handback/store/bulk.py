@@ -149,7 +149,12 @@ def fetch_frame(tx: sa.Connection, select: sa.Select[Any]) -> pl.DataFrame:
     # The driver's own rows: SQLAlchemy's would cost as much again as fetching and framing them.
     with tx.execute(select) as result:
         assert result.cursor is not None
-        return pl.DataFrame(result.cursor.fetchall(), schema=schema, orient="row")
+        rows = result.cursor.fetchall()
+    if not rows:
+        return schema.to_frame()
+    # Column by column: from rows a frame is made at less than half the pace.
+    columns = zip(schema.items(), zip(*rows, strict=True), strict=True)
+    return pl.DataFrame([pl.Series(name, column, kind) for (name, kind), column in columns])
 
 
 def stage_table(name: str, frame: pl.DataFrame, **kwargs: Any) -> sa.Table:

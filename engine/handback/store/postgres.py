@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import psycopg
+import psycopg.abc
+import psycopg.adapt
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
@@ -48,9 +50,11 @@ class PostgreSQL:
 
     def create_engine(self, url: sa.URL) -> sa.Engine:
         """An engine on psycopg; a connection lost while idle is noticed before it is used."""
-        return sa.create_engine(
+        engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8
         )
+        sa.event.listen(engine, "connect", _prepare)
+        return engine
 
     def insert_frame(self, tx: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
         """Insert the rows by binary COPY."""
@@ -128,6 +132,18 @@ class PostgreSQL:
                 connection.exec_driver_sql("unlisten *")
 
 
+class _WholeNumber(psycopg.adapt.Loader):
+    """Reads NUMERIC: nothing here has fractions, but sums of integers are of that type."""
+
+    def load(self, digits: psycopg.abc.Buffer) -> int:
+        """The number."""
+        return int(bytes(digits))
+
+
+def _prepare(connection: psycopg.Connection, _record: object) -> None:
+    connection.adapters.register_loader("numeric", _WholeNumber)
+
+
 def _lock_key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
@@ -176,14 +192,15 @@ def _repeat(value: npt.NDArray[np.generic], rows: int) -> Bytes:
 
 def _column(series: pl.Series) -> _Column:
     if series.dtype == INSTANT:
-        series = series.dt.epoch("us") - _EPOCH_US
+        series = series.to_physical() - _EPOCH_US
     rows, nulls = len(series), series.null_count()
     if nulls == rows:
         return _Column(series.name, _repeat(np.array([-1], ">i4"), rows), None, None)
     if series.dtype in (pl.String, pl.Binary):
         return _text(series)
     width = np.dtype(_WIDTH[series.dtype])
-    content = series.fill_null(0).to_numpy().astype(width).view(np.uint8).reshape(rows, -1)
+    whole = series.fill_null(0) if nulls else series
+    content = whole.to_numpy().astype(width).view(np.uint8).reshape(rows, -1)
     if not nulls:
         size = _repeat(np.array([width.itemsize], ">i4"), rows)
         return _Column(series.name, np.concatenate([size, content], axis=1), None, None)
