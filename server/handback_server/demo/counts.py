@@ -6,7 +6,6 @@ A count has a key of three words: what is counted, of which partner, and which o
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -96,11 +95,14 @@ def _fates(case: Case) -> Iterator[tuple[str, int]]:
     yield "breaks", len(records) - events - case.repeats - rejects
 
 
-def _answered(case: Case) -> Iterator[str]:
+def _answered(case: Case) -> Sequence[str]:
     """How each attempt stands at the end, by its last answer."""
-    for trip in re.split("dispatch", case.life)[1:]:
-        answers = [_ANSWERED[word] for word in trip.split() if word in _ANSWERED]
-        yield answers[-1] if answers else "open"
+    trips: list[str] = []
+    for trigger in (*case.triggers, *case.triggers_next_day):
+        if trigger == "dispatch":
+            trips.append("open")
+        trips[-1] = _ANSWERED.get(trigger, trips[-1])
+    return trips
 
 
 def _files(plan: Plan, partner: str) -> Counts:

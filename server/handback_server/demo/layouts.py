@@ -44,6 +44,8 @@ class Layout(Protocol):
 
     partner: str
     encoding: str
+    complete: str
+    """What shows that a hand-back file is whole: rename, marker or trailer."""
 
     def read(self, name: str, text: str) -> Payout:
         """What a payout file of this name asks for."""
@@ -65,7 +67,7 @@ class Layout(Protocol):
 class Skyways:
     """Comma-separated values with a header, and a trailer that has count and sum."""
 
-    partner, encoding = SKYWAYS, "utf-8"
+    partner, encoding, complete = SKYWAYS, "utf-8", "rename"
 
     def read(self, name: str, text: str) -> Payout:
         """H,programme,sequence,day and D,reference,member,surname,given name,quantity."""
@@ -99,7 +101,7 @@ class Skyways:
 class Northbank:
     """Fixed-width records in batches, each batch and the file with a control record."""
 
-    partner, encoding = NORTHBANK, "latin-1"
+    partner, encoding, complete = NORTHBANK, "latin-1", "trailer"
 
     def read(self, name: str, text: str) -> Payout:
         """F has the day in 14-21, D reference in 2-13, account in 14-33, cents in 64-75."""
@@ -142,7 +144,7 @@ class Northbank:
 class Staywell:
     """Values between bars under a line that names the columns; a marker file says it is whole."""
 
-    partner, encoding = STAYWELL, "utf-8"
+    partner, encoding, complete = STAYWELL, "utf-8", "marker"
 
     def read(self, name: str, text: str) -> Payout:
         """The name is unit-YYYY-MM-DD-sequence.txt."""

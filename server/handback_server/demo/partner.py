@@ -24,15 +24,7 @@ from handback_server.demo.layouts import (
     Skyways,
     Staywell,
 )
-from handback_server.demo.plan import (
-    NORTHBANK,
-    SKYWAYS,
-    STAYWELL,
-    STRANGERS,
-    Plan,
-    Record,
-    make_plan,
-)
+from handback_server.demo.plan import CASES, SKYWAYS, STRANGERS, Plan, Record, make_plan
 
 # How long it listens for the next day before it looks for files again.
 _LOOK_S = 0.1
@@ -91,8 +83,8 @@ class Desk:
         """Send what was left for today, and what should not be sent at all."""
         if self._layout.partner in STRANGERS:
             stranger = self._layout.stranger()
-            code = self._plan.of(self._layout.partner)[0].case.attempts[0][0].code
-            self._tomorrow.append(Answer(stranger, code, str(stranger.quantity)))
+            usual = CASES[self._layout.partner][0].attempts[0]
+            self._tomorrow += _answers(stranger, usual)
         name, content = self._next_file(self._tomorrow)
         if self._layout.partner == SKYWAYS:
             self._upload(self._layout.name(1), self._first)
@@ -109,8 +101,8 @@ class Desk:
         """Put a file into the folder so that nobody takes half of it."""
         self._inbound.mkdir(parents=True, exist_ok=True)
         raw = content.encode(self._layout.encoding)
-        if self._layout.partner == NORTHBANK:
-            # Whole once its trailer is there, so it may be seen while it grows.
+        if self._layout.complete == "trailer":
+            # It may be seen while it grows.
             with (self._inbound / name).open("wb") as file:
                 file.write(raw[: len(raw) // 2])
                 file.flush()
@@ -119,7 +111,7 @@ class Desk:
         unfinished = self._inbound / f".{name}.part"
         unfinished.write_bytes(raw)
         unfinished.rename(self._inbound / name)
-        if self._layout.partner == STAYWELL:
+        if self._layout.complete == "marker":
             (self._inbound / f"{name}.ok").touch()
 
 

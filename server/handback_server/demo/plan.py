@@ -34,16 +34,15 @@ class Record(NamedTuple):
 class Case:
     """What becomes of a share of a partner's redemptions, in 1,000; share 0 is all the others.
 
-    `answers` has the records for each attempt, `|` between attempts, and behind `>` those of the
-    next day. `0000+100` names a quantity that is off by 100, `ACCEPTED?` is illegible. `life` has
-    the triggers that follow the submit, likewise, `opens` the kinds of break; `repeats` counts
-    records that say nothing new.
+    `story` goes from trip to trip, `|` between them, and behind `>` to the next day. Of each trip
+    it has the records that answer it, and in small letters the triggers that follow its dispatch.
+    `0000+100` is a record whose quantity is off by 100, `ACCEPTED?` one that is illegible. `opens`
+    is a kind of break; `repeats` counts records that say nothing new.
     """
 
     share: int
     does: str
-    answers: str
-    life: str
+    story: str
     end: str
     opens: str = ""
     repeats: int = 0
@@ -51,150 +50,88 @@ class Case:
     @property
     def attempts(self) -> Sequence[Sequence[Record]]:
         """The records that answer each attempt at once."""
-        return [_records(part) for part in self.answers.partition(">")[0].split("|")]
+        return [_records(trip) for trip in self._trips]
 
     @property
     def next_day(self) -> Sequence[Record]:
         """The records that follow the next day."""
-        return _records(self.answers.partition(">")[2])
+        return _records(self._tomorrow)
 
     @property
     def triggers(self) -> Sequence[str]:
-        """The triggers of the first day, without the submit."""
-        return self.life.partition(">")[0].split()
+        """The triggers of the first day, after the submit."""
+        return [word for trip in self._trips for word in ("dispatch", *_triggers(trip))]
 
     @property
     def triggers_next_day(self) -> Sequence[str]:
         """The triggers of the next day."""
-        return self.life.partition(">")[2].split()
+        return _triggers(self._tomorrow)
+
+    @property
+    def answers(self) -> str:
+        """The story without its triggers."""
+        return " ".join(word for word in self.story.split() if not word.islower())
+
+    @property
+    def _trips(self) -> Sequence[str]:
+        return self.story.partition(">")[0].split("|")
+
+    @property
+    def _tomorrow(self) -> str:
+        return self.story.partition(">")[2]
 
 
 CASES: Final[Mapping[str, Sequence[Case]]] = {
     SKYWAYS: (
-        Case(0, "credits the miles", "0000", "dispatch confirm", "confirmed"),
-        Case(20, "credits a merged account", "0001", "dispatch confirm", "confirmed"),
-        Case(30, "does not know the number", "0101", "dispatch reject", "rejected", "review"),
-        Case(20, "has closed the account", "0201", "dispatch reject fail", "failed"),
-        Case(
-            40,
-            "is busy, then credits",
-            "0301 | 0000",
-            "dispatch reject retry dispatch confirm",
-            "confirmed",
-        ),
+        Case(0, "credits the miles", "0000 confirm", "confirmed"),
+        Case(20, "credits a merged account", "0001 confirm", "confirmed"),
+        Case(30, "does not know the number", "0101 reject", "rejected", "review"),
+        Case(20, "has closed the account", "0201 reject fail", "failed"),
+        Case(40, "is busy, then credits", "0301 reject retry | 0000 confirm", "confirmed"),
         Case(
             5,
             "is busy three times",
-            "0301 | 0301 | 0301",
-            "dispatch reject retry dispatch reject retry dispatch reject",
+            "0301 reject retry | 0301 reject retry | 0301 reject",
             "rejected",
             "review",
         ),
-        Case(10, "waits for next month", "0302", "dispatch reject retry", "retrying"),
-        Case(
-            20,
-            "credits the next day",
-            "0002 > 0000",
-            "dispatch acknowledge > confirm",
-            "confirmed",
-        ),
-        Case(
-            2,
-            "credits and rejects it",
-            "0000 0101",
-            "dispatch confirm",
-            "confirmed",
-            "contradiction",
-        ),
-        Case(
-            2,
-            "credits another quantity",
-            "0000+100",
-            "dispatch",
-            "awaiting_handback",
-            "quantity_mismatch",
-        ),
+        Case(10, "waits for next month", "0302 reject retry", "retrying"),
+        Case(20, "credits the next day", "0002 acknowledge > 0000 confirm", "confirmed"),
+        Case(2, "credits and rejects it", "0000 0101 confirm", "confirmed", "contradiction"),
+        Case(2, "credits another quantity", "0000+100", "awaiting_handback", "quantity_mismatch"),
     ),
     NORTHBANK: (
-        Case(0, "pays out", "A", "dispatch confirm", "confirmed"),
-        Case(20, "finds the account closed", "R/02", "dispatch reject", "rejected", "review"),
-        Case(5, "is stopped by law", "R/07", "dispatch reject", "rejected", "review"),
-        Case(
-            30,
-            "fails for now, then pays",
-            "R/20 | A",
-            "dispatch reject retry dispatch confirm",
-            "confirmed",
-        ),
-        Case(
-            10,
-            "fails for now, twice",
-            "R/20 | R/20",
-            "dispatch reject retry dispatch reject fail",
-            "failed",
-        ),
+        Case(0, "pays out", "A confirm", "confirmed"),
+        Case(20, "finds the account closed", "R/02 reject", "rejected", "review"),
+        Case(5, "is stopped by law", "R/07 reject", "rejected", "review"),
+        Case(30, "fails for now, then pays", "R/20 reject retry | A confirm", "confirmed"),
+        Case(10, "fails for now, twice", "R/20 reject retry | R/20 reject fail", "failed"),
         Case(
             2,
             "fails, then claims it paid",
-            "R/20 | R/44",
-            "dispatch reject retry dispatch",
+            "R/20 reject retry | R/44",
             "awaiting_handback",
             "duplicate_rejection",
         ),
-        Case(10, "was past its cut-off", "R/21", "dispatch reject retry", "retrying"),
-        Case(
-            10,
-            "pays, and has it returned",
-            "A > V",
-            "dispatch confirm > return",
-            "rejected",
-            "returned",
-        ),
+        Case(10, "was past its cut-off", "R/21 reject retry", "retrying"),
+        Case(10, "pays, and has it returned", "A confirm > V return", "rejected", "returned"),
     ),
     STAYWELL: (
-        Case(0, "books the nights", "ACCEPTED", "dispatch confirm", "confirmed"),
-        Case(30, "does not know the guest", "MEMBER_UNKNOWN", "dispatch reject fail", "failed"),
+        Case(0, "books the nights", "ACCEPTED confirm", "confirmed"),
+        Case(30, "does not know the guest", "MEMBER_UNKNOWN reject fail", "failed"),
         Case(
             20,
             "is busy twice, then books",
-            "SYSTEM_BUSY | SYSTEM_BUSY | ACCEPTED",
-            "dispatch reject retry dispatch reject retry dispatch confirm",
+            "SYSTEM_BUSY reject retry | SYSTEM_BUSY reject retry | ACCEPTED confirm",
             "confirmed",
         ),
-        Case(10, "is sold out", "SOLD_OUT", "dispatch reject", "rejected", "review"),
-        Case(
-            5,
-            "books one fewer",
-            "ACCEPTED_IN_PART-1",
-            "dispatch",
-            "awaiting_handback",
-            "quantity_mismatch",
-        ),
-        Case(
-            5,
-            "uses a code of its own",
-            "OVERBOOKED",
-            "dispatch reject",
-            "rejected",
-            "unmapped_code",
-        ),
-        Case(
-            10,
-            "says so twice",
-            "ACCEPTED ACCEPTED",
-            "dispatch confirm",
-            "confirmed",
-            repeats=1,
-        ),
-        Case(
-            10,
-            "books the next day",
-            "RECEIVED > ACCEPTED",
-            "dispatch acknowledge > confirm",
-            "confirmed",
-        ),
-        Case(5, "says nothing", "", "dispatch", "awaiting_handback"),
-        Case(2, "is illegible the next day", "> ACCEPTED?", "dispatch", "awaiting_handback"),
+        Case(10, "is sold out", "SOLD_OUT reject", "rejected", "review"),
+        Case(5, "books one fewer", "ACCEPTED_IN_PART-1", "awaiting_handback", "quantity_mismatch"),
+        Case(5, "uses a code of its own", "OVERBOOKED reject", "rejected", "unmapped_code"),
+        Case(10, "says so twice", "ACCEPTED ACCEPTED confirm", "confirmed", repeats=1),
+        Case(10, "books the next day", "RECEIVED acknowledge > ACCEPTED confirm", "confirmed"),
+        Case(5, "says nothing", "", "awaiting_handback"),
+        Case(2, "is illegible the next day", "> ACCEPTED?", "awaiting_handback"),
     ),
 }
 
@@ -277,10 +214,16 @@ def _dealt(partner: str, count: int, chance: random.Random) -> Iterator[Case]:
 
 
 def _records(text: str) -> Sequence[Record]:
-    """The records written in a table cell, blanks between them."""
-    found = [_RECORD.fullmatch(word) for word in text.split()]
-    return [
-        Record(match["code"], int(match["off"] or 0), match["garbled"] is None)
-        for match in found
-        if match is not None
-    ]
+    """The records of a part of a story."""
+    found = []
+    for word in text.split():
+        if not word.islower():
+            match = _RECORD.fullmatch(word)
+            assert match is not None, word
+            found.append(Record(match["code"], int(match["off"] or 0), match["garbled"] is None))
+    return found
+
+
+def _triggers(text: str) -> Sequence[str]:
+    """The triggers of a part of a story."""
+    return [word for word in text.split() if word.islower()]

@@ -52,3 +52,8 @@ def test_the_simulated_partner_knows_nothing_of_the_engine(module: str) -> None:
     own = {name for name in imported if name.startswith("handback")}
     assert own <= {f"handback_server.demo.{name}" for name in ("layouts", "plan")}
     assert {name.partition(".")[0] for name in imported - own} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.partner)
+def test_files_are_completed_as_the_agreement_asks(layout: Layout) -> None:
+    assert layout.complete == parse(agreements()[layout.partner]).handback.complete
