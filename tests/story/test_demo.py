@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,23 +56,53 @@ def test_an_outcome_that_was_not_planned_is_told(
     assert "4 of 87 counts are not as planned." in printed
 
 
-def test_what_was_started_is_stopped(tmp_path: Path) -> None:
-    environment = {**ENVIRONMENT, "TMPDIR": str(tmp_path)}
+@contextmanager
+def begun(**environment: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, int]]]:
+    """A demo under way, and the ids of what it has started."""
+    started: dict[str, int] = {}
     with subprocess.Popen(
-        COMMAND, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        COMMAND,
+        env=ENVIRONMENT | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as running:
         assert running.stdout
-        begun = []
         for line in running.stdout:
-            begun += re.findall(r"^(?:server|partner) +process (\d+)", line)
-            if len(begun) == 2:
+            found = re.match(r"(server|partner) +process (\d+)", line)
+            if found:
+                started[found[1]] = int(found[2])
+            if len(started) == 2:
                 break
+        yield running, started
+        running.communicate()
+
+
+def are_gone(started: dict[str, int]) -> bool:
+    """Whether none of these processes is there any more."""
+    for number in started.values():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, 0)
+            return False
+    return True
+
+
+def test_what_was_started_is_stopped(tmp_path: Path) -> None:
+    with begun(TMPDIR=str(tmp_path)) as (running, started):
         running.send_signal(signal.SIGTERM)
     assert running.returncode == 128 + signal.SIGTERM
     assert not list(tmp_path.iterdir())
-    for number in begun:
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(number), 0)
+    assert are_gone(started)
+
+
+@pytest.mark.parametrize("child", ["server", "partner"])
+def test_a_process_that_goes_ends_the_demo(child: str, tmp_path: Path) -> None:
+    with begun(TMPDIR=str(tmp_path)) as (running, started):
+        os.kill(started[child], signal.SIGKILL)
+        _, complaint = running.communicate()
+    assert running.returncode == 1
+    assert f"Error: the {child} " in complaint
+    assert are_gone(started)
 
 
 def test_the_client_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

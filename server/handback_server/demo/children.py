@@ -40,7 +40,7 @@ class Child:
         """Raise DemoFailed where it has ended."""
         code = self.popen.poll()
         if code is not None:
-            raise self._failed(f"ended with {code}")
+            raise self.failed(f"ended with {code}")
 
     def first_line(self) -> str:
         """What it says first on its standard output. Raises DemoFailed where it says nothing."""
@@ -48,7 +48,7 @@ class Child:
         said, _, _ = select.select([self.popen.stdout], [], [], _START_S)
         line = self.popen.stdout.readline() if said else ""
         if not line:
-            raise self._failed("does not start")
+            raise self.failed("does not start")
         return line.strip()
 
     def tell(self, line: str) -> None:
@@ -58,13 +58,14 @@ class Child:
             self.popen.stdin.write(f"{line}\n")
             self.popen.stdin.flush()
         except BrokenPipeError:
-            raise self._failed("does not listen") from None
+            raise self.failed("does not listen") from None
 
     def last_words(self) -> Sequence[str]:
         """The last lines of its log, none where it had nothing to say."""
         return self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
 
-    def _failed(self, what: str) -> DemoFailed:
+    def failed(self, what: str) -> DemoFailed:
+        """What to raise where it fails, with its last words."""
         return DemoFailed("\n".join([f"the {self.name} {what}", *self.last_words()]))
 
 

@@ -42,7 +42,7 @@ def run(
     console: Console, environment: Mapping[str, str], folder: Path, records: int, seed: int
 ) -> bool:
     """Whether every count was met and every law holds. Raises DemoFailed."""
-    from handback_client import Client
+    from handback_client import Client, HandbackError
 
     began_at = time.monotonic()
     plan = make_plan(records, seed)
@@ -53,13 +53,18 @@ def run(
         serving(settings, folder) as (server, address),
         Client(address, programme=PROGRAMME, actor="demo") as client,
     ):
-        for document in agreements().values():
-            client.partners.apply(document)
-        with partner_at_work(settings, folder, records, seed) as partner:
-            _say(console, f"server   process {server.popen.pid}, {address}, SQLite in {folder}")
-            _say(console, f"partner  process {partner.popen.pid}, reads and writes files only\n")
-            events = _play(console, plan, client, server, partner)
-        found = Found.ask(client)
+        try:
+            for document in agreements().values():
+                client.partners.apply(document)
+            with partner_at_work(settings, folder, records, seed) as partner:
+                _say(console, f"server   process {server.popen.pid}, {address}, SQLite in {folder}")
+                _say(
+                    console, f"partner  process {partner.popen.pid}, reads and writes files only\n"
+                )
+                events = _play(console, plan, client, server, partner)
+            found = Found.ask(client)
+        except HandbackError as refusal:
+            raise server.failed(f"answers with {refusal.reason}: {refusal}") from refusal
         _report(console, found)
         _say(console, "\n[bold]handbackd verify[/bold], on the live database")
         holds = verify(settings)
