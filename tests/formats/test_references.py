@@ -109,6 +109,12 @@ def test_batch_ordinal_and_attempt_are_read_back() -> None:
     assert read_back(template, "00003100000502") == [(0, 2, 31, 5)]
 
 
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_template_of_fields_alone_says_nothing_of_every_row(count: int) -> None:
+    template = ReferenceTemplate.parse("{trace:.15}")
+    assert read_back(template, *["T1"] * count) == [(0, 0, None, None)] * count
+
+
 def test_days_and_submitted_fields_may_be_part() -> None:
     template = ReferenceTemplate.parse("{date:%y%m%d}-{trace:.4}-{ordinal}")
     assert template.fields == ("trace",)

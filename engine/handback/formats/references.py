@@ -138,7 +138,8 @@ class ReferenceTemplate:
         numbers = (
             references.alias("reference")
             .to_frame()
-            .select(
+            # Not select: a template without placeholders to read still gives a row for each row.
+            .with_columns(
                 (
                     text.extract(self._expression(name), 1).cast(pl.Int64, strict=False)
                     if name in there
