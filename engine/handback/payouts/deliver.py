@@ -8,6 +8,7 @@ between them finishes with the same file, never with a second one.
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
@@ -20,17 +21,17 @@ from handback.exchange.transport import Transport
 from handback.ids import Prefix, public_id
 from handback.journal.again import decide_again
 from handback.journal.commit import CHANGES, Cause, CauseKind, commit
-from handback.journal.traces import trace_steps
+from handback.journal.traces import links_of, trace_steps
 from handback.lifecycle import relation
 from handback.lifecycle.table import Trigger
 from handback.partners.registry import Agreements
 from handback.payouts.states import BatchState
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
-from handback.store.tables import Attempt, Due, PayoutBatch, Redemption, TraceLink
+from handback.store.tables import Attempt, Due, PayoutBatch, Redemption
 
 ATTEMPT, BATCH, DUE = table_of(Attempt), table_of(PayoutBatch), table_of(Due)
-REDEMPTION, LINK = table_of(Redemption), table_of(TraceLink)
+REDEMPTION = table_of(Redemption)
 
 # Redemptions dispatched in one transaction.
 CHUNK = 50_000
@@ -82,7 +83,7 @@ def dispatch(store: Store, clock: Clock, batch_id: int, actor: str) -> int:
         context = telemetry.traceparent_of() or batch.trace_context
         cause = Cause(CauseKind.PAYOUT_BATCH, batch_id, actor, context)
         while True:
-            count, after = decide_again(partial(_dispatch_chunk, store, clock, cause, after))
+            count, after = decide_again(partial(_dispatch_chunk, store, clock, cause, batch, after))
             if not count:
                 break
             total += count
@@ -90,10 +91,12 @@ def dispatch(store: Store, clock: Clock, batch_id: int, actor: str) -> int:
     return total
 
 
-def _dispatch_chunk(store: Store, clock: Clock, cause: Cause, after: int) -> tuple[int, int]:
+def _dispatch_chunk(
+    store: Store, clock: Clock, cause: Cause, batch: sa.Row[Any], after: int
+) -> tuple[int, int]:
     """Dispatch the next redemptions of the batch by ordinal: how many, and up to which."""
     with store.write() as tx:
-        rows = _undispatched(tx, cause.id, after)
+        rows = _undispatched(tx, batch, after)
         if rows.is_empty():
             return 0, after
         decided = relation.decide(rows)
@@ -121,11 +124,12 @@ def _dispatch_chunk(store: Store, clock: Clock, cause: Cause, after: int) -> tup
         ).select(pl.col(name).cast(kind) for name, kind in CHANGES.items())
         at = clock.now()
         commit(store, tx, cause, changes, at)
-    trace_steps(changes, rows, at)
+        links = links_of(store, tx, changes["redemption_id"])
+    trace_steps(changes, links, at)
     return len(rows), int(rows["ordinal"][-1])
 
 
-def _undispatched(tx: sa.Connection, batch_id: int | None, after: int) -> pl.DataFrame:
+def _undispatched(tx: sa.Connection, batch: sa.Row[Any], after: int) -> pl.DataFrame:
     """Redemptions of a batch whose attempt is still ahead of them, as the relation wants them."""
     select = (
         sa.select(
@@ -139,22 +143,22 @@ def _undispatched(tx: sa.Connection, batch_id: int | None, after: int) -> pl.Dat
             REDEMPTION.c.quantity,
             REDEMPTION.c.held,
             REDEMPTION.c.fulfilled,
-            REDEMPTION.c.programme_id,
-            REDEMPTION.c.partner_id,
-            REDEMPTION.c.unit_id,
             sa.case((DUE.c.redemption_id.is_(None), 0), else_=1).label("waiting"),
-            LINK.c.trace_context,
         )
         .join(REDEMPTION, REDEMPTION.c.redemption_id == ATTEMPT.c.redemption_id)
         .outerjoin(DUE, DUE.c.redemption_id == ATTEMPT.c.redemption_id)
-        .outerjoin(LINK, LINK.c.redemption_id == ATTEMPT.c.redemption_id)
-        .where(ATTEMPT.c.batch_id == batch_id, ATTEMPT.c.ordinal > after)
+        .where(ATTEMPT.c.batch_id == batch.batch_id, ATTEMPT.c.ordinal > after)
         .where(REDEMPTION.c.attempt < ATTEMPT.c.attempt)
         .order_by(ATTEMPT.c.ordinal)
         .limit(CHUNK)
     )
     return fetch_frame(tx, select).with_columns(
-        trigger=pl.lit(int(Trigger.DISPATCH), pl.Int16), same_unit=pl.lit(1, pl.Int16)
+        trigger=pl.lit(int(Trigger.DISPATCH), pl.Int16),
+        same_unit=pl.lit(1, pl.Int16),
+        # Of all in a batch they are the same.
+        programme_id=pl.lit(batch.programme_id),
+        partner_id=pl.lit(batch.partner_id),
+        unit_id=pl.lit(batch.unit_id),
     )
 
 
