@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
+from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
@@ -20,6 +21,8 @@ from handback.store.session import Store
 from handback.store.tables import Break
 
 BREAK = table_of(Break)
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)  # made anew it would cost as much as it does
 
 _UNMATCHED = {
     int(Match.NONE): int(BreakKind.UNKNOWN_REFERENCE),
@@ -98,7 +101,7 @@ def _row(terms: Terms, file_id: int, record: dict[str, object], now: datetime) -
         "reason_code": record["code"],
         "reason_class": record["reason_class"],
         "raw": record["raw"],
-        "facts": json.dumps(_facts(terms, record), ensure_ascii=False),
+        "facts": _JSON.encode(_facts(terms, record)),
         "opened_at": now,
     }
 
@@ -117,7 +120,7 @@ def _identity(record: dict[str, object]) -> bytes:
         # A redemption can be rejected for review more than once, each time anew.
         record["version"] if record["fate"] == Fate.EVENT else None,
     ]
-    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).digest()
+    return hashlib.sha256(_JSON.encode(said).encode()).digest()
 
 
 def _facts(terms: Terms, record: dict[str, object]) -> dict[str, str]:
