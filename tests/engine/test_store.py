@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -155,6 +156,29 @@ def test_a_lock_is_had_by_one_at_a_time(store: Store) -> None:
 def test_another_url_is_refused(url: str) -> None:
     with pytest.raises(InvalidSettings):
         Store.open(url)
+
+
+def test_a_key_that_is_taken_is_a_conflict(store: Store) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    _insert_redemptions(store, 1, at)
+    with pytest.raises(VersionConflict):
+        _insert_redemptions(store, 1, at)
+
+
+def test_a_wrong_statement_is_a_mistake_of_ours_and_tells_no_values(store: Store) -> None:
+    wrong = sa.text("select :surname from no_such_table")
+    with pytest.raises(sa.exc.DBAPIError) as raised, store.read() as tx:
+        tx.execute(wrong, {"surname": "Hopper"})
+    assert "no_such_table" in str(raised.value)
+    assert "Hopper" not in str(raised.value)
+
+
+def test_a_database_that_is_no_database_is_not_available(tmp_path: Path) -> None:
+    (tmp_path / "folder.db").mkdir()
+    store = Store.open(f"sqlite:///{tmp_path / 'folder.db'}")
+    with pytest.raises(StoreUnavailable), store.read():
+        pass
+    store.close()
 
 
 def test_an_unreachable_server_is_a_store_unavailable() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-import sqlalchemy as sa
-
 from handback.errors import VersionConflict
 
 Answer = TypeVar("Answer")
@@ -27,7 +25,4 @@ def decide_again(step: Callable[[], Answer]) -> Answer:
         except VersionConflict:
             if not tries_left:
                 raise
-        except sa.exc.IntegrityError as taken:
-            if not tries_left:
-                raise VersionConflict(moved=0, expected=1) from taken
     raise AssertionError("the last try returns or raises")

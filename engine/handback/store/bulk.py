@@ -14,6 +14,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
+from handback.errors import HandbackError
 from handback.store.tables import Instant, Redemption
 
 INSTANT = pl.Datetime("us", "UTC")
@@ -39,6 +40,14 @@ class Dialect(Protocol):
     name: str
     serial_commits: bool
     """Whether transactions that write become visible in the order in which they began."""
+
+    def failure(self, error: BaseException) -> HandbackError | None:
+        """What a driver's error means to callers, None where it is a mistake of ours.
+
+        VersionConflict where others were there first, StoreUnavailable where the database cannot
+        be reached or has no room.
+        """
+        ...
 
     def create_engine(self, url: sa.URL) -> sa.Engine:
         """An engine whose connections are set up for this store."""

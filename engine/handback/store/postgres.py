@@ -15,6 +15,7 @@ import psycopg.adapt
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from handback.errors import HandbackError, StoreUnavailable, VersionConflict
 from handback.store.bulk import INSTANT, MOVED, REDEMPTION, WAS, stage_table
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -48,10 +49,21 @@ class PostgreSQL:
     name = "postgresql"
     serial_commits = False
 
+    def failure(self, error: BaseException) -> HandbackError | None:
+        """See `Dialect.failure`."""
+        if isinstance(error, (psycopg.IntegrityError, psycopg.errors.DeadlockDetected)):
+            return VersionConflict(moved=0, expected=1)
+        if isinstance(error, psycopg.OperationalError):
+            return StoreUnavailable(cause=type(error).__name__)
+        return None
+
     def create_engine(self, url: sa.URL) -> sa.Engine:
         """An engine on psycopg; a connection lost while idle is noticed before it is used."""
         engine = sa.create_engine(
-            url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8
+            url.set(drivername="postgresql+psycopg"),
+            hide_parameters=True,  # values of members have no place in a log
+            pool_pre_ping=True,
+            pool_size=8,
         )
         sa.event.listen(engine, "connect", _prepare)
         return engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -9,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import psycopg
 import sqlalchemy as sa
 
-from handback.errors import InvalidSettings, StoreUnavailable, VersionConflict, Violation
+from handback.errors import InvalidSettings, Violation
 from handback.store.bulk import Dialect, table_of
 from handback.store.postgres import PostgreSQL
 from handback.store.sqlite import WRITE, SQLite
@@ -59,7 +60,7 @@ class Store:
         options: dict[str, object] = {}
         if self.dialect.name == "postgresql":
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with _store_errors(), self.engine.connect() as connection:
+        with _store_errors(self.dialect), self.engine.connect() as connection:
             chosen = connection.execution_options(**options) if options else connection
             with chosen.begin():
                 yield chosen
@@ -70,7 +71,7 @@ class Store:
         alone: AbstractContextManager[object] = nullcontext()
         if self.dialect.name == "sqlite":
             alone = self._writer
-        with _store_errors(), alone, self.engine.connect() as connection:
+        with _store_errors(self.dialect), alone, self.engine.connect() as connection:
             chosen = connection.execution_options(**{WRITE: True})
             with chosen.begin():
                 yield chosen
@@ -119,12 +120,13 @@ class Store:
 
 
 @contextmanager
-def _store_errors() -> Iterator[None]:
-    """Turn what the driver says of an unreachable store into the domain's word for it."""
+def _store_errors(dialect: Dialect) -> Iterator[None]:
+    """Turn what the driver says into the domain's word for it, where it has one."""
     try:
         yield
-    except sa.exc.OperationalError as failure:
-        if isinstance(failure.orig, psycopg.errors.DeadlockDetected):
-            # Two transactions locked the same rows crosswise, and this one was ended for it.
-            raise VersionConflict(moved=0, expected=1) from failure
-        raise StoreUnavailable(cause=type(failure.orig).__name__) from failure
+    except (sa.exc.DBAPIError, sqlite3.Error, psycopg.Error) as failure:
+        cause = failure.orig if isinstance(failure, sa.exc.DBAPIError) else failure
+        told = dialect.failure(cause) if cause is not None else None
+        if told is None:
+            raise
+        raise told from failure

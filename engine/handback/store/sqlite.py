@@ -17,13 +17,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert
 
+from handback.errors import HandbackError, StoreUnavailable, VersionConflict
 from handback.store.bulk import INSTANT, MOVED, REDEMPTION, WAS, stage_table
 
 _PRAGMAS = (
+    "busy_timeout = 30000",  # first: the next one already needs the file
     "journal_mode = wal",
     "synchronous = full",
     "foreign_keys = on",
-    "busy_timeout = 30000",
     "cache_size = -65536",  # 64 MiB
     "temp_store = memory",
 )
@@ -40,12 +41,26 @@ class SQLite:
     def __init__(self) -> None:
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
+    def failure(self, error: BaseException) -> HandbackError | None:
+        """See `Dialect.failure`."""
+        if isinstance(error, sqlite3.IntegrityError):
+            return VersionConflict(moved=0, expected=1)
+        if not isinstance(error, sqlite3.OperationalError):
+            return None
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        if code & 0xFF == sqlite3.SQLITE_ERROR:  # a statement that cannot be right
+            return None
+        return StoreUnavailable(cause=error.sqlite_errorname)
+
     def create_engine(self, url: sa.URL) -> sa.Engine:
         """An engine on the file of the URL, whose folder is made where it is missing."""
         assert url.database, "the embedded store is a file"
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(
-            url, poolclass=sa.QueuePool, connect_args={"check_same_thread": False}
+            url,
+            hide_parameters=True,  # values of members have no place in a log
+            poolclass=sa.QueuePool,
+            connect_args={"check_same_thread": False},
         )
         sa.event.listen(engine, "connect", _prepare)
         sa.event.listen(engine, "begin", _begin)
