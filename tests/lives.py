@@ -15,7 +15,8 @@ from fake_clock import FakeClock
 from handback.breaks import resolve
 from handback.breaks.kinds import BreakKind, Resolution
 from handback.intake.states import FileState
-from handback.journal.commit import BIRTHS, CHANGES, Cause, CauseKind, commit
+from handback.journal.changes import BIRTHS, CHANGES
+from handback.journal.commit import Cause, CauseKind, commit
 from handback.journal.sequence import sequence_blocks
 from handback.lifecycle import relation
 from handback.lifecycle.table import State, Trigger

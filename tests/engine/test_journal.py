@@ -22,7 +22,8 @@ from handback.errors import (
     VersionConflict,
 )
 from handback.journal import read
-from handback.journal.commit import BLOCK, CHANGES, Cause, CauseKind, commit
+from handback.journal.changes import CHANGES
+from handback.journal.commit import BLOCK, Cause, CauseKind, commit
 from handback.journal.group import GroupCommit
 from handback.journal.sequence import sequence_blocks
 from handback.lifecycle.table import State, Trigger

@@ -20,6 +20,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.errors import VersionConflict
+from handback.journal.changes import CHANGES
 from handback.store.bulk import MOVES, WAS, table_of
 from handback.store.session import Store
 from handback.store.tables import Block, BlockTotal, Event, Redemption
@@ -52,46 +53,6 @@ class Cause:
     id: int | None
     actor: str
     trace_context: str | None = None
-
-
-# One row per event, decided: `version` is the event's own; several events of one redemption have
-# rising versions without a gap. The new_ columns are the redemption after the event; debit and
-# credit are accounts, 0 where the event posts nothing.
-CHANGES = pl.Schema(
-    {
-        "redemption_id": pl.Int64(),
-        "version": pl.Int32(),
-        "trigger": pl.Int16(),
-        "from_state": pl.Int16(),
-        "to_state": pl.Int16(),
-        "attempt": pl.Int16(),
-        "reason_class": pl.Int16(),
-        "reason_code": pl.String(),
-        "quantity": pl.Int64(),
-        "file_id": pl.Int64(),
-        "ordinal": pl.Int64(),
-        "new_attempt": pl.Int16(),
-        "new_held": pl.Int64(),
-        "new_fulfilled": pl.Int64(),
-        "programme_id": pl.Int64(),
-        "partner_id": pl.Int64(),
-        "unit_id": pl.Int64(),
-        "debit": pl.Int16(),
-        "credit": pl.Int16(),
-    }
-)
-
-# What is known of a redemption from its submit on and never changes.
-BIRTHS = pl.Schema(
-    {
-        "redemption_id": pl.Int64(),
-        "programme_id": pl.Int64(),
-        "partner_id": pl.Int64(),
-        "unit_id": pl.Int64(),
-        "quantity": pl.Int64(),
-        "member_ref": pl.String(),
-    }
-)
 
 
 def commit(

@@ -20,10 +20,12 @@ from handback.exchange.streams import Fingerprint
 from handback.exchange.transport import Transport
 from handback.ids import Prefix, public_id
 from handback.journal.again import decide_again
-from handback.journal.commit import CHANGES, Cause, CauseKind, commit
+from handback.journal.changes import changes_of
+from handback.journal.commit import Cause, CauseKind, commit
 from handback.journal.traces import links_of, trace_steps
 from handback.lifecycle import relation
 from handback.lifecycle.table import Trigger
+from handback.partners.codes import ReasonClass
 from handback.partners.registry import Agreements
 from handback.payouts.states import BatchState
 from handback.store.bulk import fetch_frame, table_of
@@ -101,39 +103,19 @@ def _dispatch_chunk(
             return 0, after
         decided = relation.decide(rows)
         assert decided["legal"].all(), "a batch holds what may be dispatched"
-        changes = decided.select(
-            "redemption_id",
-            version=pl.col("version") + 1,
-            trigger="trigger",
-            from_state="state",
-            to_state="to_state",
-            attempt="answered_attempt",
-            reason_class=pl.lit(0),
-            reason_code=pl.lit(None, pl.String),
-            quantity="moved",
-            file_id=pl.lit(None),
-            ordinal=pl.lit(None),
-            new_attempt="new_attempt",
-            new_held="new_held",
-            new_fulfilled="new_fulfilled",
-            programme_id="programme_id",
-            partner_id="partner_id",
-            unit_id="unit_id",
-            debit="debit",
-            credit="credit",
-        ).select(pl.col(name).cast(kind) for name, kind in CHANGES.items())
+        changes = changes_of(decided)
         at = clock.now()
         commit(store, tx, cause, changes, at)
         links = links_of(store, tx, changes["redemption_id"])
     trace_steps(changes, links, at)
-    return len(rows), int(rows["ordinal"][-1])
+    return len(rows), int(rows["place"][-1])
 
 
 def _undispatched(tx: sa.Connection, batch: sa.Row[Any], after: int) -> pl.DataFrame:
     """Redemptions of a batch whose attempt is still ahead of them, as the relation wants them."""
     select = (
         sa.select(
-            ATTEMPT.c.ordinal,
+            ATTEMPT.c.ordinal.label("place"),
             ATTEMPT.c.attempt.label("answered_attempt"),
             ATTEMPT.c.quantity.label("moved"),
             REDEMPTION.c.redemption_id,
@@ -155,6 +137,10 @@ def _undispatched(tx: sa.Connection, batch: sa.Row[Any], after: int) -> pl.DataF
     return fetch_frame(tx, select).with_columns(
         trigger=pl.lit(int(Trigger.DISPATCH), pl.Int16),
         same_unit=pl.lit(1, pl.Int16),
+        reason_class=pl.lit(int(ReasonClass.NONE), pl.Int16),
+        reason_code=pl.lit(None, pl.String),
+        file_id=pl.lit(None, pl.Int64),
+        ordinal=pl.lit(None, pl.Int64),
         # Of all in a batch they are the same.
         programme_id=pl.lit(batch.programme_id),
         partner_id=pl.lit(batch.partner_id),

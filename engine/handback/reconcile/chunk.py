@@ -13,7 +13,8 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.errors import VersionConflict
-from handback.journal.commit import CHANGES, Cause, commit_presumed
+from handback.journal.changes import CHANGES
+from handback.journal.commit import Cause, commit_presumed
 from handback.journal.traces import links_of
 from handback.partners.policy import Reference
 from handback.partners.registry import Terms

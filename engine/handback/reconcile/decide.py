@@ -14,7 +14,7 @@ from datetime import datetime
 import polars as pl
 
 from handback.breaks.kinds import BreakKind
-from handback.journal.commit import CHANGES
+from handback.journal.changes import changes_of
 from handback.lifecycle import relation
 from handback.lifecycle.table import State, Trigger
 from handback.partners import policy
@@ -77,7 +77,7 @@ def decide(
     matters, see `needs_answers`.
     """
     decided = Decided()
-    asked = _asked(records)
+    asked = _asked(records, given.file_id)
     left = asked.unique(list(_SAYS), keep="first", maintain_order=True)
     equal = asked.join(left.select("ordinal"), on="ordinal", how="anti")
     decided.fates.append(_fates(equal, Fate.REPEAT))
@@ -122,7 +122,7 @@ class _Round:
     no_longer_due: pl.DataFrame
 
 
-def _asked(records: pl.DataFrame) -> pl.DataFrame:
+def _asked(records: pl.DataFrame, file_id: int) -> pl.DataFrame:
     """The matched records in the file's order, with what each would do."""
     matched = records.filter(pl.col("match") == int(Match.ONE))
     return matched.select(
@@ -137,6 +137,8 @@ def _asked(records: pl.DataFrame) -> pl.DataFrame:
         pl.col("quantity").alias("named_quantity"),
         pl.col("unit").alias("named_unit"),
         pl.col("member_ref").alias("named_member"),
+        pl.col("code").alias("reason_code"),
+        pl.lit(file_id).alias("file_id"),
     ).sort("ordinal")
 
 
@@ -160,13 +162,13 @@ def _round(records: pl.DataFrame, answers: pl.DataFrame, given: Given) -> _Round
     ).with_columns(trigger=seen["trigger"])
     legal = verdict.filter("legal")
     illegal = verdict.filter(~pl.col("legal"))
-    first = _changes(legal, legal["trigger"], given.file_id)
+    first = changes_of(legal)
     second, follow = _follow_up(legal, given)
     waited = (pl.col("waiting") == 1) & (pl.col("trigger") == int(Trigger.CONFIRM))
     return _Round(
         changes=pl.concat([first, second]),
         fates=pl.concat([_fates(follow, Fate.EVENT), _fates(judged(illegal))]),
-        answers=_new_answers(legal, given.file_id),
+        answers=legal.select(pl.col(name).cast(kind) for name, kind in ANSWERS.items()),
         due_again=follow.filter(pl.col("action") == int(Action.RETRY)).select(
             pl.col(name).cast(kind) for name, kind in DUE_AGAIN.items()
         ),
@@ -202,32 +204,7 @@ def _follow_up(legal: pl.DataFrame, given: Given) -> tuple[pl.DataFrame, pl.Data
     follow = legal.join(
         stepped.select("ordinal", "action", "due_at"), on="ordinal", how="left"
     ).with_columns(kind=pl.when(waits).then(review).otherwise(0).cast(pl.Int16))
-    return _changes(second, second["trigger"], given.file_id), follow
-
-
-def _changes(decided: pl.DataFrame, trigger: pl.Series, file_id: int) -> pl.DataFrame:
-    """Rows for `journal.commit` of decided records."""
-    return decided.select(
-        "redemption_id",
-        version=pl.col("version") + 1,
-        trigger=trigger,
-        from_state="state",
-        to_state="to_state",
-        attempt="answered_attempt",
-        reason_class="reason_class",
-        reason_code="code",
-        quantity="moved",
-        file_id=pl.lit(file_id),
-        ordinal="ordinal",
-        new_attempt="new_attempt",
-        new_held="new_held",
-        new_fulfilled="new_fulfilled",
-        programme_id="programme_id",
-        partner_id="partner_id",
-        unit_id="unit_id",
-        debit="debit",
-        credit="credit",
-    ).select(pl.col(name).cast(kind) for name, kind in CHANGES.items())
+    return changes_of(second), follow
 
 
 def _fates(
@@ -240,11 +217,6 @@ def _fates(
         records = records.with_columns(kind=pl.lit(int(kind or 0)))
     named = records.with_columns(moved=pl.coalesce("named_quantity", "attempt_quantity"))
     return named.select(pl.col(name).cast(dtype) for name, dtype in FATES.items())
-
-
-def _new_answers(legal: pl.DataFrame, file_id: int) -> pl.DataFrame:
-    answered = legal.with_columns(file_id=pl.lit(file_id))
-    return answered.select(pl.col(name).cast(kind) for name, kind in ANSWERS.items())
 
 
 def _moved_on(standings: pl.DataFrame, outcome: _Round) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from handback.journal.commit import CHANGES
+from handback.journal.changes import changes_of
 from handback.lifecycle import relation
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
@@ -75,11 +75,6 @@ def decided(terms: Terms, records: pl.DataFrame, file_id: int) -> pl.DataFrame:
     )
     verdict = relation.decide(presumed)
     assert verdict["legal"].all(), "what is presumed is what the lifecycle wants"
-    changes = verdict.with_columns(
-        from_state="state",
-        version=pl.col("version") + 1,
-        quantity="moved",
-    ).select(pl.col(name).cast(kind) for name, kind in CHANGES.items())
     conditions = verdict.select(
         was_state=pl.col("state").cast(pl.Int16),
         was_attempt=pl.col("attempt").cast(pl.Int16),
@@ -91,7 +86,7 @@ def decided(terms: Terms, records: pl.DataFrame, file_id: int) -> pl.DataFrame:
     )
     if conditions["was_member_ref"].null_count():
         conditions = conditions.drop("was_member_ref")
-    return pl.concat([changes, conditions], how="horizontal")
+    return pl.concat([changes_of(verdict), conditions], how="horizontal")
 
 
 def _unit(terms: Terms) -> pl.Expr:

@@ -14,7 +14,8 @@ from handback.breaks import resolve
 from handback.breaks.kinds import Resolution
 from handback.errors import VersionConflict
 from handback.ids import Prefix, public_id
-from handback.journal.commit import BIRTHS, CHANGES, Cause, commit
+from handback.journal.changes import BIRTHS, CHANGES
+from handback.journal.commit import Cause, commit
 from handback.lifecycle import machine
 from handback.lifecycle.table import Trigger, View, apply
 from handback.partners.codes import ReasonClass

@@ -20,7 +20,8 @@ from handback.exchange.folder import FolderTransport
 from handback.exchange.landing import Landing
 from handback.intake.desk import Desk
 from handback.intake.spool import Spool
-from handback.journal.commit import BIRTHS, CHANGES, Cause, CauseKind, commit
+from handback.journal.changes import BIRTHS, CHANGES
+from handback.journal.commit import Cause, CauseKind, commit
 from handback.journal.sequence import sequence_blocks
 from handback.lifecycle import relation
 from handback.lifecycle.table import State, Trigger

@@ -8,7 +8,7 @@ import polars as pl
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from handback import telemetry
-from handback.journal.commit import CHANGES
+from handback.journal.changes import CHANGES
 from handback.journal.traces import trace_steps
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
