@@ -13,6 +13,7 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 from opentelemetry import metrics, trace
+from opentelemetry.context import attach
 
 from handback import telemetry
 from handback.errors import HandbackError, LimitReached, ShuttingDown
@@ -116,34 +117,33 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         left = cast("float | None", context.time_remaining())
         DEADLINE.set(math.inf if left is None else began + left)
         self._under_way += 1
-        with telemetry.tracer.start_as_current_span(
-            method,
-            parent,
-            trace.SpanKind.SERVER,
-            attributes,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            try:
-                if self._drain.begun:
-                    raise ShuttingDown()
-                yield
-            except asyncio.CancelledError:
-                code = grpc.StatusCode.CANCELLED
-                raise
-            except grpc.aio.AbortError:
-                code = context.code()
-                raise
-            except Exception as failure:
-                status = _explained(failure, span)
-                code = code_of(status)
-                await _end(context, status)
-            finally:
-                self._under_way -= 1
-                self._ended.set()
-                attributes["rpc.grpc.status_code"] = code.name
-                span.set_attribute("rpc.grpc.status_code", code.value[0])
-                self._duration.record((now() - began) * 1_000, attributes)
+        span = telemetry.tracer.start_span(
+            method, parent, trace.SpanKind.SERVER, attributes=attributes
+        )
+        # A call has a task of its own, and its context ends with it: there is nothing to detach,
+        # and a stream that its caller abandons would do so in another context.
+        attach(trace.set_span_in_context(span))
+        try:
+            if self._drain.begun:
+                raise ShuttingDown()
+            yield
+        except asyncio.CancelledError:
+            code = grpc.StatusCode.CANCELLED
+            raise
+        except grpc.aio.AbortError:
+            code = context.code()
+            raise
+        except Exception as failure:
+            status = _explained(failure, span)
+            code = code_of(status)
+            await _end(context, status)
+        finally:
+            self._under_way -= 1
+            self._ended.set()
+            attributes["rpc.grpc.status_code"] = code.name
+            span.set_attribute("rpc.grpc.status_code", code.value[0])
+            span.end()
+            self._duration.record((now() - began) * 1_000, attributes)
 
 
 def _explained(failure: Exception, span: trace.Span) -> Status:
