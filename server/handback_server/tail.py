@@ -12,7 +12,6 @@ import logging
 import threading
 from collections import deque
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import polars as pl
@@ -195,7 +194,7 @@ class Tail:
             await self._moved.wait()
 
     async def _read(self, position: int) -> Stretch:
-        return await self._bridge.read(partial(_stretch, self._store, position))
+        return await self._bridge.read(_stretch, position)
 
     async def names(self, stretch: Stretch | None = None) -> Names:
         """The names behind the numbers, at least all that a stretch needs; all anew without one."""
@@ -211,7 +210,7 @@ def _known(stretch: Stretch, known: Names) -> bool:
     )
 
 
-def _stretch(store: Store, position: int, tx: sa.Connection) -> Stretch:
-    page = read.read_page(store, tx, position, PAGE_EVENTS)
+def _stretch(tx: sa.Connection, position: int) -> Stretch:
+    page = read.read_page(tx, position, PAGE_EVENTS)
     place = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("position")
     return Stretch(position, page.after, page.events.with_columns(place=place))

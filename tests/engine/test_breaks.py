@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-import polars as pl
 import pytest
 
 from fake_clock import FakeClock
@@ -207,19 +206,6 @@ def test_a_decision_closes_what_waited_for_it_and_nothing_else(
         closed = queries.get(tx, "aurora", review)
     assert (closed.resolution, closed.closed_by) == (resolution, ACTOR)
     assert page(lives.store, replace(OPEN, redemption_id=other)) == [of_other]
-
-
-def test_later_answers_close_the_breaks_of_a_set(lives: Lives) -> None:
-    first, second, third = lives.submit(1, 2, 3)
-    overdue = opened(lives, BreakKind.OVERDUE, first, second, third)
-    (beside,) = opened(lives, BreakKind.CONTRADICTION, first)
-    answered = pl.Series("answered", [second, first, second], dtype=pl.Int64)
-    at = lives.clock.now()
-    with lives.store.write() as tx:
-        kinds, how = [BreakKind.OVERDUE], Resolution.SETTLED
-        closed = resolve.close_for_redemptions(lives.store, tx, answered, kinds, how, "partner", at)
-    assert closed == 2
-    assert page(lives.store, OPEN) == [overdue[2], beside]
 
 
 def test_every_kind_and_resolution_has_a_name_and_a_sentence() -> None:

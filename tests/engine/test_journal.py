@@ -19,6 +19,7 @@ from handback.errors import (
     HandbackError,
     NotFound,
     ShuttingDown,
+    StoreUnavailable,
     VersionConflict,
 )
 from handback.journal import read
@@ -85,7 +86,7 @@ def test_a_reader_sees_whole_blocks_in_order_and_knows_its_place(
     seen = []
     after = 0
     with store.read() as tx:
-        while len((page := read.read_page(store, tx, after, 4)).events):
+        while len((page := read.read_page(tx, after, 4)).events):
             seen.append(page.events["redemption_id"].to_list())
             after = page.after
         extent = read.extent(tx)
@@ -198,7 +199,7 @@ def _acknowledge_some(store: Store, clock: FakeClock, ids: Sequence[int]) -> Non
 
 def _follow(store: Store, after: int, seen: list[tuple[int, int]]) -> int:
     with store.read() as tx:
-        page = read.read_page(store, tx, after, 50)
+        page = read.read_page(tx, after, 50)
     seen += page.events.select("redemption_id", "version").rows()
     return page.after
 
@@ -215,6 +216,8 @@ class _Recorder:
         self.groups.append((key, list(commands)))
         if "bug" in commands:
             raise RuntimeError("bug")
+        if "outage" in commands:
+            raise StoreUnavailable(cause="test")
         return [
             NotFound(kind="word", id=one) if one == "unknown" else one.upper() for one in commands
         ]
@@ -248,3 +251,15 @@ def test_one_at_fault_never_fails_its_neighbours() -> None:
     group.close()
     with pytest.raises(ShuttingDown):
         group.submit("a", "late")
+
+
+def test_a_store_out_of_reach_is_asked_once_for_all() -> None:
+    recorder = _Recorder()
+    group: GroupCommit[str, str] = GroupCommit(recorder.run)
+    first = group.submit("a", "first")
+    rest = [group.submit("a", word) for word in ("x", "outage", "y")]
+    recorder.gate.set()
+    assert first.exception(5) is None or isinstance(first.exception(5), StoreUnavailable)
+    assert all(isinstance(future.exception(5), StoreUnavailable) for future in rest)
+    group.close()
+    assert sum(len(words) for _, words in recorder.groups) == 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +9,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.breaks import queries
-from handback.breaks.kinds import HOLDING, BreakKind, Resolution
+from handback.breaks.kinds import HOLDING, Resolution
 from handback.errors import BreakClosed, BreakHoldsRedemption, InvalidRequest, Violation
 from handback.ids import Prefix, public_id
 from handback.lifecycle.table import State
@@ -98,24 +97,6 @@ def close_for_redemption(
     """Close the open breaks in which a redemption waits for its retry or fail; how many."""
     waits = BREAK.c.kind.in_([int(kind) for kind in HOLDING])
     return _close(tx, (BREAK.c.redemption_id == redemption_id) & waits, resolution, actor, at)
-
-
-def close_for_redemptions(
-    store: Store,
-    tx: sa.Connection,
-    redemption_ids: pl.Series,
-    kinds: Sequence[BreakKind],
-    resolution: Resolution,
-    actor: str,
-    at: datetime,
-) -> int:
-    """Close the open breaks of these kinds of a whole set of redemptions (Int64); how many."""
-    frame = redemption_ids.unique().sort().to_frame("redemption_id")
-    stage = store.dialect.stage(tx, "closed", frame)
-    which = BREAK.c.redemption_id.in_(sa.select(stage.c.redemption_id))
-    return _close(
-        tx, which & BREAK.c.kind.in_([int(kind) for kind in kinds]), resolution, actor, at
-    )
 
 
 def _close(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from handback.errors import HandbackError, LimitReached, ShuttingDown
+from handback.errors import HandbackError, LimitReached, ShuttingDown, StoreUnavailable
 
 Command = TypeVar("Command")
 Answer = TypeVar("Answer")
@@ -27,7 +27,8 @@ class GroupCommit(Generic[Command, Answer]):
 
     `run` takes commands that share a key (an actor: a block has one) and returns an answer or a
     domain error for each, in order. Where it raises instead, each command is run again by itself,
-    so that the one at fault cannot fail its neighbours.
+    so that the one at fault cannot fail its neighbours; a store that is out of reach is no
+    command's fault, and answers all of them.
     """
 
     def __init__(
@@ -99,6 +100,9 @@ class GroupCommit(Generic[Command, Answer]):
             return []
         try:
             return self._run(key, commands)
+        except StoreUnavailable as failure:
+            # It concerns all of them, and asking once for each would only keep the others waiting.
+            return [failure] * len(commands)
         except Exception as failure:
             if len(commands) == 1:
                 return [failure]

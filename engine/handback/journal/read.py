@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from handback.errors import CursorAhead, CursorTooOld
 from handback.journal.commit import BLOCK, EVENT, REDEMPTION
 from handback.store.bulk import fetch_frame
-from handback.store.session import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def extent(tx: sa.Connection, keep: int | None = None) -> Extent:
     return Extent(horizon, newest)
 
 
-def read_page(store: Store, tx: sa.Connection, after: int, max_events: int) -> Page:
+def read_page(tx: sa.Connection, after: int, max_events: int) -> Page:
     """The blocks after a position: as many as `max_events` allow, and always at least one."""
     blocks = fetch_frame(
         tx,

@@ -34,15 +34,11 @@ def links_of(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.D
 def trace_steps(changes: pl.DataFrame, links: pl.DataFrame, at: datetime) -> None:
     """Record each committed change (columns of `CHANGES`) in the trace of its redemption.
 
-    `links` has the `trace_context` of redemptions by `redemption_id`, null where the submit was
-    not sampled; the current span is what the steps are linked to.
+    `links` are those of `links_of`; the current span is what the steps are linked to.
     """
-    sampled = links.filter(pl.col("trace_context").is_not_null())
-    if sampled.is_empty() or changes.is_empty():
+    if links.is_empty() or changes.is_empty():
         return
-    traced = changes.join(
-        sampled.select("redemption_id", "trace_context"), on="redemption_id", how="inner"
-    ).sort("redemption_id", "version")
+    traced = changes.join(links, on="redemption_id", how="inner").sort("redemption_id", "version")
     telemetry.record_steps((_step(row) for row in traced.iter_rows(named=True)), at)
 
 

@@ -23,8 +23,8 @@ def submit_context(redemption_id: int, flags: str = "01") -> str:
 # Submits 2, 3 and 9 came with a trace, 3 from somebody who does not keep it.
 LINKS = pl.DataFrame(
     {
-        "redemption_id": [1, 2, 3, 9],
-        "trace_context": [None, submit_context(2), submit_context(3, "00"), submit_context(9)],
+        "redemption_id": [2, 3, 9],
+        "trace_context": [submit_context(2), submit_context(3, "00"), submit_context(9)],
     }
 )
 
