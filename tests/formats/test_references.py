@@ -175,3 +175,20 @@ def test_templates_that_cannot_work_are_refused(text: str) -> None:
     with pytest.raises(InvalidAgreement) as refused:
         ReferenceTemplate.parse(text, "payout.reference.template")
     assert {one.field for one in refused.value.violations} == {"payout.reference.template"}
+
+
+@given(st.lists(st.text(alphabet="0129+- HBhb\u0661\n", min_size=18, max_size=22)))
+@settings(deadline=None)
+def test_reading_by_position_is_reading_by_pattern(texts: list[str]) -> None:
+    template = ReferenceTemplate.parse("HB{batch:06}-{ordinal:04}{date:%y%m%d}")
+    texts += [f"HB{text[2:8]}-{text[9:]}" for text in texts]
+    references = pl.DataFrame({"reference": texts}, schema={"reference": pl.String()})
+    expected = references.select(
+        pl.col("reference").str.extract(r"^HB(\d{6})-\d{4}.{6}$").cast(pl.Int64, strict=False),
+        pl.col("reference")
+        .str.extract(r"^HB\d{6}-(\d{4}).{6}$")
+        .cast(pl.Int64, strict=False)
+        .alias("o"),
+    )
+    found = [(batch, ordinal) for _, _, batch, ordinal in read_back(template, *texts)]
+    assert found == expected.rows()

