@@ -1,7 +1,9 @@
-"""The floor of payouts: what is due to a file, and its redemptions to awaiting, in bare SQL.
+"""The floor of payouts: the product's own tables, written by hand in as few statements as can be.
 
-One transaction takes the due rows, writes the attempts and the file; others then move the
-redemptions and note it, in the product's chunks.
+What is due becomes a file that is made durable, attempts, an emptied queue and a batch in one
+transaction; others then move the redemptions and note it, a block for each of the product's chunks.
+It presumes what the benchmark prepared: every redemption is due, of one partner, for the first
+time. So it looks at nothing, decides nothing, checks nothing and can never be resumed.
 """
 
 from __future__ import annotations
@@ -16,115 +18,117 @@ import psycopg
 
 from handback.payouts.deliver import CHUNK
 from handback_server.bench.apart import Figures, Meter
-from handback_server.bench.by_hand import Job
-from handback_server.bench.ground import settle
+from handback_server.bench.engine import engine
+from handback_server.bench.ground import Place, settle
 
-_TABLES: Final = (
-    "create table floor_redemption (number {key} primary key, member text not null,"
-    " quantity bigint not null, state smallint not null, attempt smallint not null,"
-    " version int not null) {half_full}",
-    "create table floor_due (number {key} primary key)",
-    "create table floor_attempt (number bigint not null, attempt smallint not null,"
-    " batch bigint not null, quantity bigint not null, primary key (number, attempt)) {clustered}",
-    "create table floor_history (number bigint not null, version int not null,"
-    " block bigint not null, from_state smallint, to_state smallint, trigger smallint,"
-    " quantity bigint, primary key (number, version)) {clustered}",
-)
+_KEY: Final = "(r.redemption_id * 100 + 1) * 100 + 98 - (r.redemption_id * 100 + 1) * 100 % 97"
 _SPELT: Final = {
-    "sqlite": {"key": "integer", "half_full": "", "clustered": "without rowid"},
-    "postgres": {"key": "bigint", "half_full": "with (fillfactor = 50)", "clustered": ""},
+    "sqlite": {
+        "reference": f"printf('HB%018d', {_KEY})",
+        "surname": "json_extract(d.fields, '$.surname')",
+        "at": "1772409600000000",
+    },
+    "postgres": {
+        "reference": f"'HB' || lpad(({_KEY})::text, 18, '0')",
+        "surname": "d.fields::json ->> 'surname'",
+        "at": "timestamptz '2026-03-02 00:00+00'",
+    },
 }
-_DUE: Final = (
-    "select 'HB' || r.number, r.member, r.quantity from floor_due d"
-    " join floor_redemption r on r.number = d.number order by r.number"
+_LINES: Final = (
+    "select 'D', {reference}, r.member_ref, {surname}, r.held from redemption r"
+    " join member_detail d on d.redemption_id = r.redemption_id order by r.redemption_id"
 )
 _SEAL: Final = (
-    "insert into floor_attempt select r.number, 1, 1, r.quantity from floor_due d"
-    " join floor_redemption r on r.number = d.number order by r.number",
-    "delete from floor_due",
+    "insert into attempt (redemption_id, attempt, partner_id, batch_id, ordinal, quantity)"
+    " select redemption_id, 1, partner_id, 1, redemption_id, held from redemption"
+    " order by redemption_id",
+    "delete from due where partner_id = 1 and unit_id = 1",
+    "insert into payout_batch select 1, programme_id, partner_id, unit_id, 1, 1, 1, count(*),"
+    " sum(held), 'OUT_000001.csv', '', 0, null, {at}, null, null from redemption"
+    " group by programme_id, partner_id, unit_id",
 )
 _DISPATCH: Final = (
-    "update floor_redemption set state = 2, attempt = 1, version = 2"
-    " where number >= {first} and number < {end} and state = 1",
-    "insert into floor_history select number, 2, 2, 1, 2, 2, quantity from floor_attempt"
-    " where number >= {first} and number < {end}",
+    "update redemption set state = 2, attempt = 1, version = 2"
+    " where redemption_id between {first} and {last} and state = 1 and version = 1",
+    "insert into block (cause_kind, cause_id, actor, committed_at, event_count)"
+    " values (2, 1, 'floor', {at}, {count})",
+    "insert into event (redemption_id, version, block_id, trigger, from_state, to_state, attempt,"
+    " reason_class, quantity) select redemption_id, 2, (select max(block_id) from block), 2, 1, 2,"
+    " 1, 0, quantity from attempt where redemption_id between {first} and {last}",
 )
+_NOTE: Final = "update payout_batch set state = 3, delivered_at = {at}, dispatched_at = {at}"
 
 
-def prepare(job: Job) -> None:
-    """Redemptions that are due."""
-    spelt = _SPELT[job.place.store]
-    tables = [table.format(**spelt) for table in _TABLES]
-    new = "insert into floor_redemption select i, 'M' || i % 250000, i % 9000 + 500, 1, 0, 1 from "
-    if job.place.store == "sqlite":
-        numbers = "with recursive n (i) as (select 0 union all select i + 1 from n where i < ?) "
-        connection = _sqlite(job)
-        for table in tables:
-            connection.execute(table)
-        connection.execute(f"{numbers}{new} n", [job.records - 1])
-        connection.execute("insert into floor_due select number from floor_redemption")
-        connection.close()
-    else:
-        with psycopg.connect(job.place.url, autocommit=True) as server:
-            for table in tables:
-                server.execute(table.encode())
-            server.execute(f"{new} generate_series(0, {job.records - 1}) i".encode())
-            server.execute("insert into floor_due select number from floor_redemption")
-    settle(job.place)
+def prepare(place: Place, records: int) -> None:
+    """Redemptions that are due, in the product's own tables."""
+    with engine(place) as ours:
+        ours.bear(records)
+    settle(place)
 
 
-def run(job: Job) -> Figures:
+def run(place: Place, records: int) -> Figures:
     """From the due rows to the last commit."""
-    return _run_sqlite(job) if job.place.store == "sqlite" else _run_postgres(job)
+    chunks = [
+        [statement.format(first=first, last=last, count=last - first + 1, **_SPELT[place.store])
+         for statement in _DISPATCH]
+        for first in range(1, records + 1, CHUNK)
+        for last in [min(first + CHUNK - 1, records)]
+    ]  # fmt: skip
+    return (_run_sqlite if place.store == "sqlite" else _run_postgres)(place, chunks)
 
 
-def _run_sqlite(job: Job) -> Figures:
-    connection = _sqlite(job)
+def _run_sqlite(place: Place, chunks: list[list[str]]) -> Figures:
+    lines, seal, note = _spelt(place)
+    connection = sqlite3.connect(place.sqlite_file, isolation_level=None)
+    for pragma in ("journal_mode = wal", "synchronous = full", "cache_size = -65536"):
+        connection.execute(f"pragma {pragma}")
     with Meter() as meter:
         connection.execute("begin immediate")
-        with _file(job).open("w", newline="") as file:
-            csv.writer(file).writerows(connection.execute(_DUE))
+        with _file(place).open("w", newline="") as file:
+            csv.writer(file).writerows(connection.execute(lines))
             _make_durable(file.fileno())
-        for statement in _SEAL:
+        for statement in seal:
             connection.execute(statement)
         connection.execute("commit")
-        for first in range(0, job.records, CHUNK):
+        for chunk in chunks:
             connection.execute("begin immediate")
-            for statement in _DISPATCH:
-                connection.execute(statement.format(first=first, end=first + CHUNK))
+            for statement in chunk:
+                connection.execute(statement)
             connection.execute("commit")
+        connection.execute(note)
     connection.close()
     return meter.figures
 
 
-def _run_postgres(job: Job) -> Figures:
+def _run_postgres(place: Place, chunks: list[list[str]]) -> Figures:
+    lines, seal, note = _spelt(place)
     with (
-        psycopg.connect(job.place.url, autocommit=True) as connection,
-        Meter(job.place.database_pid) as meter,
+        psycopg.connect(place.url, autocommit=True) as connection,
+        Meter(place.database_pid) as meter,
     ):
-        with connection.transaction(), _file(job).open("wb") as file:
-            with connection.cursor().copy(f"copy ({_DUE}) to stdout (format csv)".encode()) as rows:
-                for block in rows:
-                    file.write(block)
+        with connection.transaction(), _file(place).open("wb") as file:
+            with connection.cursor().copy(f"copy ({lines}) to stdout (format csv)".encode()) as all:
+                for line in all:
+                    file.write(line)
             _make_durable(file.fileno())
-            for statement in _SEAL:
+            for statement in seal:
                 connection.execute(statement.encode())
-        for first in range(0, job.records, CHUNK):
+        for chunk in chunks:
             with connection.transaction():
-                for statement in _DISPATCH:
-                    connection.execute(statement.format(first=first, end=first + CHUNK).encode())
+                for statement in chunk:
+                    connection.execute(statement.encode())
+        connection.execute(note.encode())
     return meter.figures
 
 
-def _sqlite(job: Job) -> sqlite3.Connection:
-    connection = sqlite3.connect(job.place.sqlite_file, isolation_level=None)
-    for pragma in ("journal_mode = wal", "synchronous = full", "cache_size = -65536"):
-        connection.execute(f"pragma {pragma}")
-    return connection
+def _spelt(place: Place) -> tuple[str, list[str], str]:
+    """The lines of the file, sealing and the last note, as the store spells them."""
+    spelt = _SPELT[place.store]
+    return _LINES.format(**spelt), [one.format(**spelt) for one in _SEAL], _NOTE.format(**spelt)
 
 
-def _file(job: Job) -> Path:
-    return job.place.folder / "payout.csv"
+def _file(place: Place) -> Path:
+    return place.folder / "payout.csv"
 
 
 def _make_durable(file: int) -> None:

@@ -6,19 +6,17 @@ from collections.abc import Mapping
 
 from handback_server.bench import payout_floor
 from handback_server.bench.apart import Figures, Meter, apart
-from handback_server.bench.by_hand import Job
 from handback_server.bench.engine import engine
-from handback_server.bench.ground import Ground, Place, settle
+from handback_server.bench.ground import Ground, Place
 
 
 def payouts(ground: Ground, records: int, order: str) -> Mapping[str, object]:
     """Pay out so many redemptions; `order` means nothing here."""
     with ground.place("floor") as place:
-        job = Job(place, records, order)
-        apart(payout_floor.prepare, job)
-        at_best = apart(payout_floor.run, job)
+        apart(payout_floor.prepare, place, records)
+        at_best = apart(payout_floor.run, place, records)
     with ground.place("product") as place:
-        apart(_prepare, place, records)
+        apart(payout_floor.prepare, place, records)
         ours = apart(_run, place)
         laws_hold = apart(_laws, place)
     return {
@@ -35,12 +33,6 @@ def payouts(ground: Ground, records: int, order: str) -> Mapping[str, object]:
         "floor_database_cpu_s": at_best.database_cpu_s,
         "laws_hold": laws_hold,
     }
-
-
-def _prepare(place: Place, records: int) -> None:
-    with engine(place) as ours:
-        ours.bear(records)
-    settle(place)
 
 
 def _run(place: Place) -> Figures:
