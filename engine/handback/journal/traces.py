@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
@@ -29,6 +30,15 @@ def links_of(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.D
         return none
     keys = store.dialect.stage(tx, "links", redemption_ids.unique().sort().to_frame())
     return fetch_frame(tx, known.join(keys, keys.c.redemption_id == LINK.c.redemption_id))
+
+
+def links_among(tx: sa.Connection, chosen: sa.Select[Any]) -> pl.DataFrame:
+    """The same as `links_of`, for the redemptions whose ids are selected, each once."""
+    known = sa.select(LINK.c.redemption_id, LINK.c.trace_context)
+    if tx.scalar(sa.select(1).select_from(LINK).limit(1)) is None:
+        return fetch_frame(tx, known.where(sa.false()))
+    among = chosen.subquery("chosen")
+    return fetch_frame(tx, known.join(among, among.c.redemption_id == LINK.c.redemption_id))
 
 
 def trace_steps(changes: pl.DataFrame, links: pl.DataFrame, at: datetime) -> None:

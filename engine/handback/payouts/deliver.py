@@ -20,19 +20,18 @@ from handback.exchange.streams import Fingerprint
 from handback.exchange.transport import Transport
 from handback.ids import Prefix, public_id
 from handback.journal.again import decide_again
-from handback.journal.changes import changes_of
-from handback.journal.commit import Cause, CauseKind, commit
-from handback.journal.traces import links_of, trace_steps
-from handback.lifecycle import relation
-from handback.lifecycle.table import Trigger
+from handback.journal.commit import Cause, CauseKind
+from handback.journal.steps import Step, commit_steps
+from handback.journal.traces import links_among, trace_steps
+from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
 from handback.partners.registry import Agreements
 from handback.payouts.states import BatchState
-from handback.store.bulk import fetch_frame, table_of
+from handback.store.bulk import table_of
 from handback.store.session import Store
-from handback.store.tables import Attempt, Due, PayoutBatch, Redemption
+from handback.store.tables import Attempt, PayoutBatch, Redemption
 
-ATTEMPT, BATCH, DUE = table_of(Attempt), table_of(PayoutBatch), table_of(Due)
+ATTEMPT, BATCH = table_of(Attempt), table_of(PayoutBatch)
 REDEMPTION = table_of(Redemption)
 
 # Redemptions dispatched in one transaction.
@@ -98,53 +97,55 @@ def _dispatch_chunk(
 ) -> tuple[int, int]:
     """Dispatch the next redemptions of the batch by ordinal: how many, and up to which."""
     with store.write() as tx:
-        rows = _undispatched(tx, batch, after)
-        if rows.is_empty():
+        first = tx.scalar(_next_ordinal(batch.batch_id, after))
+        if first is None:
             return 0, after
-        decided = relation.decide(rows)
-        assert decided["legal"].all(), "a batch holds what may be dispatched"
-        changes = changes_of(decided)
+        steps = _steps(tx, batch.batch_id, first, last := first + CHUNK - 1)
         at = clock.now()
-        commit(store, tx, cause, changes, at)
-        links = links_of(store, tx, changes["redemption_id"])
-    trace_steps(changes, links, at)
-    return len(rows), int(rows["place"][-1])
+        commit_steps(store, tx, cause, steps, at)
+        traced = [(step, links_among(tx, step.chosen)) for step in steps]
+    for step, links in traced:
+        trace_steps(_told(step, links), links, at)
+    return sum(step.count for step in steps), last
 
 
-def _undispatched(tx: sa.Connection, batch: sa.Row[Any], after: int) -> pl.DataFrame:
-    """Redemptions of a batch whose attempt is still ahead of them, as the relation wants them."""
-    select = (
-        sa.select(
-            ATTEMPT.c.ordinal.label("place"),
-            ATTEMPT.c.attempt.label("answered_attempt"),
-            ATTEMPT.c.quantity.label("moved"),
-            REDEMPTION.c.redemption_id,
-            REDEMPTION.c.version,
-            REDEMPTION.c.state,
-            REDEMPTION.c.attempt,
-            REDEMPTION.c.quantity,
-            REDEMPTION.c.held,
-            REDEMPTION.c.fulfilled,
-            sa.case((DUE.c.redemption_id.is_(None), 0), else_=1).label("waiting"),
-        )
+def _next_ordinal(batch_id: int, after: int) -> sa.Select[Any]:
+    """The first redemption of the batch that still has its attempt ahead of it."""
+    return (
+        sa.select(ATTEMPT.c.ordinal)
         .join(REDEMPTION, REDEMPTION.c.redemption_id == ATTEMPT.c.redemption_id)
-        .outerjoin(DUE, DUE.c.redemption_id == ATTEMPT.c.redemption_id)
-        .where(ATTEMPT.c.batch_id == batch.batch_id, ATTEMPT.c.ordinal > after)
+        .where(ATTEMPT.c.batch_id == batch_id, ATTEMPT.c.ordinal > after)
         .where(REDEMPTION.c.attempt < ATTEMPT.c.attempt)
         .order_by(ATTEMPT.c.ordinal)
-        .limit(CHUNK)
+        .limit(1)
     )
-    return fetch_frame(tx, select).with_columns(
-        trigger=pl.lit(int(Trigger.DISPATCH), pl.Int16),
-        same_unit=pl.lit(1, pl.Int16),
+
+
+def _steps(tx: sa.Connection, batch_id: int, first: int, last: int) -> list[Step]:
+    """The dispatch of these ordinals, one step for all first attempts, one for all second ones…"""
+    inside = (ATTEMPT.c.batch_id == batch_id) & ATTEMPT.c.ordinal.between(first, last)
+    counted = sa.select(ATTEMPT.c.attempt, sa.func.count().label("redemptions")).where(inside)
+    return [
+        Step(
+            Trigger.DISPATCH,
+            State.SUBMITTED if row.attempt == 1 else State.RETRYING,
+            row.attempt,
+            sa.select(ATTEMPT.c.redemption_id).where(inside, ATTEMPT.c.attempt == row.attempt),
+            row.redemptions,
+        )
+        for row in tx.execute(counted.group_by(ATTEMPT.c.attempt))
+    ]
+
+
+def _told(step: Step, links: pl.DataFrame) -> pl.DataFrame:
+    """What a step was for the redemptions that are traced."""
+    return links.select(
+        "redemption_id",
+        version=pl.lit(0, pl.Int32),
+        trigger=pl.lit(int(step.trigger), pl.Int16),
+        to_state=pl.lit(int(step.transition.target), pl.Int16),
+        attempt=pl.lit(step.attempt, pl.Int16),
         reason_class=pl.lit(int(ReasonClass.NONE), pl.Int16),
-        reason_code=pl.lit(None, pl.String),
-        file_id=pl.lit(None, pl.Int64),
-        ordinal=pl.lit(None, pl.Int64),
-        # Of all in a batch they are the same.
-        programme_id=pl.lit(batch.programme_id),
-        partner_id=pl.lit(batch.partner_id),
-        unit_id=pl.lit(batch.unit_id),
     )
 
 
