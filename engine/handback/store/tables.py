@@ -6,7 +6,8 @@ redemption's unit, enumerations are small integers whose names live with their o
 
 The hot tables (redemption, attempt, event, due) have the redemption id first in their primary key,
 no index on a column that changes, and no foreign keys: a key check per row would cost a tenth of
-the ingest rate, and `handbackd verify` proves what the keys would.
+the ingest rate, and `handbackd verify` proves what the keys would. Their wide columns stand first,
+because PostgreSQL pads a narrow one before a wide one: a tenth of every event.
 """
 
 from __future__ import annotations
@@ -271,11 +272,11 @@ class Attempt(SQLModel, table=True):
         _CLUSTERED,
     )
     redemption_id: int = _big()
-    attempt: int = _small()
     partner_id: int = _big()
     batch_id: int = _big()
-    ordinal: int = Field(default=None, sa_type=sa.Integer)
     quantity: int = _big()
+    ordinal: int = Field(default=None, sa_type=sa.Integer)
+    attempt: int = _small()
     reference: str | None = _text(null=True)
 
 
@@ -340,14 +341,14 @@ class Event(SQLModel, table=True):
         _CLUSTERED,
     )
     redemption_id: int = _big()
-    version: int = Field(default=None, sa_type=sa.Integer)
     block_id: int = _big()
+    quantity: int = _big()
+    version: int = Field(default=None, sa_type=sa.Integer)
     trigger: int = _small()
     from_state: int = _small()
     to_state: int = _small()
     attempt: int = _small()
     reason_class: int = _small()
-    quantity: int = _big()
     file_id: int | None = _big(null=True)
     ordinal: int | None = _big(null=True)
     reason_code: str | None = _text(null=True)
