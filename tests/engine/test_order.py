@@ -37,7 +37,7 @@ def end_of(
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         patch.setattr(prepare, "CHUNK_RECORDS", chunk_records)
         if not presuming:
-            patch.setattr(presume, "plain", lambda _, records: records.clear())
+            patch.setattr(presume, "_telling", lambda _, records: records.clear())
         root = Path(stack.enter_context(TemporaryDirectory()))
         store = open_store(stack)
         stack.callback(store.close)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import polars as pl
+
+from handback.store.bulk import MOVES
 
 # `version` is the event's own; several events of one redemption have rising versions without a gap.
 # The new_ columns are the redemption after the event; debit and credit are accounts, 0 where the
@@ -57,3 +62,66 @@ def changes_of(decided: pl.DataFrame) -> pl.DataFrame:
         attempt="answered_attempt",
         quantity="moved",
     ).select(pl.col(name).cast(kind) for name, kind in CHANGES.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Presumed:
+    """Changes decided on what their redemptions are presumed to be.
+
+    `changes` (columns of `CHANGES`) and `moves` (those of `MOVES` and conditions named `was_…`, a
+    row for each redemption) are sorted by redemption, in sets of rows that have much in common.
+    """
+
+    changes: Sequence[pl.DataFrame]
+    moves: Sequence[pl.DataFrame]
+
+    @classmethod
+    def on(cls, changes: pl.DataFrame, conditions: pl.DataFrame) -> Presumed:
+        """All changes of redemptions on condition that each stands as its row says: its
+        `redemption_id`, and a column `was_…` for each column that the decision rests on."""
+        if changes.is_empty():
+            return cls((), ())
+        ordered = changes.sort("redemption_id", "version")
+        last = last_states(ordered).join(
+            conditions, on="redemption_id", how="inner", maintain_order="left"
+        )
+        return cls(
+            ordered.partition_by("trigger", maintain_order=True),
+            last.partition_by("state", maintain_order=True),
+        )
+
+    def without(self, redemption_ids: pl.Series) -> Presumed:
+        """What is left where these redemptions (Int64) are not as presumed."""
+        return Presumed(
+            [without(some, redemption_ids) for some in self.changes],
+            [without(some, redemption_ids) for some in self.moves],
+        )
+
+
+def without(rows: pl.DataFrame, redemption_ids: pl.Series) -> pl.DataFrame:
+    """The rows of all other redemptions."""
+    if redemption_ids.is_empty():
+        return rows
+    return rows.filter(~pl.col("redemption_id").is_in(redemption_ids.implode()))
+
+
+# The redemption after an event, by the names that it has in its own table.
+_AFTER = (
+    pl.col("to_state").alias("state"),
+    pl.col("new_attempt").alias("attempt"),
+    pl.col("new_held").alias("held"),
+    pl.col("new_fulfilled").alias("fulfilled"),
+)
+
+
+def last_states(ordered: pl.DataFrame) -> pl.DataFrame:
+    """The moves (columns of `MOVES`) that changes sorted by redemption and version come to: the
+    version that the first of a redemption follows, and where its last leads."""
+    ids = ordered["redemption_id"]
+    first, last = ids != ids.shift(1), ids != ids.shift(-1)
+    followed = ordered.filter(first.fill_null(True))["version"] - 1
+    return (
+        ordered.filter(last.fill_null(True))
+        .with_columns(*_AFTER, was_version=followed)
+        .select(pl.col(name).cast(kind) for name, kind in MOVES.items())
+    )

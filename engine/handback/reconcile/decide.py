@@ -14,7 +14,7 @@ from datetime import datetime
 import polars as pl
 
 from handback.breaks.kinds import BreakKind
-from handback.journal.changes import changes_of
+from handback.journal.changes import CHANGES, changes_of, without
 from handback.lifecycle import relation
 from handback.lifecycle.table import State, Trigger
 from handback.partners import policy
@@ -23,12 +23,19 @@ from handback.partners.policy import Action, RetryPolicy
 from handback.reconcile.judge import Fate, judged, with_doubts, with_knowledge
 from handback.reconcile.match import Match
 from handback.reconcile.standing import ANSWERS
+from handback.store.bulk import INSTANT
 
 # A record as decided: its fate, and the kind of break it opens, 0 for none. An event may open one
 # too, where its redemption then waits for a person. `moved` is null where neither record nor
-# attempt names a quantity.
+# attempt names a quantity, and `redemption_id` 0 where the record was not matched.
 FATES = pl.Schema(
-    {"ordinal": pl.Int64(), "fate": pl.Int16(), "kind": pl.Int16(), "moved": pl.Int64()}
+    {
+        "ordinal": pl.Int64(),
+        "redemption_id": pl.Int64(),
+        "fate": pl.Int16(),
+        "kind": pl.Int16(),
+        "moved": pl.Int64(),
+    }
 )
 
 # A redemption that goes back into the due queue.
@@ -52,14 +59,34 @@ class Given:
     now: datetime
 
 
-@dataclass(slots=True)
-class Decided:
-    """The sum of all rounds."""
+_NO_LONGER_DUE = pl.Schema({"redemption_id": pl.Int64()})
 
-    changes: list[pl.DataFrame] = field(default_factory=list)
-    fates: list[pl.DataFrame] = field(default_factory=list)
-    due_again: list[pl.DataFrame] = field(default_factory=list)
-    no_longer_due: list[pl.DataFrame] = field(default_factory=list)
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What records come to: CHANGES, FATES, and the due rows to write and to delete."""
+
+    changes: pl.DataFrame = field(default_factory=CHANGES.to_frame)
+    fates: pl.DataFrame = field(default_factory=FATES.to_frame)
+    due_again: pl.DataFrame = field(default_factory=DUE_AGAIN.to_frame)
+    no_longer_due: pl.DataFrame = field(default_factory=_NO_LONGER_DUE.to_frame)
+
+    def __add__(self, other: Decided) -> Decided:
+        return Decided(
+            pl.concat([self.changes, other.changes]),
+            pl.concat([self.fates, other.fates]),
+            pl.concat([self.due_again, other.due_again]),
+            pl.concat([self.no_longer_due, other.no_longer_due]),
+        )
+
+    def without(self, redemption_ids: pl.Series) -> Decided:
+        """What the records of other redemptions come to."""
+        return Decided(
+            without(self.changes, redemption_ids),
+            without(self.fates, redemption_ids),
+            without(self.due_again, redemption_ids),
+            without(self.no_longer_due, redemption_ids),
+        )
 
 
 # Each round takes one record of every redemption. Records past this many of one redemption in one
@@ -76,26 +103,21 @@ def decide(
     a row for every redemption among them; `answers` what the journal holds for those where it
     matters, see `needs_answers`.
     """
-    decided = Decided()
-    asked = _asked(records, given.file_id)
-    left = asked.unique(list(_SAYS), keep="first", maintain_order=True)
-    equal = asked.join(left.select("ordinal"), on="ordinal", how="anti")
-    decided.fates.append(_fates(equal, Fate.REPEAT))
+    if records.is_empty():
+        return Decided()
+    left, equal = _apart(_asked(records, given.file_id))
+    decided = Decided(fates=_fates(equal, Fate.REPEAT))
     for _ in range(_MAX_ROUNDS):
         if left.is_empty():
             break
-        now = left.unique("redemption_id", keep="first", maintain_order=True)
-        left = left.join(now.select("ordinal"), on="ordinal", how="anti")
+        first = left["redemption_id"].is_first_distinct()
+        now, left = left.filter(first), left.filter(~first)
         outcome = _round(now.join(standings, on="redemption_id", how="inner"), answers, given)
-        decided.fates.append(outcome.fates)
-        decided.changes.append(outcome.changes)
-        decided.due_again.append(outcome.due_again)
-        decided.no_longer_due.append(outcome.no_longer_due)
+        decided += outcome.decided
         if len(left):
-            standings = _moved_on(standings, outcome)
+            standings = _moved_on(standings, outcome.decided)
             answers = pl.concat([answers, outcome.answers])
-    decided.fates.append(_fates(left, Fate.BREAK, BreakKind.CONTRADICTION))
-    return decided
+    return decided + Decided(fates=_fates(left, Fate.BREAK, BreakKind.CONTRADICTION))
 
 
 def needs_answers(records: pl.DataFrame, standings: pl.DataFrame) -> pl.Series:
@@ -115,11 +137,8 @@ def needs_answers(records: pl.DataFrame, standings: pl.DataFrame) -> pl.Series:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    changes: pl.DataFrame
-    fates: pl.DataFrame
+    decided: Decided
     answers: pl.DataFrame
-    due_again: pl.DataFrame
-    no_longer_due: pl.DataFrame
 
 
 def _asked(records: pl.DataFrame, file_id: int) -> pl.DataFrame:
@@ -153,6 +172,17 @@ _SAYS = (
 )
 
 
+def _apart(asked: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Those that say something, and those that say again what an earlier one says."""
+    alone = asked["redemption_id"].is_unique()
+    several = asked.filter(~alone)
+    if several.is_empty():
+        return asked, several
+    new = several.unique(list(_SAYS), keep="first", maintain_order=True)
+    equal = several.join(new.select("ordinal"), on="ordinal", how="anti")
+    return pl.concat([asked.filter(alone), new]), equal
+
+
 def _round(records: pl.DataFrame, answers: pl.DataFrame, given: Given) -> _Round:
     """Decide records of which no two are of the same redemption."""
     seen = with_knowledge(with_doubts(records), answers, given.file_id)
@@ -162,24 +192,28 @@ def _round(records: pl.DataFrame, answers: pl.DataFrame, given: Given) -> _Round
     ).with_columns(trigger=seen["trigger"])
     legal = verdict.filter("legal")
     illegal = verdict.filter(~pl.col("legal"))
+    refused = [_fates(judged(illegal))] if len(illegal) else []
     first = changes_of(legal)
     second, follow = _follow_up(legal, given)
     waited = (pl.col("waiting") == 1) & (pl.col("trigger") == int(Trigger.CONFIRM))
-    return _Round(
+    decided = Decided(
         changes=pl.concat([first, second]),
-        fates=pl.concat([_fates(follow, Fate.EVENT), _fates(judged(illegal))]),
-        answers=legal.select(pl.col(name).cast(kind) for name, kind in ANSWERS.items()),
+        fates=pl.concat([_fates(follow, Fate.EVENT), *refused]),
         due_again=follow.filter(pl.col("action") == int(Action.RETRY)).select(
             pl.col(name).cast(kind) for name, kind in DUE_AGAIN.items()
         ),
         no_longer_due=legal.filter(waited).select("redemption_id"),
     )
+    return _Round(decided, legal.select(pl.col(name).cast(kind) for name, kind in ANSWERS.items()))
 
 
 def _follow_up(legal: pl.DataFrame, given: Given) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What the policies make of rejections: the second events, and the records with `action`,
     `due_at` and the `kind` of the break in which a redemption waits for a person."""
-    rejecting = pl.col("to_state") == int(State.REJECTED)
+    rejecting = legal["to_state"] == int(State.REJECTED)
+    if not rejecting.any():
+        nothing = {"action": pl.lit(0, pl.Int16), "due_at": pl.lit(None, INSTANT)}
+        return pl.DataFrame(schema=CHANGES), legal.with_columns(kind=pl.lit(0, pl.Int16), **nothing)
     stepped = policy.steps(
         given.policies, legal.filter(rejecting).drop("held", "fulfilled"), given.now
     ).rename({"new_held": "held", "new_fulfilled": "fulfilled"})
@@ -219,7 +253,7 @@ def _fates(
     return named.select(pl.col(name).cast(dtype) for name, dtype in FATES.items())
 
 
-def _moved_on(standings: pl.DataFrame, outcome: _Round) -> pl.DataFrame:
+def _moved_on(standings: pl.DataFrame, outcome: Decided) -> pl.DataFrame:
     """The standings after a round."""
     last = (
         outcome.changes.sort("version")

@@ -65,7 +65,7 @@ def match(store: Store, tx: sa.Connection, terms: Terms, records: pl.DataFrame) 
     found. The order of rows stays.
     """
     left = records
-    found: list[pl.DataFrame] = []
+    found = [pl.DataFrame(schema={"ordinal": pl.Int64(), **MATCHED})]
     for number, rule in enumerate(terms.agreement.handback.match):
         if left.is_empty():
             break
@@ -74,7 +74,7 @@ def match(store: Store, tx: sa.Connection, terms: Terms, records: pl.DataFrame) 
         verdicts = _judge(_candidates(store, tx, terms, stage, rule, left), terms)
         found.append(verdicts)
         left = left.join(verdicts, on="ordinal", how="anti")
-    verdicts = pl.concat([pl.DataFrame(schema={"ordinal": pl.Int64(), **MATCHED}), *found])
+    verdicts = pl.concat(found)
     return (
         records.drop("redemption_id", "attempt")
         .join(verdicts, on="ordinal", how="left", maintain_order="left")

@@ -36,9 +36,49 @@ def unmatched_fates(matched: pl.DataFrame) -> pl.DataFrame:
     left = matched.filter(pl.col("match") != int(Match.ONE))
     return left.select(
         "ordinal",
+        redemption_id=pl.lit(0, pl.Int64),
         fate=pl.lit(int(Fate.BREAK), pl.Int16),
         kind=pl.col("match").replace_strict(_UNMATCHED, return_dtype=pl.Int16),
         moved=pl.col("quantity"),
+    )
+
+
+# What a break is made of: the record, its match, its fate and the standing of its redemption.
+_BROKEN = (
+    "ordinal",
+    "line",
+    "reference",
+    "code",
+    "reason_class",
+    "quantity",
+    "unit",
+    "member_ref",
+    "raw",
+    "match",
+    "redemption_id",
+    "answered_attempt",
+    "attempt_quantity",
+    "candidates",
+    "fate",
+    "kind",
+    "moved",
+    "state",
+    "version",
+    "live_attempt",
+)
+
+
+def broken(matched: pl.DataFrame, standings: pl.DataFrame, fates: pl.DataFrame) -> pl.DataFrame:
+    """The records that open a break, with all that is said of them there.
+
+    `matched` has the columns of DETAIL and MATCHED, `standings` those of STANDINGS, `fates` FATES.
+    """
+    opening = fates.filter(pl.col("kind") > 0).drop("redemption_id")
+    stood = standings.select("redemption_id", "state", "version", live_attempt="attempt")
+    return (
+        matched.join(opening, on="ordinal", how="inner")
+        .join(stood, on="redemption_id", how="left")
+        .select(_BROKEN)
     )
 
 
@@ -52,9 +92,11 @@ def open_breaks(
 ) -> pl.Series:
     """Open the breaks of a chunk; the ordinals (Int64) of records whose break was there already.
 
-    `records` are those with a `kind` of break above 0, with the columns of DETAIL, MATCHED, FATES
-    and the standing of their redemption.
+    `records` are those of `broken`.
     """
+    if records.is_empty():
+        return pl.Series("ordinal", [], dtype=pl.Int64)
+    records = records.sort("ordinal")
     rows = [_row(terms, file_id, record, now) for record in records.to_dicts()]
     seen = _known(store, tx, terms, rows)
     fresh: list[dict[str, object]] = []

@@ -1,92 +1,157 @@
-"""The clean common case: confirmations decided on what they themselves presume, without reading.
+"""Records decided on what they themselves presume, without reading.
 
-A record that carries the key of an attempt and confirms what was asked for tells how its redemption
-must stand for the lifecycle to take it: awaiting an answer to just that attempt, with just that
-quantity held. So it is decided on that, and written on condition that it is so. Where it is not,
-the record is read and decided like any other; nothing is ever decided otherwise than it would have
-been, only sooner.
+A record that carries the key of an attempt and answers it tells how its redemption must stand for
+the answer to be news: awaiting an answer to just that attempt, with just the quantity held that the
+record names. So the records of a redemption are decided on that, before the store is asked, and
+written on condition that it is so. Where it is not, they are read and decided like any other;
+nothing is ever decided otherwise than it would have been, only sooner.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
-from handback.journal.changes import changes_of
-from handback.lifecycle import relation
+from handback.journal.changes import Presumed, without
 from handback.lifecycle.table import State, Trigger
-from handback.partners.codes import ReasonClass
+from handback.partners.codes import ReasonClass, trigger_of
+from handback.partners.policy import RetryPolicy, default_policy
 from handback.partners.registry import Terms
-from handback.reconcile.judge import Fate
+from handback.reconcile.decide import Decided, Given, decide
+from handback.reconcile.match import Match
+from handback.reconcile.opened import broken
+from handback.reconcile.standing import ANSWERS, STANDINGS
+from handback.store.bulk import INSTANT, WAS
 
 _BY_KEY: Final = ["reference_key"]
+_ANSWERING: Final = (Trigger.CONFIRM, Trigger.REJECT, Trigger.ACKNOWLEDGE)
+# These name another member or another quantity than ours, so they do not tell what ours are.
+_NOT_TELLING: Final = (ReasonClass.OK_CHANGED, ReasonClass.PARTIAL)
 # A redemption has been submitted, and dispatched for its first attempt; each further one took a
-# rejection, a retry and a dispatch. An interim answer between makes the presumption fail.
+# rejection, a retry and a dispatch. So at this version the attempt has no answer, not even an
+# interim one, and the journal has nothing that a decision could ask for.
 _FIRST_VERSION, _VERSIONS_OF_ATTEMPT = 2, 3
 
+# What a decision rests on. `waiting` is what the state implies, `unit` what `unit_id` does.
+_CONDITIONS: Final = (
+    "state",
+    "attempt",
+    "held",
+    "fulfilled",
+    "partner_id",
+    "unit_id",
+    "member_ref",
+)
 
-def plain(terms: Terms, records: pl.DataFrame) -> pl.DataFrame:
-    """Those of a chunk's records that are worth presuming: clean, and the only one of their key.
 
-    `records` has the columns of DETAIL with `reason_class`. Empty where the agreement matches by
-    anything else first.
+@dataclass(frozen=True, slots=True)
+class Presumption:
+    """Records (as `presume` got them), what they come to, and the breaks that they open.
+
+    `submitted_since` says of redemptions that are to be tried again (columns `redemption_id` and
+    `since`) from when on they must have been submitted for that: the update cannot compare it.
     """
+
+    records: pl.DataFrame
+    decided: Decided
+    breaks: pl.DataFrame
+    submitted_since: pl.DataFrame
+    presumed: Presumed
+
+    def without(self, redemption_ids: pl.Series) -> Presumption:
+        """What is left where these redemptions (Int64) are not as presumed."""
+        if redemption_ids.is_empty():
+            return self
+        return Presumption(
+            without(self.records, redemption_ids),
+            self.decided.without(redemption_ids),
+            without(self.breaks, redemption_ids),
+            without(self.submitted_since, redemption_ids),
+            self.presumed.without(redemption_ids),
+        )
+
+
+def presume(terms: Terms, records: pl.DataFrame, given: Given) -> Presumption:
+    """What is presumed of a chunk's records (columns of DETAIL with the classes of their codes).
+
+    Covered are those whose redemption all of the chunk's records of that key tell alike, if the
+    agreement matches by key before anything else.
+    """
+    telling = _telling(terms, records)
+    matched = telling.drop("redemption_id", "attempt").with_columns(
+        telling["redemption_id"],
+        match=pl.lit(int(Match.ONE), pl.Int16),
+        answered_attempt=telling["attempt"],
+        attempt_quantity="quantity",
+        candidates=pl.lit(None, pl.String),
+    )
+    standings = _standings(terms, telling, given)
+    decided = decide(matched, standings, ANSWERS.to_frame(), given)
+    conditions = standings.select(
+        "redemption_id",
+        pl.col(name for name in _CONDITIONS if not standings[name].null_count()).name.prefix(WAS),
+    )
+    return Presumption(
+        telling,
+        decided,
+        broken(matched, standings, decided.fates),
+        _submitted_since(given.policies, decided.due_again),
+        Presumed.on(decided.changes, conditions),
+    )
+
+
+def _telling(terms: Terms, records: pl.DataFrame) -> pl.DataFrame:
+    """The records of those redemptions of which all records tell the same."""
     if list(terms.agreement.handback.match[0]) != _BY_KEY:
         return records.clear()
     named = pl.col("member_ref").is_not_null()
     if records["member_ref"].null_count() == len(records):
         named = pl.lit(True)
-    clean = (
-        (pl.col("reason_class") == int(ReasonClass.OK))
+    tells = (
+        trigger_of(pl.col("reason_class")).is_in(_ANSWERING)
+        & ~pl.col("reason_class").is_in(_NOT_TELLING)
         & (pl.col("redemption_id") > 0)
         & (pl.col("quantity") > 0)
         & _unit(terms).is_in(list(terms.unit_ids))
         & named
-        & pl.col("redemption_id").is_unique()
-    )
-    return records.filter(clean)
+    ).fill_null(False)
+    alone = pl.col("redemption_id").is_unique()
+    found = records.with_columns(tells=tells, alone=alone)
+    several = found.filter(~pl.col("alone"))
+    if len(several):
+        told = pl.struct("attempt", "quantity", _unit(terms), "member_ref")
+        differ = (
+            several.group_by("redemption_id")
+            .agg(alike=pl.col("tells").all() & (told.n_unique() == 1))
+            .filter(~pl.col("alike"))
+        )
+        found = without(found, differ["redemption_id"])
+    return found.filter("tells").drop("tells", "alone")
 
 
-def decided(terms: Terms, records: pl.DataFrame, file_id: int) -> pl.DataFrame:
-    """What `plain` records change, for `journal.commit_presumed`: CHANGES with its conditions."""
-    presumed = records.select(
+def _standings(terms: Terms, telling: pl.DataFrame, given: Given) -> pl.DataFrame:
+    """How the redemptions of these records must stand (columns of STANDINGS)."""
+    presumed = telling.filter(telling["redemption_id"].is_first_distinct()).select(
         "redemption_id",
-        "reason_class",
-        "ordinal",
         "attempt",
         "quantity",
+        "member_ref",
+        unit=_unit(terms),
         state=pl.lit(int(State.AWAITING_HANDBACK)),
-        trigger=pl.lit(int(Trigger.CONFIRM)),
         version=pl.col("attempt").cast(pl.Int32) * _VERSIONS_OF_ATTEMPT
         - (_VERSIONS_OF_ATTEMPT - _FIRST_VERSION),
-        answered_attempt="attempt",
         held="quantity",
-        moved="quantity",
         fulfilled=pl.lit(0),
-        same_unit=pl.lit(1),
         waiting=pl.lit(0),
-        reason_code="code",
-        file_id=pl.lit(file_id),
         programme_id=pl.lit(terms.programme_id),
         partner_id=pl.lit(terms.partner_id),
         unit_id=_unit(terms).replace_strict(dict(terms.unit_ids), return_dtype=pl.Int64),
-        member_ref="member_ref",
+        submitted_at=pl.lit(given.now),
     )
-    verdict = relation.decide(presumed)
-    assert verdict["legal"].all(), "what is presumed is what the lifecycle wants"
-    conditions = verdict.select(
-        was_state=pl.col("state").cast(pl.Int16),
-        was_attempt=pl.col("attempt").cast(pl.Int16),
-        was_held=pl.col("held").cast(pl.Int64),
-        was_fulfilled=pl.col("fulfilled").cast(pl.Int64),
-        was_partner_id=pl.col("partner_id").cast(pl.Int64),
-        was_unit_id=pl.col("unit_id").cast(pl.Int64),
-        was_member_ref="member_ref",
-    )
-    if conditions["was_member_ref"].null_count():
-        conditions = conditions.drop("was_member_ref")
-    return pl.concat([changes_of(verdict), conditions], how="horizontal")
+    return presumed.select(pl.col(name).cast(kind) for name, kind in STANDINGS.items())
 
 
 def _unit(terms: Terms) -> pl.Expr:
@@ -95,11 +160,14 @@ def _unit(terms: Terms) -> pl.Expr:
     return pl.coalesce("unit", pl.lit(only, pl.String))
 
 
-def fates(records: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `decide.FATES` for those of `plain` that were as presumed."""
-    return records.select(
-        "ordinal",
-        fate=pl.lit(int(Fate.EVENT), pl.Int16),
-        kind=pl.lit(0, pl.Int16),
-        moved="quantity",
-    )
+def _submitted_since(
+    policies: Mapping[ReasonClass, RetryPolicy], due_again: pl.DataFrame
+) -> pl.DataFrame:
+    """From when on a redemption must have been submitted to be due again at that instant."""
+    latest_days = {
+        int(member): (policies.get(member) or default_policy(member)).latest_days
+        for member in ReasonClass
+    }
+    days = pl.col("reason_class").replace_strict(latest_days, return_dtype=pl.Int64)
+    since = pl.col("due_at") - pl.duration(days=days)
+    return due_again.select("redemption_id", since=since.cast(INSTANT))

@@ -76,7 +76,8 @@ def _run(desk: Desk, file: FileView, actor: str, stopping: Callable[[], bool]) -
 def _classified(desk: Desk, terms: Terms, file_id: int, rejected: int, chunk: int) -> Classified:
     """A chunk from the spool; the undecodable records of the file are ticked off with its first."""
     details = desk.spool.read(file_id, chunk)
-    return classify(terms, file_id, chunk, details, rejected if chunk == 0 else 0)
+    rejects = rejected if chunk == 0 else 0
+    return classify(terms, file_id, chunk, details, rejects, desk.clock.now())
 
 
 def _one_ahead(classified: Callable[[int], Classified], chunks: list[int]) -> Iterator[Classified]:
@@ -101,8 +102,9 @@ def _apply(desk: Desk, terms: Terms, file: FileView, chunk: Classified, actor: s
         context = telemetry.traceparent_of() or file.trace_context
         cause = Cause(CauseKind.HANDBACK_FILE, file.file_id, actor, context)
         applied = decide_again(partial(_commit_chunk, desk, terms, cause, chunk))
-        span.set_attribute("handback.events", len(applied.events))
-        trace_steps(applied.events, applied.links, applied.at)
+        span.set_attribute("handback.events", sum(map(len, applied.events)))
+        for events in applied.events:
+            trace_steps(events, applied.links, applied.at)
 
 
 def _commit_chunk(desk: Desk, terms: Terms, cause: Cause, chunk: Classified) -> Applied:

@@ -82,6 +82,18 @@ def standings(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.
     return _typed(fetch_frame(tx, select), STANDINGS)
 
 
+def submitted_before(store: Store, tx: sa.Connection, bounds: pl.DataFrame) -> pl.Series:
+    """Those among redemptions (columns `redemption_id`, `since`) that were submitted earlier."""
+    if bounds.is_empty():
+        return pl.Series("redemption_id", [], pl.Int64)
+    stage = store.dialect.stage(tx, "submitted", bounds.sort("redemption_id"))
+    found = (REDEMPTION.c.redemption_id == stage.c.redemption_id) & (
+        REDEMPTION.c.submitted_at < stage.c.since
+    )
+    select = sa.select(REDEMPTION.c.redemption_id).select_from(stage.outerjoin(REDEMPTION, found))
+    return fetch_frame(tx, select)["redemption_id"].drop_nulls()
+
+
 def answers(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.DataFrame:
     """Every answer that the journal holds for the redemptions with these ids (Int64)."""
     if redemption_ids.is_empty():
