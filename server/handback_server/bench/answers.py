@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 _REJECTED_SHARE: Final = 0.07
-_REJECTING: Final = ("0102", "0201", "0301")
+# Their classes say what follows, a failure or another attempt, so none of them opens a break.
+_REJECTING: Final = ("0201", "0301", "0401")
 _SEED: Final = 1
 
 

@@ -41,6 +41,12 @@ class Place:
     database_pid: int | None
 
     @property
+    def sqlalchemy_url(self) -> sa.URL:
+        """The database as SQLAlchemy names it, with the driver that the product uses."""
+        url = sa.make_url(self.url)
+        return url if self.store == "sqlite" else url.set(drivername="postgresql+psycopg")
+
+    @property
     def sqlite_file(self) -> Path:
         """The file of the embedded store."""
         return Path(self.url.removeprefix("sqlite:///"))
