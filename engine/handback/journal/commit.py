@@ -12,7 +12,7 @@ them so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -21,8 +21,8 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.errors import VersionConflict
-from handback.journal.changes import CHANGES
-from handback.store.bulk import MOVES, WAS, table_of
+from handback.journal.changes import Presumed, last_states, without
+from handback.store.bulk import MOVES, table_of
 from handback.store.session import Store
 from handback.store.tables import Block, BlockTotal, Event, Redemption
 
@@ -74,20 +74,20 @@ def commit(
     """
     assert 0 < len(changes) <= MAX_EVENTS, len(changes)
     ordered = changes.sort("redemption_id", "version")
-    last = _last_states(ordered)
+    last = last_states(ordered)
     _move(store, tx, last.filter(pl.col("was_version") > 0))
     born = last.filter(pl.col("was_version") == 0)
     if len(born):
         assert births is not None, "a submit brings its redemption"
         _insert_redemptions(store, tx, births, born, at)
-    return _write(store, tx, cause, ordered, at)
+    return _write(store, tx, cause, [ordered], at)
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
     """The changes that were written, and their block; None where there was nothing to write."""
 
-    changes: pl.DataFrame
+    changes: Sequence[pl.DataFrame]
     block_id: int | None
 
 
@@ -95,46 +95,35 @@ def commit_presumed(
     store: Store,
     tx: sa.Connection,
     cause: Cause,
-    presumed: pl.DataFrame,
+    presumed: Presumed,
     decide_rest: Callable[[pl.Series], pl.DataFrame],
     at: datetime,
 ) -> Committed:
     """Write changes decided on what redemptions are presumed to be, and what those ask for that
     were something else, as one block.
 
-    `presumed` has one change for a redemption: the columns of `CHANGES`, and for each column that
-    the decision rests on one named `was_…`. `decide_rest` is given the ids (Int64) of those that
-    were as presumed, which are moved by then, and answers with further changes, decided on what
-    it reads in the same transaction.
+    Those that are as presumed are moved first. `decide_rest` is given the ids (Int64) of all
+    others, and answers with further changes, decided on what it reads in the same transaction.
 
     Raises VersionConflict, and nothing may then be committed, where one of the latter moves.
     """
-    conditions = [name for name in presumed.columns if name.startswith(WAS)]
-    moved = pl.Series("redemption_id", [], pl.Int64)
-    if len(presumed):
-        ordered = presumed.sort("redemption_id").select(
-            "redemption_id", "version", *_AFTER, *conditions, was_version=pl.col("version") - 1
-        )
-        moved = store.dialect.move(tx, ordered)
-    rest = decide_rest(moved)
-    if len(rest):
-        _move(store, tx, _last_states(rest.sort("redemption_id", "version")))
-    held = presumed.select(CHANGES.names())
-    if len(moved) < len(presumed):
-        held = held.join(moved.to_frame(), on="redemption_id", how="semi")
-    changes = pl.concat([held, rest]).sort("redemption_id", "version")
-    if changes.is_empty():
-        return Committed(changes, None)
+    stayed = pl.concat(
+        [pl.Series("redemption_id", [], pl.Int64), *(_stayed(store, tx, s) for s in presumed.moves)]
+    )
+    rest = decide_rest(stayed).sort("redemption_id", "version")
+    _move(store, tx, last_states(rest))
+    every = [*(without(some, stayed) for some in presumed.changes), rest]
+    changes = [some for some in every if len(some)]
+    if not changes:
+        return Committed((), None)
     return Committed(changes, _write(store, tx, cause, changes, at))
 
 
-# The redemption after an event, by the names that it has in its own table.
-_AFTER = (
-    pl.col("to_state").alias("state"),
-    pl.col("new_attempt").alias("attempt"),
-    pl.col("new_held").alias("held"),
-    pl.col("new_fulfilled").alias("fulfilled"),
-)
+def _stayed(store: Store, tx: sa.Connection, moves: pl.DataFrame) -> pl.Series:
+    """Move those redemptions that are as presumed; the ids of the others."""
+    moved = store.dialect.move(tx, moves)
+    ids = moves["redemption_id"]
+    return ids.clear() if len(moved) == len(ids) else ids.filter(~ids.is_in(moved.implode()))
 
 
 def _move(store: Store, tx: sa.Connection, last: pl.DataFrame) -> None:
@@ -147,28 +136,19 @@ def _move(store: Store, tx: sa.Connection, last: pl.DataFrame) -> None:
 
 
 def _write(
-    store: Store, tx: sa.Connection, cause: Cause, ordered: pl.DataFrame, at: datetime
+    store: Store, tx: sa.Connection, cause: Cause, changes: Sequence[pl.DataFrame], at: datetime
 ) -> int:
     """The block of changes whose redemptions have moved, its events and its totals."""
-    assert 0 < len(ordered) <= MAX_EVENTS, len(ordered)
-    block_id = insert_block(store, tx, cause, len(ordered), at)
-    events = ordered.with_columns(block_id=pl.lit(block_id, pl.Int64))
-    store.dialect.insert_frame(tx, EVENT, events.select(EVENT.columns.keys()))
-    store.dialect.insert_frame(tx, BLOCK_TOTAL, _totals(events))
+    event_count = sum(map(len, changes))
+    assert 0 < event_count <= MAX_EVENTS, event_count
+    block_id = insert_block(store, tx, cause, event_count, at)
+    of_block = pl.lit(block_id, pl.Int64).alias("block_id")
+    for some in changes:
+        events = some.with_columns(of_block).select(EVENT.columns.keys())
+        store.dialect.insert_frame(tx, EVENT, events)
+    totals = _totals(pl.concat(map(_posted, changes)))
+    store.dialect.insert_frame(tx, BLOCK_TOTAL, totals.with_columns(of_block))
     return block_id
-
-
-def _last_states(ordered: pl.DataFrame) -> pl.DataFrame:
-    """One row per redemption: the version its first change follows, and where its last leads."""
-    return (
-        ordered.group_by("redemption_id", maintain_order=True)
-        .agg(
-            pl.col("version").last(),
-            *(column.last() for column in _AFTER),
-            was_version=pl.col("version").first() - 1,
-        )
-        .select(pl.col(name).cast(kind) for name, kind in MOVES.items())
-    )
 
 
 def _insert_redemptions(
@@ -201,19 +181,26 @@ def insert_block(
     return block_id
 
 
-def _totals(events: pl.DataFrame) -> pl.DataFrame:
-    """What the block moves on each account, zeros left out."""
-    whose = ("block_id", "programme_id", "partner_id", "unit_id")
+_WHOSE = ("programme_id", "partner_id", "unit_id")
+
+
+def _posted(events: pl.DataFrame) -> pl.DataFrame:
+    """What events post, summed up by where it leaves and where it enters."""
     posted = events.filter(pl.col("debit") != 0)
+    return posted.group_by(*_WHOSE, "debit", "credit").agg(pl.col("quantity").sum())
+
+
+def _totals(posted: pl.DataFrame) -> pl.DataFrame:
+    """What a block moves on each account, zeros left out."""
     legs = pl.concat(
         [
-            posted.select(*whose, account="debit", delta=-pl.col("quantity")),
-            posted.select(*whose, account="credit", delta="quantity"),
+            posted.select(*_WHOSE, account="debit", delta=-pl.col("quantity")),
+            posted.select(*_WHOSE, account="credit", delta="quantity"),
         ]
     )
     return (
-        legs.group_by(*whose, "account")
+        legs.group_by(*_WHOSE, "account")
         .agg(pl.col("delta").sum())
         .filter(pl.col("delta") != 0)
-        .sort(*whose, "account")
+        .sort(*_WHOSE, "account")
     )
