@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from handback.errors import HandbackError
+from handback.store.arrays import fetch_arrays
 from handback.store.tables import Instant, Redemption
 
 INSTANT = pl.Datetime("us", "UTC")
@@ -155,6 +156,8 @@ def _result_name(column: sa.ColumnElement[Any]) -> str:
 def fetch_frame(tx: sa.Connection, select: sa.Select[Any]) -> pl.DataFrame:
     """The rows of a select as a frame, columns by their result names."""
     schema = schema_of(list(select.selected_columns))
+    if tx.dialect.name == "postgresql":
+        return fetch_arrays(tx, select, schema)
     # The driver's own rows: SQLAlchemy's would cost as much again as fetching and framing them.
     with tx.execute(select) as result:
         assert result.cursor is not None

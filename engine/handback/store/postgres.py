@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from handback.errors import HandbackError, StoreUnavailable, VersionConflict
+from handback.store.arrays import EPOCH_US, answer_in_binary
 from handback.store.bulk import INSTANT, MOVED, REDEMPTION, WAS, stage_table
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
-_EPOCH_US = 946_684_800_000_000  # 2000-01-01, from where PostgreSQL counts
 _WIDTH: dict[pl.DataType, str] = {pl.Int16(): ">i2", pl.Int32(): ">i4", pl.Int64(): ">i8"}
 
 # The stage has no statistics, and those of a growing table are behind it. Whatever the planner
@@ -66,6 +66,7 @@ class PostgreSQL:
             pool_size=8,
         )
         sa.event.listen(engine, "connect", _prepare)
+        sa.event.listen(engine, "before_cursor_execute", answer_in_binary)
         return engine
 
     def insert_frame(self, tx: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
@@ -204,7 +205,7 @@ def _repeat(value: npt.NDArray[np.generic], rows: int) -> Bytes:
 
 def _column(series: pl.Series) -> _Column:
     if series.dtype == INSTANT:
-        series = series.to_physical() - _EPOCH_US
+        series = series.to_physical() - EPOCH_US
     rows, nulls = len(series), series.null_count()
     if nulls == rows:
         return _Column(series.name, _repeat(np.array([-1], ">i4"), rows), None, None)
