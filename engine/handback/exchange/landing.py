@@ -6,12 +6,13 @@ place, and the same content is stored once however often it comes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from handback.errors import NotFound
 from handback.exchange.streams import (
@@ -57,6 +58,20 @@ class Landing:
             return self._place(key).open("rb")
         except FileNotFoundError:
             raise NotFound(kind="landed content", id=key) from None
+
+    def remove(self, key: str, before: datetime) -> None:
+        """Forget the content with that key, unless it was landed again since then."""
+        place, aside = self._place(key), self._unfinished / f"{key}.removed"
+        with contextlib.suppress(FileNotFoundError):
+            place.rename(aside)
+            if aside.stat().st_mtime >= before.timestamp():
+                aside.rename(place)
+            else:
+                aside.unlink()
+
+    def scratch(self) -> BinaryIO:
+        """An empty file without a name, beside what is landed; it vanishes when closed."""
+        return cast(BinaryIO, tempfile.TemporaryFile(dir=self._unfinished))
 
     def discard_unfinished(self, before: datetime) -> None:
         """Remove what processes that were killed before then left half written."""

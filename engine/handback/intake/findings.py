@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 import sqlalchemy as sa
 
+from handback.exchange.envelope import EnvelopeFlaw
 from handback.formats.findings import FINDINGS, FindingCode, Severity
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
@@ -29,7 +30,32 @@ class OperatorNote(StrEnum):
     REPLAYED = "replayed"
 
 
-Cause = tuple[FindingCode, str]
+class FileNote(StrEnum):
+    """What is found of a file as a whole, beside what its layout finds; fixed for ever."""
+
+    ECHO = "echo"
+    REPEATED = "repeated"
+    RENAMED = "renamed"
+    REWRAPPED = "rewrapped"
+    UNANSWERED = "unanswered"
+    MESSAGE_ID_REUSED = "message_id_reused"
+    SEQUENCE_REUSED = "sequence_reused"
+    SEQUENCE_STEP_BACK = "sequence_step_back"
+    SEQUENCE_GAP = "sequence_gap"
+
+
+_ONLY_NOTED: Final = frozenset(
+    {
+        FileNote.ECHO,
+        FileNote.REPEATED,
+        FileNote.RENAMED,
+        FileNote.REWRAPPED,
+        FileNote.SEQUENCE_GAP,
+    }
+)
+
+Code = FindingCode | FileNote | EnvelopeFlaw
+Cause = tuple[str, str]
 """Why a file is quarantined: the code of a finding and the field it names, empty for none."""
 
 
@@ -59,7 +85,13 @@ class FindingLog:
             self._counts[severity] += len(found)
         condemning = findings.filter(pl.col("severity") == Severity.QUARANTINE)
         named = condemning.select("code", "field").unique().iter_rows()
-        self.causes.update((FindingCode(code), field) for code, field in named)
+        self.causes.update(named)
+
+    def tell(self, code: Code, message: str) -> None:
+        """Add one finding about the file as a whole; all but notes keep it in quarantine."""
+        severity = Severity.NOTE if code in _ONLY_NOTED else Severity.QUARANTINE
+        row = (0, 0, "", str(code), int(severity), message, "")
+        self.add(pl.DataFrame([row], schema=FINDINGS, orient="row"))
 
     def replace(self, store: Store, tx: sa.Connection, file_id: int) -> int:
         """Make these the stored findings of a file, by line, behind what operators noted on it.
@@ -84,8 +116,8 @@ class FindingLog:
         return len(notes) + self.total
 
 
-def note(tx: sa.Connection, file_id: int, kind: OperatorNote, message: str) -> None:
-    """Write behind the findings of a file what an operator did with it."""
+def note(tx: sa.Connection, file_id: int, kind: OperatorNote | FileNote, message: str) -> None:
+    """Write behind the findings of a file what an operator did with it, or why it is refused."""
     last = sa.select(sa.func.max(FINDING.c.number)).where(FINDING.c.file_id == file_id)
     place = {"file_id": file_id, "number": (tx.scalar(last) or 0) + 1, "ordinal": 0}
     said = {"code": str(kind), "severity": int(Severity.NOTE), "message": message}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
+from handback.exchange.envelope import EnvelopeFlaw
 from handback.formats.findings import FindingCode
-from handback.intake.findings import Cause
+from handback.intake.findings import Cause, FileNote
 from handback.intake.states import FileState, Verdict
 
 # A header field of one of these names, declared constant by the layout, says whose file it is.
@@ -17,7 +18,12 @@ _IDENTITY: Final = {
     "environment": Verdict.OTHER_ENVIRONMENT,
 }
 _NOT_THE_CONSTANT: Final = (FindingCode.BAD_CONSTANT, FindingCode.FIELD_MISSING)
-_MEANING: Final = {
+_MEANING: Final[Mapping[str, Verdict]] = {
+    **dict.fromkeys(EnvelopeFlaw, Verdict.UNOPENABLE),
+    FileNote.UNANSWERED: Verdict.UNANSWERED,
+    FileNote.MESSAGE_ID_REUSED: Verdict.MESSAGE_ID_REUSED,
+    FileNote.SEQUENCE_REUSED: Verdict.SEQUENCE_REUSED,
+    FileNote.SEQUENCE_STEP_BACK: Verdict.SEQUENCE_STEP_BACK,
     FindingCode.EMPTY_FILE: Verdict.EMPTY,
     FindingCode.NOT_TEXT: Verdict.UNREADABLE,
     FindingCode.COLUMN_MISSING: Verdict.UNREADABLE,
@@ -36,33 +42,37 @@ _GRAVEST_FIRST: Final = (
     Verdict.OTHER_PARTNER,
     Verdict.OTHER_DIRECTION,
     Verdict.OTHER_ENVIRONMENT,
+    Verdict.UNOPENABLE,
     Verdict.UNREADABLE,
     Verdict.TRUNCATED,
     Verdict.CONTROL_MISMATCH,
     Verdict.MALFORMED,
     Verdict.ROWS_REJECTED,
+    Verdict.UNANSWERED,
+    Verdict.MESSAGE_ID_REUSED,
     Verdict.SEQUENCE_REUSED,
+    Verdict.SEQUENCE_STEP_BACK,
     Verdict.ACCEPTED_WITH_FINDINGS,
     Verdict.ACCEPTED,
 )
-_READY: Final = (Verdict.ACCEPTED, Verdict.ACCEPTED_WITH_FINDINGS)
+_READY: Final = (Verdict.ACCEPTED, Verdict.ACCEPTED_WITH_FINDINGS, Verdict.HEARTBEAT)
 
 
 def judge(
-    causes: Collection[Cause], *, finding_count: int, rows_condemn: bool, sequence_reused: bool
+    causes: Collection[Cause], *, finding_count: int, rows_condemn: bool, heartbeat: bool
 ) -> Verdict:
     """What to say of a file.
 
     `causes` are its quarantining findings; `rows_condemn` says that records were rejected and the
-    agreement does not tolerate that, `sequence_reused` likewise.
+    agreement does not tolerate that, `heartbeat` that there are none and that this is a sign of
+    life.
     """
     found = {_verdict_of(cause) for cause in causes}
     found.add(Verdict.ACCEPTED_WITH_FINDINGS if finding_count else Verdict.ACCEPTED)
     if rows_condemn:
         found.add(Verdict.ROWS_REJECTED)
-    if sequence_reused:
-        found.add(Verdict.SEQUENCE_REUSED)
-    return min(found, key=_GRAVEST_FIRST.index)
+    gravest = min(found, key=_GRAVEST_FIRST.index)
+    return Verdict.HEARTBEAT if heartbeat and gravest in _READY else gravest
 
 
 def state_after(verdict: Verdict) -> FileState:

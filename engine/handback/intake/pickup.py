@@ -16,6 +16,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from handback.errors import InvalidRequest, LimitReached, StoreUnavailable
+from handback.exchange import envelope
+from handback.exchange.envelope import Unopenable
 from handback.exchange.transport import Arrival, Transport
 from handback.ids import Prefix, number_of, public_id
 from handback.intake import queries
@@ -48,16 +50,16 @@ def pick_up(desk: Desk, transport: Transport) -> list[int]:
     """
     _tidy(desk)
     _decode_leftovers(desk)
-    return [file_id for terms in _all_terms(desk) for file_id in _look(desk, transport, terms)]
+    return [file_id for terms in all_terms(desk) for file_id in _look(desk, transport, terms)]
 
 
 def _look(desk: Desk, transport: Transport, terms: Terms) -> list[int]:
     """Take in some files of one partner, unless another process is about its folder."""
     folder = terms.agreement.handback.folder
     taken: list[int] = []
-    with desk.store.lock(f"pick-up from {folder}") as had, _apart(folder):
+    with desk.store.lock(f"pick-up from {folder}") as had, apart(folder):
         for arrival in _complete(desk, transport, terms) if had else ():
-            with _apart(f"{arrival.name} in {folder}"):
+            with apart(f"{arrival.name} in {folder}"):
                 taken.extend(_take(desk, transport, terms, arrival))
             if len(taken) == _FILES_PER_LOOK:
                 break
@@ -70,16 +72,22 @@ def _complete(desk: Desk, transport: Transport, terms: Terms) -> Iterator[Arriva
     for arrival in transport.list(handback.folder, handback.file_name, handback.marker_suffix):
         if handback.complete is Completeness.TRAILER and arrival.token is None:
             settled = desk.clock.now() - arrival.modified_at > _PATIENCE
-            if not settled and not _has_trailer(transport, arrival, terms):
+            if not settled and not _has_trailer(desk, transport, arrival, terms):
                 continue
         yield arrival
 
 
-def _has_trailer(transport: Transport, arrival: Arrival, terms: Terms) -> bool:
+def _has_trailer(desk: Desk, transport: Transport, arrival: Arrival, terms: Terms) -> bool:
+    handback = terms.agreement.handback
     try:
-        with transport.open(arrival) as content:
-            return has_trailer(content, terms.agreement.handback.layout)
-    except FileNotFoundError:
+        with (
+            transport.open(arrival) as content,
+            envelope.opened(
+                content, handback.envelope, desk.max_file_bytes, desk.landing.scratch
+            ) as found,
+        ):
+            return has_trailer(found.content, handback.layout)
+    except (FileNotFoundError, Unopenable):
         return False
 
 
@@ -124,14 +132,14 @@ def _owner(desk: Desk, token: str) -> int | None:
     return owner
 
 
-def _all_terms(desk: Desk) -> Iterator[Terms]:
+def all_terms(desk: Desk) -> Iterator[Terms]:
     """The newest terms of every partner, whosoever's programme it is."""
     with desk.store.read() as tx:
         partner_ids = list(
             tx.scalars(sa.select(PARTNER.c.partner_id).order_by(PARTNER.c.partner_id))
         )
     for partner_id in partner_ids:
-        with _apart(f"the agreement of partner {partner_id}"):
+        with apart(f"the agreement of partner {partner_id}"):
             with desk.store.read() as tx:
                 terms = desk.agreements.of_partner(tx, partner_id)
             yield terms
@@ -148,12 +156,12 @@ def _decode_leftovers(desk: Desk) -> None:
     with desk.store.read() as tx:
         undecoded = queries.undecoded(tx)
     for file_id in undecoded:
-        with _apart(public_id(Prefix.HANDBACK_FILE, file_id)):
+        with apart(public_id(Prefix.HANDBACK_FILE, file_id)):
             prepare(desk, file_id)
 
 
 @contextmanager
-def _apart(what: str) -> Iterator[None]:
+def apart(what: str) -> Iterator[None]:
     """Keep what goes wrong with one thing from the others; without the store nothing goes on."""
     try:
         yield

@@ -14,18 +14,20 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback import telemetry
+from handback.exchange.envelope import Unopenable
 from handback.formats.decode import Decoded, FileFacts, decode
 from handback.formats.findings import DETAIL, Severity
 from handback.ids import Prefix, public_id
-from handback.intake import queries
+from handback.intake import identity, queries
 from handback.intake.desk import Desk
-from handback.intake.findings import FindingLog
+from handback.intake.findings import FileNote, FindingLog
 from handback.intake.judge import judge, state_after
+from handback.intake.opening import NOTHING, opened
 from handback.intake.queries import FILE, FileView
 from handback.intake.spool import Contents
 from handback.intake.states import FileState
 from handback.partners.agreement import Agreement
-from handback.partners.vocabulary import DuplicateSequence, RowTrouble
+from handback.partners.vocabulary import EmptyFile, RowTrouble
 
 CHUNK_RECORDS: Final = 50_000
 # Records are sorted by key within so many chunks: on a file in random order, reconciling sorted
@@ -33,8 +35,6 @@ CHUNK_RECORDS: Final = 50_000
 # as much again while it is sorted; a file of three million records peaked at 250 MB in all.
 _WINDOW_CHUNKS: Final = 4
 _KEY: Final = ("redemption_id", "batch", "batch_ordinal", "ordinal")
-
-_TAKEN: Final = (FileState.RECEIVED, FileState.RECONCILING, FileState.RECONCILED)
 
 
 def prepare(desk: Desk, file_id: int) -> FileView:
@@ -55,7 +55,13 @@ def decide(desk: Desk, file_id: int) -> FileView:
     with telemetry.span("decode file", parent=file.trace_context, attributes=attributes):
         agreement = _agreement(desk, file)
         log = FindingLog()
-        facts = _decode(desk, file, agreement, log)
+        try:
+            facts = _decode(desk, file, agreement, log)
+        except Unopenable as refusal:
+            facts = FileFacts()
+            log.tell(refusal.flaw, refusal.message)
+        if file.fingerprint == NOTHING:
+            log = FindingLog()  # of a heartbeat nothing is expected
         _settle(desk, file, agreement, facts, log)
     return _file(desk, file_id)
 
@@ -102,14 +108,19 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
     handback, version = agreement.handback, file.agreement_version
     assert version is not None, file
     with (
-        desk.landing.open(file.landing_key) as content,
+        opened(desk, file.landing_key, handback) as found,
         desk.spool.writing(file.file_id) as writer,
     ):
         template = agreement.payout.reference
-        decoded = decode(handback.layout, template, content, chunk_records=CHUNK_RECORDS)
+        decoded = decode(handback.layout, template, found.content, chunk_records=CHUNK_RECORDS)
+        answers = 0
         for details in sorted_by_key(_details(decoded, log), CHUNK_RECORDS):
+            answers += details.height - details["code"].null_count()
             writer.add(details)
         facts = decoded.facts
+        if writer.chunks and not answers and "" not in handback.codes.classes:
+            told = "no record has a result, as if the file were a request and not an answer"
+            log.tell(FileNote.UNANSWERED, told)
         if facts.records and not writer.chunks:
             # Records of which none could be decoded still have to be accounted for.
             writer.add(pl.DataFrame(schema=DETAIL))
@@ -129,17 +140,16 @@ def _settle(
 ) -> None:
     """Write the verdict beside the findings, in one transaction."""
     terms = agreement.handback
-    said = facts.header.get("sequence")
-    sequence = None if said is None else str(said)
+    said = identity.Said.of(facts.header)
     with desk.store.write() as tx:
         desk.one_by_one(tx, file.partner_id)
+        identity.compare(tx, file, said, terms, log)
         verdict = judge(
             log.causes,
             finding_count=log.total,
             rows_condemn=log.count(Severity.REJECT) > 0
             and terms.row_trouble is RowTrouble.QUARANTINE,
-            sequence_reused=terms.duplicate_sequence is DuplicateSequence.QUARANTINE
-            and _is_sequence_taken(tx, file, sequence),
+            heartbeat=terms.empty is EmptyFile.HEARTBEAT and not facts.records,
         )
         state = state_after(verdict)
         finding_count = log.replace(desk.store, tx, file.file_id)
@@ -149,23 +159,11 @@ def _settle(
             .values(
                 state=int(state),
                 verdict=str(verdict),
-                file_sequence=sequence,
+                file_sequence=said.sequence,
+                sequence_number=said.sequence_number,
+                message_id=said.message_id,
                 record_count=facts.records,
                 finding_count=finding_count,
                 closed_at=desk.clock.now() if state is FileState.REFUSED else None,
             )
         )
-
-
-def _is_sequence_taken(tx: sa.Connection, file: FileView, sequence: str | None) -> bool:
-    """Whether another file of the partner had that sequence and was not held back."""
-    if sequence is None:
-        return False
-    other = sa.select(FILE.c.file_id).where(
-        FILE.c.partner_id == file.partner_id,
-        FILE.c.file_sequence == sequence,
-        FILE.c.file_id != file.file_id,
-        FILE.c.verdict.is_not(None),
-        FILE.c.state.in_([int(state) for state in _TAKEN]),
-    )
-    return tx.scalar(other.limit(1)) is not None

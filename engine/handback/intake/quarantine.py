@@ -8,14 +8,17 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from handback.errors import FileQuarantined, InvalidRequest, Violation
+from handback.exchange.streams import Fingerprint
 from handback.ids import Prefix, public_id
-from handback.intake import queries
+from handback.intake import identity, queries
 from handback.intake.desk import Desk
 from handback.intake.findings import OperatorNote, note
+from handback.intake.opening import Look, look_into
 from handback.intake.prepare import prepare
 from handback.intake.queries import FILE, FileView
 from handback.intake.receive import ReceivedFile
 from handback.intake.states import FileState, Verdict
+from handback.partners.registry import Terms
 from handback.store import requests
 from handback.store.requests import Command
 
@@ -24,7 +27,8 @@ def release(desk: Desk, programme: str, file_id: int, command: Command) -> Recei
     """Let a quarantined file be reconciled despite its findings.
 
     Records that could not be decoded stay rejects. Raises NotFound, FileQuarantined where the
-    file is not in quarantine, InvalidRequest without a comment, RequestKeyReused.
+    file is not in quarantine, InvalidRequest without a comment and for a file that cannot be
+    opened, RequestKeyReused.
     """
     if not command.comment.strip():
         raise InvalidRequest([Violation("comment", "expected why the file may be applied")])
@@ -34,6 +38,9 @@ def release(desk: Desk, programme: str, file_id: int, command: Command) -> Recei
         file = queries.get(tx, programme, file_id)
         if requests.answered(tx, file.programme_id, command, asked) is not None:
             return ReceivedFile(file, replayed=True)
+        if file.state is FileState.QUARANTINED and file.verdict is Verdict.UNOPENABLE:
+            told = "expected a file that can be opened; replay it under an agreement that does"
+            raise InvalidRequest([Violation("file_id", told)])
         released = {"state": int(FileState.RECEIVED), "verdict": str(Verdict.RELEASED)}
         _take_out(tx, file, {**released, "finding_count": FILE.c.finding_count + 1})
         note(tx, file_id, OperatorNote.RELEASED, said)
@@ -50,24 +57,50 @@ def replay(
     quarantine, RequestKeyReused.
     """
     asked = requests.content_hash("replay", file_id, agreement_version)
-    with desk.store.write() as tx:
+    with desk.store.read() as tx:
         file = queries.get(tx, programme, file_id)
+        terms = _terms(desk, tx, file, agreement_version)
+    landed = Fingerprint(bytes.fromhex(file.landing_key), file.size_bytes)
+    look = look_into(desk, landed, terms.agreement.handback)
+    with desk.store.write() as tx:
+        desk.one_by_one(tx, file.partner_id)
         replayed = requests.answered(tx, file.programme_id, command, asked) is not None
         if not replayed:
-            version = _version(desk, tx, file, agreement_version)
-            # From here it is a received file like any other, whoever comes to decode it.
-            received = {"state": int(FileState.RECEIVED), "verdict": None}
-            _take_out(tx, file, {**received, "agreement_version": version})
-            said = f"replayed by {command.actor} under version {version} of the agreement"
+            _take_in_again(desk, tx, file, terms, look)
+            said = f"replayed by {command.actor} under version {terms.version} of the agreement"
             note(tx, file_id, OperatorNote.REPLAYED, said)
             requests.remember(tx, file.programme_id, command, asked, file_id, desk.clock.now())
     return ReceivedFile(prepare(desk, file_id), replayed)
 
 
-def _version(desk: Desk, tx: sa.Connection, file: FileView, wanted: int | None) -> int:
+def _terms(desk: Desk, tx: sa.Connection, file: FileView, wanted: int | None) -> Terms:
     if wanted is None:
-        return desk.agreements.of_partner(tx, file.partner_id).version
-    return desk.agreements.at_version(tx, file.partner_id, wanted).version
+        return desk.agreements.of_partner(tx, file.partner_id)
+    return desk.agreements.at_version(tx, file.partner_id, wanted)
+
+
+def _take_in_again(desk: Desk, tx: sa.Connection, file: FileView, terms: Terms, look: Look) -> None:
+    """From here it is a received file like any other, or it shows to be one that came before."""
+    own = terms.agreement.handback
+    refusal = identity.refusal(tx, file.partner_id, file.file_id, file.name, look, own)
+    values: dict[str, object] = {
+        "agreement_version": terms.version,
+        "fingerprint": look.content.sha256,
+        "envelope": look.envelope,
+        "state": int(FileState.RECEIVED),
+        "verdict": None,
+    }
+    if refusal is not None:
+        values |= {
+            "state": int(FileState.REFUSED),
+            "verdict": str(refusal.verdict),
+            "repeats_file_id": refusal.repeats_file_id,
+            "closed_at": desk.clock.now(),
+            "finding_count": FILE.c.finding_count + (2 if refusal.note is not None else 1),
+        }
+    _take_out(tx, file, values)
+    if refusal is not None and refusal.note is not None:
+        note(tx, file.file_id, refusal.note, refusal.message)
 
 
 def _take_out(tx: sa.Connection, file: FileView, values: dict[str, object]) -> None:

@@ -26,7 +26,9 @@ class FileView:
     """A hand-back file as it stands.
 
     `verdict`, `record_count` and `finding_count` are None until it is decoded, and what was
-    refused never is. `fingerprint` is the sha256 of its opened content.
+    refused never is. `fingerprint` is the sha256 of its opened content, `envelope` what that was
+    compressed in, the outermost layer first: `gzip+zip`. It is a new version of the file
+    `previous_file_id`, which had the same name. Its bytes are kept until `removed_at`.
     """
 
     file_id: int
@@ -39,17 +41,21 @@ class FileView:
     landing_key: str
     fingerprint: bytes
     size_bytes: int
+    envelope: str | None
     state: FileState
     verdict: Verdict | None
     repeats_file_id: int | None
+    previous_file_id: int | None
     agreement_version: int | None
     file_sequence: str | None
+    message_id: str | None
     record_count: int | None
     finding_count: int | None
     actor: str
     trace_context: str | None
     received_at: datetime
     closed_at: datetime | None
+    removed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,14 @@ def findings_page(
     return [_finding(row) for row in tx.execute(selected)]
 
 
+def finding(tx: sa.Connection, programme: str, file_id: int, number: int) -> FindingView:
+    """One finding of a file. Raises NotFound."""
+    found = findings_page(tx, programme, file_id, after=number - 1, size=1)
+    if not found or found[0].number != number:
+        raise NotFound(kind="finding", id=f"{public_id(Prefix.HANDBACK_FILE, file_id)} {number}")
+    return found[0]
+
+
 def undecoded(tx: sa.Connection) -> list[int]:
     """Ids of files that were received and wait for their decoding, oldest first."""
     waiting = (FILE.c.state == int(FileState.RECEIVED)) & FILE.c.verdict.is_(None)
@@ -158,17 +172,21 @@ def _view(row: sa.Row[tuple[object, ...]]) -> FileView:
         landing_key=row.landing_key,
         fingerprint=row.fingerprint,
         size_bytes=row.size_bytes,
+        envelope=row.envelope,
         state=FileState(row.state),
         verdict=None if row.verdict is None else Verdict(row.verdict),
         repeats_file_id=row.repeats_file_id,
+        previous_file_id=row.previous_file_id,
         agreement_version=row.agreement_version,
         file_sequence=row.file_sequence,
+        message_id=row.message_id,
         record_count=row.record_count,
         finding_count=row.finding_count,
         actor=row.actor,
         trace_context=row.trace_context,
         received_at=row.received_at,
         closed_at=row.closed_at,
+        removed_at=row.removed_at,
     )
 
 

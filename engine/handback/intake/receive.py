@@ -12,20 +12,20 @@ from typing import Final
 import sqlalchemy as sa
 
 from handback import telemetry
-from handback.exchange.envelope import SizeLimit, open_envelope
+from handback.exchange.envelope import Limited
 from handback.exchange.streams import Fingerprint, Readable
 from handback.ids import Prefix, public_id
+from handback.intake import identity
 from handback.intake.desk import Desk
+from handback.intake.findings import note
+from handback.intake.identity import Refusal
+from handback.intake.opening import Look, look_into
 from handback.intake.prepare import decide, prepare
 from handback.intake.queries import FILE, FileView
 from handback.intake.states import FileState, Verdict
 from handback.partners.registry import Terms
 from handback.store import requests
-from handback.store.bulk import table_of
 from handback.store.requests import Command
-from handback.store.tables import PayoutBatch
-
-BATCH: Final = table_of(PayoutBatch)
 
 _MAX_NAME_CHARS: Final = 255
 
@@ -63,11 +63,11 @@ def receive(
     taken = new_file_id(desk) if file_id is None else file_id
     attributes = {"handback.file_id": public_id(Prefix.HANDBACK_FILE, taken)}
     with telemetry.span("receive file", attributes=attributes) as span:
-        # No agreement has an envelope yet, so what is landed is the opened content.
-        limited = open_envelope(content, [SizeLimit(desk.max_file_bytes)])
-        landed = desk.landing.land(limited)
+        landed = desk.landing.land(Limited(content, desk.max_file_bytes))
+        look = look_into(desk, landed, terms.agreement.handback)
+        arrival = Arrived(taken, origin, landed, look)
         with desk.holding(taken):
-            known = _register(desk, terms, landed, origin, command, taken)
+            known = _register(desk, terms, arrival, command)
             file = decide(desk, taken) if known is None else prepare(desk, known)
         span.set_attribute("handback.verdict", file.verdict or "")
     return ReceivedFile(file, replayed=known is not None)
@@ -78,8 +78,9 @@ def refuse_too_large(
 ) -> None:
     """Leave a row of a claimed file whose content is too large to be landed."""
     nothing = Fingerprint(b"", size_bytes)
+    arrival = Arrived(file_id, origin, nothing, Look(nothing, None))
     with desk.store.write() as tx:
-        _insert(desk, tx, terms, nothing, origin, command, file_id, Verdict.TOO_LARGE, None)
+        _insert(desk, tx, terms, arrival, command, Refusal(Verdict.TOO_LARGE))
 
 
 def new_file_id(desk: Desk) -> int:
@@ -87,75 +88,74 @@ def new_file_id(desk: Desk) -> int:
     return desk.store.take_ids("handback_file", 1)[0]
 
 
-def _register(
-    desk: Desk, terms: Terms, landed: Fingerprint, origin: Origin, command: Command, file_id: int
-) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A file that has landed: where from, as what, and what it is inside."""
+
+    file_id: int
+    origin: Origin
+    landed: Fingerprint
+    look: Look
+
+
+def _register(desk: Desk, terms: Terms, arrival: Arrived, command: Command) -> int | None:
     """Write the row of a landed file, refused already where it is empty, an echo or a repeat.
 
     Gives the file that the same request brought before, if it did; then nothing is written.
     """
-    asked = requests.content_hash("receive", terms.partner_id, origin.name, landed.key)
+    partner_id, name = terms.partner_id, arrival.origin.name
+    asked = requests.content_hash("receive", partner_id, name, arrival.landed.key)
     with desk.store.write() as tx:
-        desk.one_by_one(tx, terms.partner_id)
+        desk.one_by_one(tx, partner_id)
         known = requests.answered(tx, terms.programme_id, command, asked)
         if known is None:
-            refusal, repeats = _refusal(tx, terms.partner_id, landed)
-            _insert(desk, tx, terms, landed, origin, command, file_id, refusal, repeats)
+            _insert(desk, tx, terms, arrival, command, _refusal(tx, terms, arrival))
             now = desk.clock.now()
-            requests.remember(tx, terms.programme_id, command, asked, file_id, now)
+            requests.remember(tx, terms.programme_id, command, asked, arrival.file_id, now)
         return known
 
 
-def _refusal(
-    tx: sa.Connection, partner_id: int, opened: Fingerprint
-) -> tuple[Verdict | None, int | None]:
-    """Why a file is not for us to apply, if it is not, and which file it repeats, if it does."""
-    if opened.size_bytes == 0:
-        return Verdict.EMPTY, None
-    ours = sa.select(BATCH.c.batch_id).where(BATCH.c.fingerprint == opened.sha256)
-    if tx.scalar(ours.limit(1)) is not None:
-        return Verdict.ECHO, None
-    first = sa.select(sa.func.min(FILE.c.file_id)).where(
-        FILE.c.partner_id == partner_id,
-        FILE.c.fingerprint == opened.sha256,
-        FILE.c.state != int(FileState.REFUSED),
-    )
-    repeated = tx.scalar(first)
-    return (None, None) if repeated is None else (Verdict.REPEAT, repeated)
+def _refusal(tx: sa.Connection, terms: Terms, arrival: Arrived) -> Refusal | None:
+    name = _printable(arrival.origin.name)
+    own = terms.agreement.handback
+    return identity.refusal(tx, terms.partner_id, arrival.file_id, name, arrival.look, own)
 
 
 def _insert(
     desk: Desk,
     tx: sa.Connection,
     terms: Terms,
-    landed: Fingerprint,
-    origin: Origin,
+    arrival: Arrived,
     command: Command,
-    file_id: int,
-    refusal: Verdict | None,
-    repeats_file_id: int | None,
+    refusal: Refusal | None,
 ) -> None:
-    now = desk.clock.now()
+    now, name, look = desk.clock.now(), _printable(arrival.origin.name), arrival.look
+    refused = refusal is not None
     tx.execute(
         sa.insert(FILE).values(
-            file_id=file_id,
+            file_id=arrival.file_id,
             programme_id=terms.programme_id,
             partner_id=terms.partner_id,
-            name=_printable(origin.name),
-            source=origin.source,
-            landing_key=landed.key,
-            fingerprint=landed.sha256,
-            size_bytes=landed.size_bytes,
-            state=int(FileState.RECEIVED if refusal is None else FileState.REFUSED),
-            verdict=refusal,
-            repeats_file_id=repeats_file_id,
-            agreement_version=terms.version if refusal is None else None,
+            name=name,
+            source=arrival.origin.source,
+            landing_key=arrival.landed.key,
+            fingerprint=look.content.sha256,
+            size_bytes=arrival.landed.size_bytes,
+            envelope=look.envelope,
+            state=int(FileState.REFUSED if refused else FileState.RECEIVED),
+            verdict=refusal.verdict if refusal else None,
+            repeats_file_id=refusal.repeats_file_id if refusal else None,
+            previous_file_id=identity.previous(tx, terms.partner_id, name, look),
+            agreement_version=None if refused else terms.version,
+            finding_count=int(refusal.note is not None) if refusal else None,
             actor=command.actor,
             trace_context=telemetry.traceparent_of(),
             received_at=now,
-            closed_at=None if refusal is None else now,
+            closed_at=now if refused else None,
         )
     )
+    if refusal is not None and refusal.note is not None:
+        note(tx, arrival.file_id, refusal.note, refusal.message)
 
 
 def _printable(name: str) -> str:

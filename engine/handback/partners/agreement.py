@@ -28,10 +28,13 @@ from handback.partners.vocabulary import (
     RESERVED_NAMES,
     AnswerStyle,
     Completeness,
+    Compression,
     DuplicateSequence,
+    EmptyFile,
     MatchColumn,
     Need,
     RowTrouble,
+    StepBack,
 )
 
 
@@ -66,8 +69,12 @@ class Handback:
     file_name: str
     complete: Completeness
     marker_suffix: str | None
+    envelope: tuple[Compression, ...]
+    empty: EmptyFile
     row_trouble: RowTrouble
     duplicate_sequence: DuplicateSequence
+    step_back: StepBack
+    retention_days: int | None
     match: tuple[tuple[MatchColumn, ...], ...]
     codes: CodeMap
 
@@ -174,6 +181,7 @@ class _Reading:
         assert outbound is not None and inbound is not None
         if handback["complete"] is Completeness.MARKER:
             handback["marker_suffix"] = handback["marker_suffix"] or ".done"
+        handback["envelope"] = handback["envelope"] or ()
         handback["match"] = handback["match"] or consistency.default_match(template)
         return Agreement(
             **top,

@@ -32,9 +32,12 @@ from handback.partners.value_types import (
 from handback.partners.vocabulary import (
     AnswerStyle,
     Completeness,
+    Compression,
     DuplicateSequence,
+    EmptyFile,
     Need,
     RowTrouble,
+    StepBack,
 )
 
 
@@ -146,6 +149,19 @@ HANDBACK: Final = (
         derived="`.done` where `complete` is `marker`",
     ),
     Key(
+        "envelope",
+        list_of(choice([*Compression]), f"a list of {choice([*Compression]).words}"),
+        "What a file may be compressed in; it is told by its first bytes, up to two layers deep.",
+        derived="nothing; a file is read as it comes",
+    ),
+    Key(
+        "empty",
+        choice([*EmptyFile]),
+        "What a file of no bytes is. `refuse`: nothing; `heartbeat`: a sign of life, as a file "
+        "without records is then.",
+        default=EmptyFile.REFUSE,
+    ),
+    Key(
         "row_trouble",
         choice([*RowTrouble]),
         "What a record that cannot be read does. `quarantine`: the whole file waits; "
@@ -155,9 +171,22 @@ HANDBACK: Final = (
     Key(
         "duplicate_sequence",
         choice([*DuplicateSequence]),
-        "What becomes of a file whose sequence an earlier one had. `quarantine`: it waits; "
-        "`accept`: its records are taken as they come.",
+        "What becomes of a file whose sequence or message id another one had. `quarantine`: it "
+        "waits; `accept`: its records are taken as they come.",
         default=DuplicateSequence.QUARANTINE,
+    ),
+    Key(
+        "step_back",
+        choice([*StepBack]),
+        "What becomes of a file whose sequence is lower than one that came before it. "
+        "`quarantine`: it waits; `accept`: its records are taken as they come.",
+        default=StepBack.QUARANTINE,
+    ),
+    Key(
+        "retention_days",
+        integer(1, 36_500),
+        "Days for which the bytes of a file are kept after it came; its record stays.",
+        derived="for ever",
     ),
     Key(
         "match",

@@ -29,6 +29,23 @@ class Completeness(StrEnum):
     TRAILER = "trailer"
 
 
+class Compression(StrEnum):
+    """What a hand-back file may be compressed in."""
+
+    GZIP = "gzip"
+    ZIP = "zip"
+    BZIP2 = "bzip2"
+    XZ = "xz"
+    ZSTD = "zstd"
+
+
+class EmptyFile(StrEnum):
+    """What a file of no bytes is."""
+
+    REFUSE = "refuse"
+    HEARTBEAT = "heartbeat"
+
+
 class RowTrouble(StrEnum):
     """What a bad record does."""
 
@@ -38,6 +55,13 @@ class RowTrouble(StrEnum):
 
 class DuplicateSequence(StrEnum):
     """What becomes of a file whose sequence an earlier file had."""
+
+    QUARANTINE = "quarantine"
+    ACCEPT = "accept"
+
+
+class StepBack(StrEnum):
+    """What becomes of a file whose sequence is lower than one that came before it."""
 
     QUARANTINE = "quarantine"
     ACCEPT = "accept"

@@ -355,7 +355,11 @@ class Event(SQLModel, table=True):
 
 
 class HandbackFile(SQLModel, table=True):
-    """One arrival of a hand-back file, accepted or not."""
+    """One arrival of a hand-back file, accepted or not.
+
+    `fingerprint` is the sha256 of the opened content, `landing_key` that of the bytes as they came;
+    those are kept until `removed_at`.
+    """
 
     __tablename__ = "handback_file"
     __table_args__ = (
@@ -366,6 +370,18 @@ class HandbackFile(SQLModel, table=True):
         sa.Index("ix_handback_file_fingerprint", "partner_id", "fingerprint"),
         sa.Index("ix_handback_file_state", "state", "file_id"),
         sa.Index("ix_handback_file_partner", "partner_id", "file_id"),
+        sa.Index("ix_handback_file_name", "partner_id", "name", "file_id"),
+        sa.Index("ix_handback_file_sequence", "partner_id", "file_sequence"),
+        sa.Index("ix_handback_file_order", "partner_id", "sequence_number", "file_id"),
+        sa.Index("ix_handback_file_message", "partner_id", "message_id"),
+        sa.Index("ix_handback_file_landing", "landing_key"),
+        sa.Index(
+            "ix_handback_file_kept",
+            "partner_id",
+            "received_at",
+            postgresql_where=sa.text("removed_at is null"),
+            sqlite_where=sa.text("removed_at is null"),
+        ),
     )
     file_id: int = _key()
     programme_id: int = _big()
@@ -375,17 +391,22 @@ class HandbackFile(SQLModel, table=True):
     landing_key: str = _text()
     fingerprint: bytes = _bytes()
     size_bytes: int = _big()
+    envelope: str | None = _text(null=True)
     state: int = _small()
     verdict: str | None = _text(null=True)
     repeats_file_id: int | None = _big(null=True)
+    previous_file_id: int | None = _big(null=True)
     agreement_version: int | None = Field(default=None, sa_type=sa.Integer, nullable=True)
     file_sequence: str | None = _text(null=True)
+    sequence_number: int | None = _big(null=True)
+    message_id: str | None = _text(null=True)
     record_count: int | None = _big(null=True)
     finding_count: int | None = _big(null=True)
     actor: str = _text()
     trace_context: str | None = _text(null=True)
     received_at: datetime = _instant()
     closed_at: datetime | None = _instant(null=True)
+    removed_at: datetime | None = _instant(null=True)
 
 
 class Finding(SQLModel, table=True):

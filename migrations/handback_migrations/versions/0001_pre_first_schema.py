@@ -274,17 +274,22 @@ def _files() -> None:
         text("landing_key"),
         binary("fingerprint"),
         big("size_bytes"),
+        text("envelope", null=True),
         small("state"),
         text("verdict", null=True),
         big("repeats_file_id", null=True),
+        big("previous_file_id", null=True),
         whole("agreement_version", null=True),
         text("file_sequence", null=True),
+        big("sequence_number", null=True),
+        text("message_id", null=True),
         big("record_count", null=True),
         big("finding_count", null=True),
         text("actor"),
         text("trace_context", null=True),
         instant("received_at"),
         instant("closed_at", null=True),
+        instant("removed_at", null=True),
         sa.PrimaryKeyConstraint("file_id", name="pk_handback_file"),
         sa.ForeignKeyConstraint(
             ["partner_id"], ["partner.partner_id"], name="fk_handback_file_partner"
@@ -293,6 +298,22 @@ def _files() -> None:
     op.create_index("ix_handback_file_fingerprint", "handback_file", ["partner_id", "fingerprint"])
     op.create_index("ix_handback_file_state", "handback_file", ["state", "file_id"])
     op.create_index("ix_handback_file_partner", "handback_file", ["partner_id", "file_id"])
+    for index, *columns in (
+        ("name", "partner_id", "name", "file_id"),
+        ("sequence", "partner_id", "file_sequence"),
+        ("order", "partner_id", "sequence_number", "file_id"),
+        ("message", "partner_id", "message_id"),
+        ("landing", "landing_key"),
+    ):
+        op.create_index(f"ix_handback_file_{index}", "handback_file", columns)
+    kept = sa.text("removed_at is null")
+    op.create_index(
+        "ix_handback_file_kept",
+        "handback_file",
+        ["partner_id", "received_at"],
+        postgresql_where=kept,
+        sqlite_where=kept,
+    )
 
 
 def _runs() -> None:

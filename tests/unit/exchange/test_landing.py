@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from handback.errors import LimitReached, NotFound
-from handback.exchange.envelope import SizeLimit, open_envelope
+from handback.exchange.envelope import Limited
 from handback.exchange.landing import Landing
 from handback.exchange.streams import PIECE_BYTES, PieceReader, Readable
 
@@ -62,7 +62,7 @@ class Breaking:
 
 
 def limited(limit_bytes: int, content: bytes) -> Readable:
-    return open_envelope(io.BytesIO(content), [SizeLimit(limit_bytes)])
+    return Limited(io.BytesIO(content), limit_bytes)
 
 
 def test_a_stream_that_breaks_leaves_nothing_behind(landing: Landing, tmp_path: Path) -> None:

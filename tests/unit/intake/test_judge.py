@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from handback.formats.findings import FindingCode
-from handback.intake.findings import Cause
+from handback.intake.findings import Cause, FileNote
 from handback.intake.judge import judge, state_after
 from handback.intake.states import FileState, Verdict
 
 
 def verdict(
-    *causes: Cause, findings: int = 0, rows: bool = False, sequence: bool = False
+    *causes: Cause, findings: int = 0, rows: bool = False, heartbeat: bool = False
 ) -> Verdict:
-    return judge(causes, finding_count=findings, rows_condemn=rows, sequence_reused=sequence)
+    return judge(causes, finding_count=findings, rows_condemn=rows, heartbeat=heartbeat)
 
 
 def test_a_file_without_fault_is_accepted() -> None:
@@ -47,9 +47,10 @@ def test_the_fault_that_explains_the_others_names_the_file() -> None:
     assert verdict(total, control, header, partner, rows=True) is Verdict.OTHER_PARTNER
     assert verdict(total, control, header, rows=True) is Verdict.UNREADABLE
     assert verdict(total, control, rows=True) is Verdict.TRUNCATED
-    assert verdict(total, rows=True, sequence=True) is Verdict.CONTROL_MISMATCH
-    assert verdict(rows=True, sequence=True, findings=1) is Verdict.ROWS_REJECTED
-    assert verdict(sequence=True) is Verdict.SEQUENCE_REUSED
+    sequence = (FileNote.SEQUENCE_REUSED, "")
+    assert verdict(total, sequence, rows=True) is Verdict.CONTROL_MISMATCH
+    assert verdict(sequence, rows=True, findings=1) is Verdict.ROWS_REJECTED
+    assert verdict(sequence) is Verdict.SEQUENCE_REUSED
 
 
 def test_every_finding_that_can_condemn_a_file_gives_a_verdict() -> None:

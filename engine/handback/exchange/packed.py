@@ -1,0 +1,158 @@
+"""What is inside a compressed file, piece by piece, however the file was meant to hurt.
+
+No piece is larger than `PIECE_BYTES`, and no decompressor is given the memory that a file asks for:
+what needs more than `_MEMORY_BYTES` of it is not read.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import struct
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import BinaryIO, Final, Protocol
+
+from handback.exchange.streams import PIECE_BYTES, pieces_of
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_MEMORY_BYTES: Final = 128 << 20
+_WINDOW_LOG: Final = 27  # the same, as zstd says it
+
+
+class Damaged(Exception):
+    """The bytes are not what they begin as."""
+
+
+class Unsupported(Exception):
+    """Sound, but packed in a way that is not read here."""
+
+
+class NotOneMember(Exception):
+    """An archive of no files or several."""
+
+
+class Decompressor(Protocol):
+    """One compressed stream, as the standard library's decompressors are."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Gzip:
+    """zlib's decompressor, used like the others."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(wbits=31)
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._stream.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        return self._stream.decompress(self._stream.unconsumed_tail + data, max_length)
+
+
+def _xz() -> Decompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY_BYTES)
+
+
+def _zstd() -> Decompressor:
+    limits: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+    return zstd.ZstdDecompressor(options=limits)
+
+
+_DECOMPRESSORS: Final[Mapping[str, Callable[[], Decompressor]]] = {
+    "gzip": _Gzip,
+    "bzip2": bz2.BZ2Decompressor,
+    "xz": _xz,
+    "zstd": _zstd,
+}
+
+# A directory of so many bytes has room for one file and the folders it lies in.
+_DIRECTORY_BYTES: Final = 64 << 10
+_END_OF_DIRECTORY: Final = struct.Struct("<4s4xHHLLH")
+_LONGEST_COMMENT: Final = 0xFFFF
+_ENCRYPTED: Final = 0x1
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_BROKEN: Final = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError)
+
+
+def members_of(layer: str, content: BinaryIO) -> Iterator[bytes]:
+    """What one or several streams of `gzip`, `bzip2`, `xz` or `zstd` in a row hold.
+
+    Raises Damaged, also where the end is missing.
+    """
+    rest = content.read(PIECE_BYTES)
+    while rest:
+        stream = _DECOMPRESSORS[layer]()
+        while not stream.eof:
+            piece = _decompressed(stream, rest)
+            yield piece
+            rest = b""
+            if stream.needs_input and not stream.eof:
+                rest = content.read(PIECE_BYTES)
+                if not rest and not piece:
+                    raise Damaged("cut short")
+        rest = stream.unused_data.lstrip(b"\0")  # tapes and some programs fill up with zeros
+        while not rest and (more := content.read(PIECE_BYTES)):
+            rest = more.lstrip(b"\0")
+
+
+def zip_member(content: BinaryIO) -> Iterator[bytes]:
+    """The only file of a zip archive. Raises Damaged, Unsupported, NotOneMember."""
+    _check_directory(content)
+    try:
+        with zipfile.ZipFile(content) as archive:
+            files = [member for member in archive.infolist() if not member.is_dir()]
+            if len(files) != 1:
+                raise NotOneMember(f"the archive holds {len(files)} files")
+            if files[0].flag_bits & _ENCRYPTED:
+                raise Unsupported("the archive is locked with a password")
+            if files[0].compress_type not in _METHODS:
+                raise Unsupported("the archive is packed with another method than deflate")
+            with archive.open(files[0]) as member:
+                yield from pieces_of(member)
+    except _BROKEN as damage:
+        raise Damaged("damaged") from damage
+
+
+def _decompressed(stream: Decompressor, data: bytes) -> bytes:
+    """The next piece. Decompressors call bad bytes by very different names."""
+    try:
+        return stream.decompress(data, PIECE_BYTES)
+    except (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, ValueError, EOFError) as damage:
+        raise Damaged("damaged") from damage
+
+
+def _check_directory(content: BinaryIO) -> None:
+    """Look at how large the directory says it is, before somebody reads it into memory."""
+    size_bytes = content.seek(0, 2)
+    content.seek(max(0, size_bytes - _END_OF_DIRECTORY.size - _LONGEST_COMMENT))
+    tail = content.read()
+    content.seek(0)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _END_OF_DIRECTORY.size:
+        raise Damaged("cut short")
+    _, _, count, directory_bytes, _, _ = _END_OF_DIRECTORY.unpack_from(tail, at)
+    if directory_bytes > _DIRECTORY_BYTES:
+        raise NotOneMember(f"the archive holds {count} files or more")
