@@ -28,6 +28,7 @@ from fake_clock import FakeClock
 from handback.intake.states import FileState
 from handback.ledger import queries as ledger
 from handback.ledger.queries import BalanceFilter
+from handback.ledger.snapshots import roll_up
 from handback.lifecycle.table import State
 from handback.redemptions.requests import Cancel, Fail, Retry
 from world import Answer, Sent, World, counts, skyways_file
@@ -111,6 +112,11 @@ class Lives(RuleBasedStateMachine):
         first, second = self.world.run(wanted, wanted)
         assert getattr(second, "replayed", True), "the same key moves nothing twice"
         assert type(first) is type(second)
+
+    @rule()
+    def roll_up(self) -> None:
+        """Balances are kept, where it is time."""
+        roll_up(self.world.store, every=3)
 
     @rule(seconds=st.sampled_from([1, 3, 86_401, 86_400 * 50]))
     def wait(self, seconds: int) -> None:

@@ -11,11 +11,13 @@ import sqlalchemy as sa
 from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
 from handback.ids import Prefix, public_id
-from handback.lifecycle.table import State, Trigger
+from handback.ledger.snapshots import roll_up
+from handback.lifecycle.table import Account, State, Trigger
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import (
     Attempt,
+    BalanceSnapshot,
     Block,
     BlockTotal,
     Break,
@@ -32,7 +34,7 @@ from lives import Lives
 ATTEMPT, BLOCK, TOTAL = table_of(Attempt), table_of(Block), table_of(BlockTotal)
 BREAK, CHUNK, DUE = table_of(Break), table_of(RunChunk), table_of(Due)
 EVENT, FILE, FINDING = table_of(Event), table_of(HandbackFile), table_of(Finding)
-REDEMPTION = table_of(Redemption)
+REDEMPTION, SNAPSHOT = table_of(Redemption), table_of(BalanceSnapshot)
 
 
 @pytest.fixture
@@ -73,6 +75,8 @@ def told(store: Store, clock: FakeClock) -> dict[str, int]:
     lives.step(Trigger.REINSTATE, [ids["reinstated"]])
     lives.step(Trigger.RETURN, [ids["returned"]])
     lives.step(Trigger.RETURN_PART, [ids["part_returned"]], moved=4)
+    while roll_up(store, every=5):
+        pass
     return ids
 
 
@@ -88,13 +92,14 @@ def test_a_sound_database_breaks_no_law(store: Store, told: dict[str, int]) -> N
         "files": 1,
         "open redemptions": 7,
         "positions": 13,
+        "kept balances": 10,
     }
 
 
 def test_an_empty_database_breaks_no_law(store: Store) -> None:
     report = verify(store)
     assert report.holds
-    assert [verdict.law for verdict in report.verdicts] == [1, 2, 3, 4, 5, 6]
+    assert [verdict.law for verdict in report.verdicts] == [1, 2, 3, 4, 5, 6, 7]
 
 
 Spoiling = Callable[[dict[str, int]], sa.Executable]
@@ -251,7 +256,26 @@ POSITIONS: dict[str, Spoiling] = {
         sa.update(BLOCK).where(BLOCK.c.position == 1).values(position=0)
     ),
 }
-SPOILT = dict(enumerate((STEPS, TOTALS, QUANTITIES, RUNS, QUEUES, POSITIONS), start=1))
+BALANCES: dict[str, Spoiling] = {
+    "a quantity": lambda ids: (
+        sa.update(SNAPSHOT)
+        .where(SNAPSHOT.c.position == 5, SNAPSHOT.c.account == int(Account.HELD))
+        .values(quantity=SNAPSHOT.c.quantity + 1)
+    ),
+    "an account is missing": lambda ids: sa.delete(SNAPSHOT).where(
+        SNAPSHOT.c.position == 10, SNAPSHOT.c.account == int(Account.FULFILLED)
+    ),
+    "an account too many": lambda ids: (
+        sa.update(SNAPSHOT).where(SNAPSHOT.c.position == 5).values(partner_id=99)
+    ),
+    "another position": lambda ids: (
+        sa.update(SNAPSHOT).where(SNAPSHOT.c.position == 5).values(position=2)
+    ),
+    "a delta": lambda ids: (
+        sa.update(TOTAL).where(TOTAL.c.block_id == 1).values(delta=TOTAL.c.delta * 2)
+    ),
+}
+SPOILT = dict(enumerate((STEPS, TOTALS, QUANTITIES, RUNS, QUEUES, POSITIONS, BALANCES), start=1))
 
 
 class Undone(Exception):

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from handback.errors import CursorAhead
 from handback.journal.read import extent
 from handback.ledger.accounts import Balance
+from handback.ledger.snapshots import newest, postings
 from handback.lifecycle.table import Account
 from handback.store.bulk import table_of
-from handback.store.tables import Block, BlockTotal, Partner, Programme, Unit
+from handback.store.tables import Partner, Programme, Unit
 
-BLOCK, TOTAL = table_of(Block), table_of(BlockTotal)
 PARTNER, PROGRAMME, UNIT = table_of(Partner), table_of(Programme), table_of(Unit)
 
 
@@ -60,35 +60,34 @@ def page(
 
 def _totals(tx: sa.Connection, wanted: BalanceFilter) -> sa.Select[Any]:
     """One row per programme, partner and unit, one column per account."""
-    programme = (
-        sa.select(PROGRAMME.c.programme_id)
-        .where(PROGRAMME.c.name == wanted.programme)
-        .scalar_subquery()
-    )
-    whose = (TOTAL.c.programme_id, TOTAL.c.partner_id, TOTAL.c.unit_id)
+    if wanted.at_position is not None:
+        position = extent(tx).newest
+        if wanted.at_position > position:
+            raise CursorAhead(cursor=wanted.at_position, position=position)
+    snapshot = newest(tx, wanted.at_position)
+    posted = postings(snapshot, wanted.at_position).subquery("posted")
+    whose = (posted.c.programme_id, posted.c.partner_id, posted.c.unit_id)
+    programme = _number_of(PROGRAMME.c.programme_id, PROGRAMME.c.name, wanted.programme)
     totals = (
-        sa.select(*whose, *(_sum_of(account).label(str(account)) for account in Account))
-        .where(TOTAL.c.programme_id == programme)
+        sa.select(*whose, *(_sum_of(posted, account).label(str(account)) for account in Account))
+        .where(posted.c.programme_id.in_(programme))
         .group_by(*whose)
     )
     if wanted.partner is not None:
-        named = sa.select(PARTNER.c.partner_id).where(PARTNER.c.name == wanted.partner)
-        totals = totals.where(TOTAL.c.partner_id.in_(named))
+        partner = _number_of(PARTNER.c.partner_id, PARTNER.c.name, wanted.partner)
+        totals = totals.where(posted.c.partner_id.in_(partner))
     if wanted.unit is not None:
-        named = sa.select(UNIT.c.unit_id).where(UNIT.c.name == wanted.unit)
-        totals = totals.where(TOTAL.c.unit_id.in_(named))
-    if wanted.at_position is not None:
-        newest = extent(tx).newest
-        if wanted.at_position > newest:
-            raise CursorAhead(cursor=wanted.at_position, position=newest)
-        totals = totals.join(BLOCK, BLOCK.c.block_id == TOTAL.c.block_id).where(
-            BLOCK.c.position <= wanted.at_position
-        )
+        unit = _number_of(UNIT.c.unit_id, UNIT.c.name, wanted.unit)
+        totals = totals.where(posted.c.unit_id.in_(unit))
     return totals
 
 
-def _sum_of(account: Account) -> sa.ColumnElement[int]:
-    moved = sa.case((TOTAL.c.account == int(account), TOTAL.c.delta), else_=0)
+def _number_of(number: sa.Column[Any], name: sa.Column[Any], wanted: str) -> sa.Select[tuple[int]]:
+    return sa.select(number).where(name == wanted)
+
+
+def _sum_of(posted: sa.Subquery, account: Account) -> sa.ColumnElement[int]:
+    moved = sa.case((posted.c.account == int(account), posted.c.quantity), else_=0)
     return sa.func.sum(moved)
 
 

@@ -317,6 +317,7 @@ class BlockTotal(SQLModel, table=True):
             "block_id", "programme_id", "partner_id", "unit_id", "account", name="pk_block_total"
         ),
         sa.ForeignKeyConstraint(["block_id"], ["block.block_id"], name="fk_block_total_block"),
+        _CLUSTERED,
     )
     block_id: int = _big()
     programme_id: int = _big()
@@ -324,6 +325,32 @@ class BlockTotal(SQLModel, table=True):
     unit_id: int = _big()
     account: int = _small()
     delta: int = _big()
+
+
+class BalanceSnapshot(SQLModel, table=True):
+    """What one account amounted to right after the block at a position; kept now and then.
+
+    A snapshot has a row for every account that was ever posted to by then, and never changes.
+    """
+
+    __tablename__ = "balance_snapshot"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint(
+            "position",
+            "programme_id",
+            "partner_id",
+            "unit_id",
+            "account",
+            name="pk_balance_snapshot",
+        ),
+        _CLUSTERED,
+    )
+    position: int = _big()
+    programme_id: int = _big()
+    partner_id: int = _big()
+    unit_id: int = _big()
+    account: int = _small()
+    quantity: int = _big()
 
 
 class Event(SQLModel, table=True):

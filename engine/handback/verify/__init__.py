@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from handback.store.bulk import Dialect
 from handback.store.session import Store
+from handback.verify.balances import Balances
 from handback.verify.law import Broken, Law
 from handback.verify.lives import Quantities, Steps
 from handback.verify.positions import Positions
@@ -58,7 +59,15 @@ def verify(store: Store) -> Report:
 
 def examine(tx: sa.Connection, dialect: Dialect, page_events: int = PAGE_EVENTS) -> Report:
     """Check every law on what this transaction sees."""
-    laws = (Steps(), Totals(), Quantities(), Runs(), Queues(), Positions(dialect))
+    laws = (
+        Steps(),
+        Totals(),
+        Quantities(),
+        Runs(),
+        Queues(),
+        Positions(dialect),
+        Balances(),
+    )
     counts: Counter[int] = Counter()
     shown: dict[int, list[Broken]] = {law.number: [] for law in laws}
     for breach in _breaches(tx, laws, page_events):

@@ -32,6 +32,7 @@ _TABLES: Final = (
     "attempt",
     "block",
     "block_total",
+    "balance_snapshot",
     "event",
     "handback_file",
     "finding",
@@ -46,6 +47,7 @@ def upgrade() -> None:
     _redemptions()
     _payouts()
     _journal()
+    _ledger()
     _files()
     _runs()
     _breaks()
@@ -225,19 +227,6 @@ def _journal() -> None:
     _partial_index("ix_block_unsequenced", "block", ["block_id"], "position is null")
     op.create_index("ix_block_cause", "block", ["cause_kind", "cause_id", "block_id"])
     op.create_table(
-        "block_total",
-        big("block_id"),
-        big("programme_id"),
-        big("partner_id"),
-        big("unit_id"),
-        small("account"),
-        big("delta"),
-        sa.PrimaryKeyConstraint(
-            "block_id", "programme_id", "partner_id", "unit_id", "account", name="pk_block_total"
-        ),
-        sa.ForeignKeyConstraint(["block_id"], ["block.block_id"], name="fk_block_total_block"),
-    )
-    op.create_table(
         "event",
         big("redemption_id"),
         big("block_id"),
@@ -260,6 +249,41 @@ def _journal() -> None:
         ["block_id"],
         postgresql_using="brin",
         postgresql_with={"pages_per_range": 16, "autosummarize": "on"},
+    )
+
+
+def _ledger() -> None:
+    op.create_table(
+        "block_total",
+        big("block_id"),
+        big("programme_id"),
+        big("partner_id"),
+        big("unit_id"),
+        small("account"),
+        big("delta"),
+        sa.PrimaryKeyConstraint(
+            "block_id", "programme_id", "partner_id", "unit_id", "account", name="pk_block_total"
+        ),
+        sa.ForeignKeyConstraint(["block_id"], ["block.block_id"], name="fk_block_total_block"),
+        **_CLUSTERED,
+    )
+    op.create_table(
+        "balance_snapshot",
+        big("position"),
+        big("programme_id"),
+        big("partner_id"),
+        big("unit_id"),
+        small("account"),
+        big("quantity"),
+        sa.PrimaryKeyConstraint(
+            "position",
+            "programme_id",
+            "partner_id",
+            "unit_id",
+            "account",
+            name="pk_balance_snapshot",
+        ),
+        **_CLUSTERED,
     )
 
 
