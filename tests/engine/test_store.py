@@ -108,6 +108,54 @@ def test_move_changes_only_rows_still_at_the_expected_version(store: Store) -> N
     assert states.rows() == [(1, 2, 2), (2, 1, 1), (3, 4, 3)]
 
 
+@pytest.mark.parametrize("count", [150, 350])
+def test_many_rows_come_back_whatever_they_have_alike(store: Store, count: int) -> None:
+    numbers = pl.int_range(1, count + 1, eager=True, dtype=pl.Int64)
+    frame = pl.DataFrame({"redemption_id": numbers}).with_columns(
+        version=pl.lit(2, pl.Int32),
+        block_id=pl.lit(-(2**63), pl.Int64),
+        trigger=pl.lit(4, pl.Int16),
+        from_state=(pl.col("redemption_id") % 3).cast(pl.Int16),
+        to_state=pl.lit(0, pl.Int16),
+        attempt=pl.lit(1, pl.Int16),
+        reason_class=pl.lit(1, pl.Int16),
+        quantity=pl.col("redemption_id") * 7,
+        file_id=pl.lit(None, pl.Int64),
+        ordinal=pl.when(pl.col("redemption_id") != 5).then("redemption_id"),
+        reason_code=pl.lit("o'clock; \u00e9"),
+    )
+    of_several_lengths = pl.format("{}?", "redemption_id")
+    other = frame.with_columns(version=pl.lit(3, pl.Int32), reason_code=of_several_lengths)
+    with store.write() as tx:
+        for some in (frame, other):
+            store.dialect.insert_frame(tx, EVENT, some)
+    with store.read() as tx:
+        found = fetch_frame(tx, sa.select(EVENT).order_by(EVENT.c.version, EVENT.c.redemption_id))
+    assert found.equals(pl.concat([frame, other]).select(found.columns))
+
+
+def test_move_says_which_of_many_were_as_meant(store: Store) -> None:
+    _insert_redemptions(store, 300, datetime(2026, 1, 1, tzinfo=UTC))
+    ids = pl.int_range(1, 321, eager=True, dtype=pl.Int64)  # twenty of which nobody knows
+    moves = pl.DataFrame({"redemption_id": ids}).with_columns(
+        was_version=pl.when(ids == 17).then(9).otherwise(1).cast(pl.Int32),
+        version=pl.lit(2, pl.Int32),
+        state=pl.lit(2, pl.Int16),
+        attempt=pl.lit(1, pl.Int16),
+        held=pl.lit(0, pl.Int64),
+        fulfilled=pl.when(ids % 2 == 0).then(5).otherwise(4).cast(pl.Int64),
+        was_member_ref=pl.when(ids == 40).then(pl.lit("M'")).otherwise(pl.format("M{}", ids - 1)),
+    )
+    expected = [n for n in range(1, 301) if n not in (17, 40)]
+    with store.write() as tx:
+        assert sorted(store.dialect.move(tx, moves)) == expected
+        assert store.dialect.move(tx, moves.head(200)).is_empty()
+    with store.read() as tx:
+        moved = sa.select(REDEMPTION.c.redemption_id, REDEMPTION.c.fulfilled)
+        found = fetch_frame(tx, moved.where(REDEMPTION.c.version == 2, REDEMPTION.c.held == 0))
+    assert sorted(found.rows()) == [(n, 5 - n % 2) for n in expected]
+
+
 def test_a_staged_frame_can_be_joined_and_is_gone_in_the_next_transaction(store: Store) -> None:
     _insert_redemptions(store, 5, datetime(2026, 1, 1, tzinfo=UTC))
     for wanted in ([2, 4], [5]):

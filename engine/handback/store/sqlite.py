@@ -8,13 +8,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert
 
 from handback.errors import HandbackError, StoreUnavailable, VersionConflict
@@ -30,6 +28,7 @@ _PRAGMAS = (
 )
 WRITE = "handback_write"
 _ROWS_AT_ONCE = 100  # of at most 32,766 values in one statement
+_STAYED = "handback_stayed"
 
 
 class SQLite:
@@ -67,12 +66,23 @@ class SQLite:
         return engine
 
     def insert_frame(self, tx: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
-        """Insert the rows, many by each call of one prepared statement."""
-        one, many, names = _insert_statements(table, tuple(frame.columns))
-        rows = _rows(frame, names)
-        whole = (islice(rows, _ROWS_AT_ONCE) for _ in range(len(frame) // _ROWS_AT_ONCE))
-        _driver(tx).executemany(many, (tuple(chain.from_iterable(some)) for some in whole))
-        _driver(tx).executemany(one, rows)
+        """Insert the rows, a hundred by each call of one prepared statement.
+
+        Each call has a price of its own, and each value that is bound: what all rows have alike
+        is bound once for the hundred.
+        """
+        if frame.is_empty():
+            return
+        plain = _plain(frame)
+        alike = _alike(plain)
+        varying = tuple(name for name in plain.columns if name not in alike)
+        values, width = _by_row(plain.select(varying)), len(varying)
+        whole = len(plain) // _ROWS_AT_ONCE * _ROWS_AT_ONCE * width
+        for count, some in (_ROWS_AT_ONCE, values[:whole]), (1, values[whole:]):
+            statement = _insert_statement(table, tuple(alike), varying, count)
+            starts = range(0, len(some), count * width)
+            calls = ([*alike.values(), *some[start : start + count * width]] for start in starts)
+            _driver(tx).executemany(statement, calls)
 
     def insert_absent(self, tx: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> None:
         """Insert one row unless its key is there already."""
@@ -89,27 +99,35 @@ class SQLite:
     def move(self, tx: sa.Connection, moves: pl.DataFrame) -> pl.Series:
         """Update row by row in key order: there is no network, so a join saves nothing here.
 
-        A set of updates says how many rows moved, and not which. So each row tells its id to a
-        function of ours as it moves; that costs a tenth of asking for them afterwards.
+        A set of updates says how many rows moved, and not which. So the few that stay tell their
+        ids to a function of ours.
         """
-        moved: list[int] = []
-        driver = _driver(tx)
-        driver.create_function("told", 1, moved.append)  # which is null
-        conditions = tuple(name for name in moves.columns if name not in MOVED)
-        statement, names = _move_statement(conditions)
-        before = driver.total_changes
-        driver.executemany(statement, _rows(moves, names))
-        assert driver.total_changes - before == len(moved), "every row that moves says so once"
-        return pl.Series("redemption_id", moved, dtype=pl.Int64)
+        driver, stayed = _driver(tx), tx.connection.info[_STAYED]
+        stayed.clear()
+        ids, before = moves["redemption_id"], driver.total_changes
+        driver.executemany(*_move_statement(moves))
+        moved = driver.total_changes - before
+        if moved == len(ids):
+            return ids
+        if moved + len(stayed) < len(ids):
+            stayed += self._unknown(tx, ids)
+        assert moved + len(stayed) == len(ids), "a redemption moves, or stays, or is unknown"
+        return ids.filter(~ids.is_in(stayed))
+
+    def _unknown(self, tx: sa.Connection, redemption_ids: pl.Series) -> Sequence[int]:
+        """Those of the ids that no redemption has."""
+        key = self.stage(tx, "unknown", redemption_ids.to_frame()).c.redemption_id
+        known = sa.select(REDEMPTION.c.redemption_id)
+        return tx.scalars(sa.select(key).where(key.not_in(known))).all()
 
     def serialise(self, tx: sa.Connection, name: str) -> None:
         """Nothing to do: there is one writer at a time."""
 
     @contextmanager
-    def lock(self, engine: sa.Engine, name: str) -> Iterator[bool]:
+    def lock(self, engine: sa.Engine, name: str, *, wait: bool) -> Iterator[bool]:
         """A lock of this process: no other process serves the same file."""
         lock = self._locks[name]
-        had = lock.acquire(blocking=False)
+        had = lock.acquire(blocking=wait)
         try:
             yield had
         finally:
@@ -123,11 +141,14 @@ class SQLite:
         yield never.wait
 
 
-def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+def _prepare(connection: sqlite3.Connection, record: sa.pool.ConnectionPoolEntry) -> None:
     # SQLAlchemy's begin event says BEGIN; the driver's own guess at it is switched off.
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(f"pragma {pragma}")
+    stayed: list[int] = []
+    record.info[_STAYED] = stayed
+    connection.create_function(_STAYED, 1, stayed.append)  # whose answer is null, which is not true
 
 
 def _begin(connection: sa.Connection) -> None:
@@ -143,39 +164,56 @@ def _driver(tx: sa.Connection) -> sqlite3.Connection:
 
 
 @lru_cache(maxsize=256)
-def _insert_statements(table: sa.Table, columns: tuple[str, ...]) -> tuple[str, str, list[str]]:
-    """The statements for one row and for `_ROWS_AT_ONCE`, and the order of the columns."""
-    values: dict[str, Any] = {name: sa.bindparam(name) for name in columns}
-    one, names = _compiled(sa.insert(table).values(values))
-    # Two thirds of the time of row by row: each call has a price of its own.
-    return one, one + f", ({', '.join('?' * len(names))})" * (_ROWS_AT_ONCE - 1), names
+def _insert_statement(
+    table: sa.Table, alike: tuple[str, ...], varying: tuple[str, ...], count: int
+) -> str:
+    """The insert of so many rows: parameters are what they have alike, then row by row the rest."""
+    columns = ", ".join(f'"{name}"' for name in (*alike, *varying))
+    same = [f"?{place}" for place in range(1, len(alike) + 1)]
+    rows = ", ".join(f"({', '.join([*same, *['?'] * len(varying)])})" for _ in range(count))
+    return f'insert into "{table.name}" ({columns}) values {rows}'  # noqa: S608 (names are ours)
 
 
-@lru_cache(maxsize=16)
-def _move_statement(conditions: tuple[str, ...]) -> tuple[str, list[str]]:
-    """The update of one redemption on these conditions, and the order of its parameters."""
-    values: dict[sa.Column[Any], sa.ColumnElement[Any]] = {
-        REDEMPTION.c[name]: sa.bindparam(f"b_{name}") for name in MOVED
-    }
-    told = sa.func.told(REDEMPTION.c.redemption_id)
-    values[REDEMPTION.c.held] = sa.func.coalesce(told, sa.bindparam("b_held"))
-    meant = (
-        REDEMPTION.c[name.removeprefix(WAS)] == sa.bindparam(f"b_{name}") for name in conditions
+def _move_statement(moves: pl.DataFrame) -> tuple[str, Iterator[tuple[Any, ...]]]:
+    """The update of one redemption, and its parameters for each; what is alike is spelt in it."""
+    spelt = {name: str(n) for name, n in _alike(moves).items() if isinstance(n, int)}
+    varying = [name for name in moves.columns if name not in spelt]
+    place = spelt | {name: f"?{n}" for n, name in enumerate(varying, start=1)}
+    become = ", ".join(f'"{name}" = {place[name]}' for name in MOVED)
+    meant = " and ".join(
+        f'"{name.removeprefix(WAS)}" = {place[name]}'
+        for name in moves.columns
+        if name.startswith(WAS)
     )
-    statement, names = _compiled(sa.update(REDEMPTION).where(*meant).values(values))
-    return statement, [name.removeprefix("b_") for name in names]
+    statement = (
+        f"update redemption set {become} where redemption_id = {place['redemption_id']}"  # noqa: S608
+        f" and case when {meant} then 1 else {_STAYED}(redemption_id) end"
+    )
+    return statement, zip(*(moves[name].to_list() for name in varying), strict=True)
 
 
-def _compiled(statement: sa.sql.ClauseElement) -> tuple[str, list[str]]:
-    """A statement for the driver itself, and the names of its parameters in their order."""
-    compiled: Any = statement.compile(dialect=sqlite_dialect())
-    return str(compiled), list(compiled.positiontup)
-
-
-def _rows(frame: pl.DataFrame, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """The rows as the driver takes them, with the columns in that order."""
-    plain = frame.with_columns(
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame as this store keeps it, with instants as numbers."""
+    return frame.with_columns(
         pl.col(name).dt.epoch("us") for name, kind in frame.schema.items() if kind == INSTANT
     )
-    # Column by column: a frame makes its rows four times as slowly.
-    return zip(*(plain[name].to_list() for name in names), strict=True)
+
+
+def _alike(frame: pl.DataFrame) -> dict[str, Any]:
+    """The columns with the same value in every row; none of few rows, and never the first."""
+    if len(frame) < _ROWS_AT_ONCE:
+        return {}
+    return {
+        series.name: series[0]
+        for series in frame.get_columns()[1:]
+        if series.null_count() == len(series)
+        or (not series.null_count() and (series == series[0]).all())
+    }
+
+
+def _by_row(frame: pl.DataFrame) -> list[Any]:
+    """All values, row after row. A frame's own rows would take four times as long."""
+    values: list[Any] = [None] * (frame.width * frame.height)
+    for place, series in enumerate(frame.get_columns()):
+        values[place :: frame.width] = series.to_list()
+    return values
