@@ -29,7 +29,14 @@ from handback_server.bench.grown import load
 TABLES = SQLModel.metadata.tables
 # When, under which names and with which bytes; the loader leaves no bytes behind.
 APART = {
-    "handback_file": {"name", "landing_key", "fingerprint", "size_bytes", "file_sequence"},
+    "handback_file": {
+        "name",
+        "landing_key",
+        "fingerprint",
+        "size_bytes",
+        "file_sequence",
+        "sequence_number",
+    },
     "payout_batch": {"file_name", "fingerprint", "size_bytes"},
 }
 TOLD_BY_SPANS = "trace_context"
@@ -113,7 +120,8 @@ def indexes(ours: Engine) -> dict[str, str]:
         "postgresql": "select indexname, indexdef from pg_indexes where schemaname = 'public'",
     }
     with ours.store.read() as tx:
-        return dict(tx.execute(sa.text(catalogue[tx.dialect.name])).tuples().all())
+        found = tx.execute(sa.text(catalogue[tx.dialect.name]))
+        return {str(name): str(text) for name, text in found}
 
 
 @pytest.mark.parametrize("state", [State.SUBMITTED, State.AWAITING_HANDBACK, State.CONFIRMED])

@@ -23,11 +23,13 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from handback.clock import SystemClock
+from handback.ledger.snapshots import roll_up
 from handback.lifecycle.table import State
 from handback.store.session import Store
 from handback_server.bench.engine import UNIT, engine
 from handback_server.bench.ground import Place, settle
-from handback_server.bench.left_behind import Batch, Owner, rows
+from handback_server.bench.left_behind import rows
+from handback_server.bench.past import Batch, Owner
 
 # Redemptions of one payout batch, which stands for one day.
 PER_BATCH: Final = 1_000_000
@@ -66,6 +68,8 @@ def load(place: Place, count: int, state: State = State.CONFIRMED) -> range:
             with ThreadPoolExecutor(len(_LARGE)) as threads:
                 list(threads.map(lambda share: _write_large(store, share, batches), _LARGE))
         _count_on(store)
+        while roll_up(store):
+            pass
     settle(place)
     return range(batches[0].first, batches[0].first + count)
 

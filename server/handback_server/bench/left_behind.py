@@ -5,17 +5,14 @@ Every expression means the same on both stores.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy as sa
 
 from handback.intake.states import FileState, Verdict
 from handback.journal.commit import CauseKind
-from handback.lifecycle.table import Account, State, Trigger
-from handback.partners.codes import ReasonClass
+from handback.lifecycle.table import State, Trigger
 from handback.payouts.states import BatchState
 from handback.store.bulk import table_of
 from handback.store.tables import (
@@ -32,90 +29,7 @@ from handback.store.tables import (
     RunChunk,
 )
 from handback_server.bench.engine import ACTOR, MEMBERS, PARTNER, UNIT
-
-# Callers that come at once share a block; payouts and hand-back files go chunk by chunk.
-_TOGETHER: Final = 50
-_CHUNK: Final = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose redemptions they are, and the version of the agreement."""
-
-    programme_id: int
-    partner_id: int
-    unit_id: int
-    agreement_version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One payout batch on its way to `state`: where its ids begin, and when it was submitted.
-
-    The ids of its blocks, redemptions and file are free; `block_id` minus `position` is the same
-    for all its blocks.
-    """
-
-    owner: Owner
-    state: State
-    first: int
-    count: int
-    sequence: int
-    batch_id: int
-    file_id: int
-    block_id: int
-    position: int
-    submitted_at: datetime
-
-    @property
-    def blocks(self) -> int:
-        """How many blocks it takes."""
-        return sum(_blocks(self, step) for step in _steps(self))
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One event in the life of each redemption."""
-
-    trigger: Trigger
-    from_state: State
-    to_state: State
-    cause_kind: CauseKind
-    together: int
-    after: timedelta
-    reason_class: ReasonClass = ReasonClass.NONE
-    posted: tuple[Account, Account] | None = None
-
-
-_STEPS: Final = (
-    _Step(
-        Trigger.SUBMIT,
-        State.NONE,
-        State.SUBMITTED,
-        CauseKind.COMMAND,
-        _TOGETHER,
-        timedelta(0),
-        posted=(Account.MEMBER, Account.HELD),
-    ),
-    _Step(
-        Trigger.DISPATCH,
-        State.SUBMITTED,
-        State.AWAITING_HANDBACK,
-        CauseKind.PAYOUT_BATCH,
-        _CHUNK,
-        timedelta(hours=12),
-    ),
-    _Step(
-        Trigger.CONFIRM,
-        State.AWAITING_HANDBACK,
-        State.CONFIRMED,
-        CauseKind.HANDBACK_FILE,
-        _CHUNK,
-        timedelta(hours=20),
-        ReasonClass.OK,
-        (Account.HELD, Account.FULFILLED),
-    ),
-)
+from handback_server.bench.past import STEPS, Batch, Step
 
 # The series: one column `n`, from 0, with as many rows as the largest batch has redemptions.
 Series = sa.Table
@@ -147,12 +61,12 @@ def rows(table: sa.Table, batch: Batch, series: Series) -> Iterator[sa.Select[An
         case "run_chunk" if batch.state is State.CONFIRMED:
             yield _run_chunks(batch, n)
         case "block":
-            yield from (_block(batch, step, n) for step in _steps(batch))
+            yield from (_block(batch, step, n) for step in batch.steps)
         case "block_total":
-            for step in _steps(batch):
+            for step in batch.steps:
                 yield from _totals(batch, step, n)
         case "event":
-            yield from (_events(batch, step, n) for step in _steps(batch))
+            yield from (_events(batch, step, n) for step in batch.steps)
         case _:
             return
 
@@ -170,20 +84,6 @@ def request_key_of(redemption_id: sa.ColumnElement[int]) -> sa.ColumnElement[str
 def quantity_of(redemption_id: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     """What it asks for."""
     return redemption_id % 9_000 + 500
-
-
-def _steps(batch: Batch) -> Sequence[_Step]:
-    taken = next(n for n, step in enumerate(_STEPS, start=1) if step.to_state is batch.state)
-    return _STEPS[:taken]
-
-
-def _blocks(batch: Batch, step: _Step) -> int:
-    return -(-batch.count // step.together)
-
-
-def _offset(batch: Batch, step: _Step) -> int:
-    """How many blocks of the batch come before those of the step."""
-    return sum(_blocks(batch, earlier) for earlier in _STEPS[: _STEPS.index(step)])
 
 
 def _select(
@@ -225,7 +125,7 @@ def _redemptions(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
         submitted_at=batch.submitted_at,
         state=int(batch.state),
         attempt=0 if batch.state is State.SUBMITTED else 1,
-        version=len(_steps(batch)),
+        version=len(batch.steps),
         held=0 if done else quantity,
         fulfilled=quantity if done else 0,
         member_ref=member_of(batch.first + n),
@@ -285,7 +185,7 @@ def _whose(batch: Batch) -> dict[str, int]:
 
 
 def _payout_batch(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
-    sent_at = batch.submitted_at + _STEPS[1].after
+    sent_at = batch.submitted_at + STEPS[1].after
     return _select(
         table_of(PayoutBatch),
         n < batch.count,
@@ -307,7 +207,7 @@ def _payout_batch(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
 
 
 def _handback_file(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
-    came_at = batch.submitted_at + _STEPS[2].after
+    came_at = batch.submitted_at + STEPS[2].after
     return _select(
         table_of(HandbackFile),
         n == 0,
@@ -322,6 +222,7 @@ def _handback_file(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
         verdict=Verdict.ACCEPTED,
         agreement_version=batch.owner.agreement_version,
         file_sequence=str(batch.sequence),
+        sequence_number=batch.sequence,
         record_count=batch.count,
         finding_count=0,
         actor="pick-up",
@@ -335,7 +236,7 @@ def _fingerprint(kind: str, batch: Batch) -> bytes:
 
 
 def _run_chunks(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
-    step = _STEPS[2]
+    step = STEPS[2]
     chunks = _grouped(batch, step, n)
     quantity = sa.func.sum(chunks.c.quantity)
     nothing = dict.fromkeys(
@@ -346,7 +247,7 @@ def _run_chunks(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
         sa.true(),
         file_id=batch.file_id,
         chunk=chunks.c.block,
-        block_id=batch.block_id + _offset(batch, step) + chunks.c.block,
+        block_id=batch.block_id + batch.blocks_before(step) + chunks.c.block,
         records=sa.func.count(),
         events=sa.func.count(),
         records_quantity=quantity,
@@ -356,15 +257,15 @@ def _run_chunks(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
     ).group_by(chunks.c.block)
 
 
-def _grouped(batch: Batch, step: _Step, n: sa.ColumnElement[int]) -> sa.Subquery:
+def _grouped(batch: Batch, step: Step, n: sa.ColumnElement[int]) -> sa.Subquery:
     """The quantity of each redemption beside the number of its block within the step."""
     quantity = quantity_of(batch.first + n).label("quantity")
     numbered = sa.select((n // step.together).label("block"), quantity)
     return numbered.where(n < batch.count).subquery("grouped")
 
 
-def _block(batch: Batch, step: _Step, n: sa.ColumnElement[int]) -> sa.Select[Any]:
-    offset, blocks = _offset(batch, step), _blocks(batch, step)
+def _block(batch: Batch, step: Step, n: sa.ColumnElement[int]) -> sa.Select[Any]:
+    offset, blocks = batch.blocks_before(step), batch.blocks_of(step)
     of_last = batch.count - (blocks - 1) * step.together
     cause_id = {CauseKind.PAYOUT_BATCH: batch.batch_id, CauseKind.HANDBACK_FILE: batch.file_id}
     return _select(
@@ -380,7 +281,7 @@ def _block(batch: Batch, step: _Step, n: sa.ColumnElement[int]) -> sa.Select[Any
     )
 
 
-def _totals(batch: Batch, step: _Step, n: sa.ColumnElement[int]) -> Iterator[sa.Select[Any]]:
+def _totals(batch: Batch, step: Step, n: sa.ColumnElement[int]) -> Iterator[sa.Select[Any]]:
     if step.posted is None:
         return
     moved = _grouped(batch, step, n)
@@ -388,7 +289,7 @@ def _totals(batch: Batch, step: _Step, n: sa.ColumnElement[int]) -> Iterator[sa.
         yield _select(
             table_of(BlockTotal),
             sa.true(),
-            block_id=batch.block_id + _offset(batch, step) + moved.c.block,
+            block_id=batch.block_id + batch.blocks_before(step) + moved.c.block,
             **_whose(batch),
             unit_id=batch.owner.unit_id,
             account=int(account),
@@ -396,7 +297,7 @@ def _totals(batch: Batch, step: _Step, n: sa.ColumnElement[int]) -> Iterator[sa.
         ).group_by(moved.c.block)
 
 
-def _events(batch: Batch, step: _Step, n: sa.ColumnElement[int]) -> sa.Select[Any]:
+def _events(batch: Batch, step: Step, n: sa.ColumnElement[int]) -> sa.Select[Any]:
     record: dict[str, object] = {}
     if step.trigger is Trigger.CONFIRM:
         record = {"file_id": batch.file_id, "ordinal": n + 1, "reason_code": "0000"}
@@ -404,8 +305,8 @@ def _events(batch: Batch, step: _Step, n: sa.ColumnElement[int]) -> sa.Select[An
         table_of(Event),
         n < batch.count,
         redemption_id=batch.first + n,
-        version=_STEPS.index(step) + 1,
-        block_id=batch.block_id + _offset(batch, step) + n // step.together,
+        version=STEPS.index(step) + 1,
+        block_id=batch.block_id + batch.blocks_before(step) + n // step.together,
         trigger=int(step.trigger),
         from_state=int(step.from_state),
         to_state=int(step.to_state),
