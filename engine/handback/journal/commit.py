@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
@@ -166,7 +168,7 @@ def insert_block(
     store: Store, tx: sa.Connection, cause: Cause, event_count: int, at: datetime
 ) -> int:
     """A block for events of redemptions whose rows are locked by now; returns its id."""
-    row: dict[str, object] = {
+    row = {
         "cause_kind": int(cause.kind),
         "cause_id": cause.id,
         "actor": cause.actor,
@@ -174,11 +176,19 @@ def insert_block(
         "trace_context": cause.trace_context,
         "event_count": event_count,
     }
-    if store.dialect.serial_commits:
-        newest = sa.func.coalesce(sa.func.max(BLOCK.c.position), 0)
-        row["position"] = sa.select(newest + 1).scalar_subquery()
-    block_id: int = tx.scalars(sa.insert(BLOCK).values(**row).returning(BLOCK.c.block_id)).one()
+    statement = _insert_of_block(tuple(row), store.dialect.serial_commits)
+    block_id: int = tx.execute(statement, row).scalar_one()
     return block_id
+
+
+@lru_cache(maxsize=2)
+def _insert_of_block(given: tuple[str, ...], positioned: bool) -> sa.Insert:
+    """Made once: making it anew costs more than running it, and every group of commands does."""
+    values: dict[str, sa.ColumnElement[Any]] = {name: sa.bindparam(name) for name in given}
+    if positioned:
+        newest = sa.func.coalesce(sa.func.max(BLOCK.c.position), 0)
+        values["position"] = sa.select(newest + 1).scalar_subquery()
+    return sa.insert(BLOCK).values(values).returning(BLOCK.c.block_id)
 
 
 _WHOSE = ("programme_id", "partner_id", "unit_id")

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -24,6 +25,19 @@ from handback.store.tables import AgreementVersion, Partner, Programme, Unit
 
 PROGRAMME, PARTNER, UNIT = table_of(Programme), table_of(Partner), table_of(Unit)
 VERSION = table_of(AgreementVersion)
+
+# Asked with every group of commands, so made once: making one anew costs more than running it.
+_NEWEST: Final[sa.Select[tuple[int, int]]] = (
+    sa.select(PARTNER.c.partner_id, VERSION.c.version)
+    .join(PROGRAMME, PROGRAMME.c.programme_id == PARTNER.c.programme_id)
+    .join(VERSION, VERSION.c.partner_id == PARTNER.c.partner_id)
+    .order_by(VERSION.c.version.desc())
+    .limit(1)
+)
+_NEWEST_OF_NAMES: Final = _NEWEST.where(
+    PROGRAMME.c.name == sa.bindparam("programme"), PARTNER.c.name == sa.bindparam("partner")
+)
+_NEWEST_OF_NUMBER: Final = _NEWEST.where(PARTNER.c.partner_id == sa.bindparam("partner_id"))
 
 # Parsed agreements kept in memory, some 50 KiB each; the oldest goes first.
 _KEPT = 256
@@ -62,12 +76,12 @@ class Agreements:
 
     def current(self, tx: sa.Connection, programme: str, partner: str) -> Terms:
         """The newest terms of a partner by its names. Raises NotFound."""
-        named = (PROGRAMME.c.name == programme) & (PARTNER.c.name == partner)
-        return self._newest(tx, named, f"{programme}/{partner}")
+        names = {"programme": programme, "partner": partner}
+        return self._newest(tx, _NEWEST_OF_NAMES, names, f"{programme}/{partner}")
 
     def of_partner(self, tx: sa.Connection, partner_id: int) -> Terms:
         """The newest terms of a partner by its number. Raises NotFound."""
-        return self._newest(tx, PARTNER.c.partner_id == partner_id, str(partner_id))
+        return self._newest(tx, _NEWEST_OF_NUMBER, {"partner_id": partner_id}, str(partner_id))
 
     def at_version(self, tx: sa.Connection, partner_id: int, version: int) -> Terms:
         """One version of a partner's terms. Raises NotFound."""
@@ -92,16 +106,14 @@ class Agreements:
                 del self._terms[next(iter(self._terms))]
         return terms
 
-    def _newest(self, tx: sa.Connection, which: sa.ColumnElement[bool], name: str) -> Terms:
-        select = (
-            sa.select(PARTNER.c.partner_id, VERSION.c.version)
-            .join(PROGRAMME, PROGRAMME.c.programme_id == PARTNER.c.programme_id)
-            .join(VERSION, VERSION.c.partner_id == PARTNER.c.partner_id)
-            .where(which)
-            .order_by(VERSION.c.version.desc())
-            .limit(1)
-        )
-        row = tx.execute(select).one_or_none()
+    def _newest(
+        self,
+        tx: sa.Connection,
+        newest: sa.Select[tuple[int, int]],
+        which: Mapping[str, str | int],
+        name: str,
+    ) -> Terms:
+        row = tx.execute(newest, which).one_or_none()
         if row is None:
             raise NotFound(kind="partner", id=name)
         return self.at_version(tx, row.partner_id, row.version)

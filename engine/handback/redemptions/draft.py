@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -21,14 +22,24 @@ from handback.errors import (
 from handback.ids import MAX_ATTEMPT, Prefix, public_id
 from handback.lifecycle.table import State, Trigger
 from handback.partners.registry import Agreements, Terms
-from handback.redemptions.queries import RedemptionView, as_of, get
+from handback.redemptions.queries import Owner, RedemptionView, as_of, not_found, owned
 from handback.redemptions.requests import Command, Step, Submit
-from handback.redemptions.sheet import Owner, Sheet, Standing
+from handback.redemptions.sheet import Sheet, Standing
 from handback.store.bulk import table_of
-from handback.store.tables import Attempt, Programme, Redemption, Request
+from handback.store.tables import Attempt, Programme, Request
 
-ATTEMPT, REQUEST = table_of(Attempt), table_of(Request)
-PROGRAMME, REDEMPTION = table_of(Programme), table_of(Redemption)
+ATTEMPT, PROGRAMME, REQUEST = table_of(Attempt), table_of(Programme), table_of(Request)
+
+_REQUESTS: Final = (
+    sa.select(
+        REQUEST.c.request_key, REQUEST.c.content_hash, REQUEST.c.subject_id, REQUEST.c.version
+    )
+    .join(PROGRAMME, PROGRAMME.c.programme_id == REQUEST.c.programme_id)
+    .where(
+        PROGRAMME.c.name == sa.bindparam("programme"),
+        REQUEST.c.request_key.in_(sa.bindparam("keys", expanding=True)),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,6 @@ class Draft:
         self._ids = iter(ids)
         self._answered: dict[tuple[str, str], _Answered] = {}
         self._terms: dict[tuple[str, str], Terms] = {}
-        self._programmes: dict[str, int] = {}
 
     def decide(self, commands: Sequence[Command]) -> list[Outcome | HandbackError]:
         """The outcome of each command, as it will be once the sheet is committed."""
@@ -76,19 +86,17 @@ class Draft:
         return outcomes
 
     def _load(self, commands: Sequence[Command]) -> None:
-        """Read what the commands refer to by name: programmes and request keys."""
-        names = {command.programme for command in commands}
-        programmes = sa.select(PROGRAMME.c.name, PROGRAMME.c.programme_id)
-        found = self._tx.execute(programmes.where(PROGRAMME.c.name.in_(names)))
-        self._programmes = {row.name: row.programme_id for row in found}
-        for name, programme_id in self._programmes.items():
-            keys = {one.request_key for one in commands if one.programme == name}
-            requests = sa.select(REQUEST).where(
-                REQUEST.c.programme_id == programme_id, REQUEST.c.request_key.in_(keys)
-            )
-            for row in self._tx.execute(requests):
+        """Read what the commands refer to: their request keys, and redemptions to be steered."""
+        for name in {command.programme for command in commands}:
+            keys = [one.request_key for one in commands if one.programme == name]
+            for row in self._tx.execute(_REQUESTS, {"programme": name, "keys": keys}):
                 answered = _Answered(row.content_hash, row.subject_id, row.version)
                 self._answered[name, row.request_key] = answered
+        steered = [one.redemption_id for one in commands if isinstance(one, Step)]
+        if steered:
+            for redemption_id, (view, owner) in owned(self._tx, steered).items():
+                standing = Standing(view, owner, was_waiting=view.due_at is not None)
+                self.sheet.standings[redemption_id] = standing
 
     def _decide(self, command: Command) -> Outcome:
         command.check()
@@ -98,21 +106,13 @@ class Draft:
             return self._replay(command, answered, content_hash)
         comment = None
         if isinstance(command, Submit):
-            view = self._submit(command)
+            standing = self._submit(command)
         else:
-            view = self._step(command)
+            standing = self._step(command)
             comment = command.comment or None
+        view = standing.view
         self._answered[key] = _Answered(content_hash, view.redemption_id, view.version, view)
-        self.sheet.remember(
-            {
-                "programme_id": self._programmes[command.programme],
-                "request_key": command.request_key,
-                "content_hash": content_hash,
-                "subject_id": view.redemption_id,
-                "version": view.version,
-                "comment": comment,
-            }
-        )
+        self.sheet.remember(command.request_key, content_hash, standing, comment)
         return Outcome(view)
 
     def _replay(self, command: Command, answered: _Answered, content_hash: bytes) -> Outcome:
@@ -123,7 +123,7 @@ class Draft:
         )
         return Outcome(view, replayed=True)
 
-    def _submit(self, command: Submit) -> RedemptionView:
+    def _submit(self, command: Submit) -> Standing:
         terms = self._terms_of(command.programme, command.partner)
         mistakes = terms.agreement.check_submit(
             command.member_ref, command.quantity, command.fields
@@ -149,10 +149,9 @@ class Draft:
         )
         owner = Owner(terms.programme_id, terms.partner_id, terms.unit_ids[command.unit])
         standing = Standing(unborn, owner, was_waiting=False)
-        self.sheet.move(standing, Trigger.SUBMIT, moved=command.quantity)
-        standing.view = replace(standing.view, due_at=self._now)
+        self.sheet.move(standing, Trigger.SUBMIT, command.quantity, due_at=self._now)
         self.sheet.bear(standing, command)
-        return standing.view
+        return standing
 
     def _terms_of(self, programme: str, partner: str) -> Terms:
         """The partner's terms, asked for once in a group. Raises NotFound."""
@@ -162,33 +161,22 @@ class Draft:
             self._terms[programme, partner] = terms
         return terms
 
-    def _step(self, command: Step) -> RedemptionView:
-        standing = self._standing(command)
+    def _step(self, command: Step) -> Standing:
+        standing = self.sheet.standings.get(command.redemption_id)
+        if standing is None or standing.view.programme != command.programme:
+            raise not_found(command.redemption_id)
         retries = command.trigger is Trigger.RETRY
         if retries and standing.view.attempt >= MAX_ATTEMPT:
             raise LimitReached("attempts of one redemption")
+        due_at = self._now if retries else None
         try:
-            self.sheet.move(standing, command.trigger, moved=standing.view.held)
+            self.sheet.move(standing, command.trigger, standing.view.held, due_at)
         except IllegalTransition as refusal:
             if refusal.facts.get("unmet") == "waiting":
                 raise self._in_batch(standing) from refusal
             raise
-        standing.view = replace(standing.view, due_at=self._now if retries else None)
         resolution = Resolution.RETRIED if retries else Resolution.FAILED
         self.sheet.resolve(command.redemption_id, resolution)
-        return standing.view
-
-    def _standing(self, command: Step) -> Standing:
-        """The redemption of a command, as the group has left it. Raises NotFound."""
-        view = get(self._tx, command.programme, command.redemption_id)
-        if (found := self.sheet.standings.get(command.redemption_id)) is not None:
-            return found
-        whose = sa.select(
-            REDEMPTION.c.programme_id, REDEMPTION.c.partner_id, REDEMPTION.c.unit_id
-        ).where(REDEMPTION.c.redemption_id == command.redemption_id)
-        owner = Owner(*self._tx.execute(whose).one())
-        standing = Standing(view, owner, was_waiting=view.due_at is not None)
-        self.sheet.standings[command.redemption_id] = standing
         return standing
 
     def _in_batch(self, standing: Standing) -> CutOffPassed:

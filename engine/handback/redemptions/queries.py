@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -50,6 +50,15 @@ class RedemptionView:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """The numbers behind the names of a redemption's programme, partner and unit."""
+
+    programme_id: int
+    partner_id: int
+    unit_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class EventView:
     """One step of a redemption; `position` is None until the block is sequenced."""
 
@@ -92,8 +101,19 @@ def get(tx: sa.Connection, programme: str, redemption_id: int) -> RedemptionView
     )
     row = tx.execute(selected).one_or_none()
     if row is None:
-        raise _not_found(redemption_id)
+        raise not_found(redemption_id)
     return _view(row)
+
+
+def owned(
+    tx: sa.Connection, redemption_ids: Iterable[int]
+) -> dict[int, tuple[RedemptionView, Owner]]:
+    """Those of these redemptions that exist, by id, and whose each is."""
+    selected = _views().where(REDEMPTION.c.redemption_id.in_(redemption_ids))
+    return {
+        row.redemption_id: (_view(row), Owner(row.programme_id, row.partner_id, row.unit_id))
+        for row in tx.execute(selected)
+    }
 
 
 def page(
@@ -176,7 +196,8 @@ def _replay(view: RedemptionView, event: sa.Row[tuple[object, ...]]) -> Redempti
     )
 
 
-def _not_found(redemption_id: int) -> NotFound:
+def not_found(redemption_id: int) -> NotFound:
+    """What is raised for a redemption that does not exist, or is another programme's."""
     return NotFound(kind="redemption", id=public_id(Prefix.REDEMPTION, redemption_id))
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
-import polars as pl
 import sqlalchemy as sa
 
 from handback import telemetry
@@ -14,28 +14,33 @@ from handback.breaks import resolve
 from handback.breaks.kinds import Resolution
 from handback.errors import VersionConflict
 from handback.ids import Prefix, public_id
-from handback.journal.changes import BIRTHS, CHANGES
-from handback.journal.commit import Cause, commit
+from handback.journal.commit import Cause
+from handback.journal.rows import Birth, Change, commit_rows
 from handback.lifecycle import machine
 from handback.lifecycle.table import Trigger, View, apply
 from handback.partners.codes import ReasonClass
-from handback.redemptions.queries import RedemptionView
+from handback.redemptions.queries import Owner, RedemptionView
 from handback.redemptions.requests import Submit
 from handback.store.bulk import table_of
+from handback.store.rows import Row, Rows, columns_of
 from handback.store.session import Store
 from handback.store.tables import Due, MemberDetail, Request, TraceLink
 
-DUE, REQUEST = table_of(Due), table_of(Request)
-DETAIL, LINK = table_of(MemberDetail), table_of(TraceLink)
+DUE: Final = table_of(Due)
 
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The numbers behind the names of a redemption's programme, partner and unit."""
-
-    programme_id: int
-    partner_id: int
-    unit_id: int
+_DUE: Final = columns_of(DUE, "redemption_id", "partner_id", "unit_id", "due_at", "same_reference")
+_DETAIL: Final = columns_of(table_of(MemberDetail), "redemption_id", "fields")
+_LINK: Final = columns_of(table_of(TraceLink), "redemption_id", "trace_context")
+_REQUEST: Final = columns_of(
+    table_of(Request),
+    "programme_id",
+    "request_key",
+    "content_hash",
+    "subject_id",
+    "version",
+    "comment",
+    "created_at",
+)
 
 
 @dataclass(slots=True)
@@ -54,19 +59,24 @@ class Standing:
 
 @dataclass(slots=True)
 class Sheet:
-    """Rows to be written, by table; the events decided so far and the redemptions they leave."""
+    """The events decided so far, the redemptions they leave, and the rows that go beside them."""
 
     now: datetime
     standings: dict[int, Standing] = field(default_factory=dict)
-    _changes: list[tuple[object, ...]] = field(default_factory=list)
-    _births: list[tuple[object, ...]] = field(default_factory=list)
-    _details: list[dict[str, object]] = field(default_factory=list)
-    _links: list[dict[str, object]] = field(default_factory=list)
-    _requests: list[dict[str, object]] = field(default_factory=list)
+    _changes: list[Change] = field(default_factory=list)
+    _births: list[Birth] = field(default_factory=list)
+    _details: list[Row] = field(default_factory=list)
+    _links: list[Row] = field(default_factory=list)
+    _requests: list[Row] = field(default_factory=list)
     _resolved: list[tuple[int, Resolution]] = field(default_factory=list)
 
-    def move(self, standing: Standing, trigger: Trigger, moved: int) -> None:
-        """Let the machine decide a step, and note it. Raises IllegalTransition."""
+    def move(
+        self, standing: Standing, trigger: Trigger, moved: int, due_at: datetime | None
+    ) -> None:
+        """Let the machine decide a step, and note it. Raises IllegalTransition.
+
+        `due_at` is when the redemption is due for a payout batch afterwards, if it is.
+        """
         view, owner = standing.view, standing.owner
         seen = View(
             attempt=view.attempt,
@@ -81,33 +91,44 @@ class Sheet:
         name = public_id(Prefix.REDEMPTION, view.redemption_id)
         row = machine.decide(seen, view.state, trigger, redemption=name)
         attempt, held, fulfilled = apply(row.effect, seen)
-        standing.view = replace(
-            view,
+        standing.view = RedemptionView(
+            redemption_id=view.redemption_id,
+            programme=view.programme,
+            partner=view.partner,
+            member_ref=view.member_ref,
+            unit=view.unit,
+            quantity=view.quantity,
             state=row.target,
             attempt=attempt,
             version=view.version + 1,
             held=held,
             fulfilled=fulfilled,
+            submitted_at=view.submitted_at,
+            due_at=due_at,
         )
-        change = {
-            "redemption_id": view.redemption_id,
-            "version": view.version + 1,
-            "trigger": int(trigger),
-            "from_state": int(view.state),
-            "to_state": int(row.target),
-            "attempt": view.attempt,
-            "reason_class": int(ReasonClass.NONE),
-            "quantity": moved,
-            "new_attempt": attempt,
-            "new_held": held,
-            "new_fulfilled": fulfilled,
-            "programme_id": owner.programme_id,
-            "partner_id": owner.partner_id,
-            "unit_id": owner.unit_id,
-            "debit": int(row.posting.debit) if row.posting else 0,
-            "credit": int(row.posting.credit) if row.posting else 0,
-        }
-        self._changes.append(tuple(change.get(name) for name in CHANGES))
+        self._changes.append(
+            Change(
+                redemption_id=view.redemption_id,
+                version=view.version + 1,
+                trigger=int(trigger),
+                from_state=int(view.state),
+                to_state=int(row.target),
+                attempt=view.attempt,
+                reason_class=int(ReasonClass.NONE),
+                reason_code=None,
+                quantity=moved,
+                file_id=None,
+                ordinal=None,
+                new_attempt=attempt,
+                new_held=held,
+                new_fulfilled=fulfilled,
+                programme_id=owner.programme_id,
+                partner_id=owner.partner_id,
+                unit_id=owner.unit_id,
+                debit=int(row.posting.debit) if row.posting else 0,
+                credit=int(row.posting.credit) if row.posting else 0,
+            )
+        )
 
     def bear(self, standing: Standing, command: Submit) -> None:
         """Note a new redemption with what is kept beside it."""
@@ -115,60 +136,58 @@ class Sheet:
         redemption_id = view.redemption_id
         self.standings[redemption_id] = standing
         whose = (owner.programme_id, owner.partner_id, owner.unit_id)
-        self._births.append((redemption_id, *whose, view.quantity, view.member_ref))
+        self._births.append(Birth(redemption_id, *whose, view.quantity, view.member_ref))
         if command.fields:
             fields = json.dumps(dict(command.fields), ensure_ascii=False, sort_keys=True)
-            self._details.append({"redemption_id": redemption_id, "fields": fields})
+            self._details.append((redemption_id, fields))
         if telemetry.is_sampled(command.trace_context):
-            self._links.append(
-                {"redemption_id": redemption_id, "trace_context": command.trace_context}
-            )
+            self._links.append((redemption_id, command.trace_context))
 
     def resolve(self, redemption_id: int, resolution: Resolution) -> None:
         """Note that the breaks in which a redemption waits are closed."""
         self._resolved.append((redemption_id, resolution))
 
-    def remember(self, request: dict[str, object]) -> None:
-        """Note what a request key was used for."""
-        self._requests.append(request | {"created_at": self.now})
+    def remember(
+        self, request_key: str, content_hash: bytes, standing: Standing, comment: str | None
+    ) -> None:
+        """Note what a request key was used for, and what it came to."""
+        view, programme_id = standing.view, standing.owner.programme_id
+        answer = (view.redemption_id, view.version, comment, self.now)
+        self._requests.append((programme_id, request_key, content_hash, *answer))
 
     def write(self, store: Store, tx: sa.Connection, cause: Cause) -> None:
         """Write everything noted. Raises VersionConflict where others were there first."""
         if not self._changes:
             return
-        changes = pl.DataFrame(self._changes, schema=CHANGES, orient="row")
-        births = pl.DataFrame(self._births, schema=BIRTHS, orient="row")
-        commit(store, tx, cause, changes, self.now, births)
-        self._write_queue(tx)
-        beside = ((DETAIL, self._details), (LINK, self._links), (REQUEST, self._requests))
-        for table, rows in beside:
-            if rows:
-                tx.execute(sa.insert(table), rows)
+        beside = (
+            Rows(_DUE, self._came()),
+            Rows(_DETAIL, self._details),
+            Rows(_LINK, self._links),
+            Rows(_REQUEST, self._requests),
+        )
+        commit_rows(store, tx, cause, self._changes, self._births, self.now, beside)
+        self._leave_queue(tx)
         for redemption_id, resolution in self._resolved:
             resolve.close_for_redemption(tx, redemption_id, resolution, cause.actor, self.now)
 
-    def _write_queue(self, tx: sa.Connection) -> None:
-        """Bring the due queue in line with what the redemptions now wait for."""
+    def _leave_queue(self, tx: sa.Connection) -> None:
+        """Take out of the due queue what does not wait any more."""
         left = [
             redemption_id
             for redemption_id, standing in self.standings.items()
             if standing.was_waiting and not standing.waiting
         ]
-        came = [
-            {
-                "redemption_id": redemption_id,
-                "partner_id": standing.owner.partner_id,
-                "unit_id": standing.owner.unit_id,
-                "due_at": standing.view.due_at,
-                "same_reference": 0,
-            }
+        if not left:
+            return
+        gone = tx.execute(sa.delete(DUE).where(DUE.c.redemption_id.in_(left))).rowcount
+        if gone != len(left):
+            # A payout batch took one of them since it was read.
+            raise VersionConflict(moved=gone, expected=len(left))
+
+    def _came(self) -> list[Row]:
+        """What waits in the due queue from now on."""
+        return [
+            (redemption_id, standing.owner.partner_id, standing.owner.unit_id, due_at, 0)
             for redemption_id, standing in self.standings.items()
-            if standing.waiting and not standing.was_waiting
+            if (due_at := standing.view.due_at) is not None and not standing.was_waiting
         ]
-        if left:
-            gone = tx.execute(sa.delete(DUE).where(DUE.c.redemption_id.in_(left))).rowcount
-            if gone != len(left):
-                # A payout batch took one of them since it was read.
-                raise VersionConflict(moved=gone, expected=len(left))
-        if came:
-            tx.execute(sa.insert(DUE), came)

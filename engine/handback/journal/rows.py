@@ -1,0 +1,182 @@
+"""The door for a few changes: what single commands come to, written row by row without a frame.
+
+What is written is what `commit.commit` writes of the same changes. A frame of a few rows costs
+milliseconds, a row microseconds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from handback.errors import VersionConflict
+from handback.journal.commit import BLOCK_TOTAL, EVENT, REDEMPTION, Cause, insert_block
+from handback.store.rows import Row, Rows, columns_of, insert_rows, move_rows
+from handback.store.session import Store
+
+
+class Change(NamedTuple):
+    """One event and what it leaves behind; see `changes.CHANGES`, whose columns these are."""
+
+    redemption_id: int
+    version: int
+    trigger: int
+    from_state: int
+    to_state: int
+    attempt: int
+    reason_class: int
+    reason_code: str | None
+    quantity: int
+    file_id: int | None
+    ordinal: int | None
+    new_attempt: int
+    new_held: int
+    new_fulfilled: int
+    programme_id: int
+    partner_id: int
+    unit_id: int
+    debit: int
+    credit: int
+
+
+class Birth(NamedTuple):
+    """What is known of a redemption from its submit on; the columns of `changes.BIRTHS`."""
+
+    redemption_id: int
+    programme_id: int
+    partner_id: int
+    unit_id: int
+    quantity: int
+    member_ref: str
+
+
+def commit_rows(
+    store: Store,
+    tx: sa.Connection,
+    cause: Cause,
+    changes: Sequence[Change],
+    births: Sequence[Birth],
+    at: datetime,
+    beside: Sequence[Rows] = (),
+) -> int:
+    """Write decided changes as one block, and the rows of the same instant beside it; its id.
+
+    There is at least one change, and a birth for every redemption whose first event is among them.
+
+    Raises VersionConflict, and nothing may then be committed, where a redemption is no longer at
+    the version its first change follows.
+    """
+    ordered = sorted(changes)
+    was = {change.redemption_id: change.version - 1 for change in reversed(ordered)}
+    last = {change.redemption_id: change for change in ordered}
+    moves = [(key, was[key], *_after(change)) for key, change in last.items() if was[key]]
+    if moves and (moved := move_rows(tx, moves)) != len(moves):
+        raise VersionConflict(moved=moved, expected=len(moves))
+    born = [_redemption(birth, last[birth.redemption_id], at) for birth in births]
+    assert len(moves) + len(born) == len(last), "every birth has its submit, and no other"
+    block_id = insert_block(store, tx, cause, len(ordered), at)
+    events = [_event(change, block_id) for change in ordered]
+    totals = _totals(ordered, block_id)
+    insert_rows(
+        tx, Rows(_REDEMPTION, born), Rows(_EVENT, events), Rows(_BLOCK_TOTAL, totals), *beside
+    )
+    return block_id
+
+
+def _after(change: Change) -> Row:
+    """The redemption after an event, in the order of `MOVED`."""
+    return (
+        change.version,
+        change.to_state,
+        change.new_attempt,
+        change.new_held,
+        change.new_fulfilled,
+    )
+
+
+_REDEMPTION: Final = columns_of(
+    REDEMPTION,
+    "redemption_id",
+    "programme_id",
+    "partner_id",
+    "unit_id",
+    "quantity",
+    "submitted_at",
+    "state",
+    "attempt",
+    "version",
+    "held",
+    "fulfilled",
+    "member_ref",
+)
+
+
+def _redemption(birth: Birth, last: Change, at: datetime) -> Row:
+    return (
+        birth.redemption_id,
+        birth.programme_id,
+        birth.partner_id,
+        birth.unit_id,
+        birth.quantity,
+        at,
+        last.to_state,
+        last.new_attempt,
+        last.version,
+        last.new_held,
+        last.new_fulfilled,
+        birth.member_ref,
+    )
+
+
+_EVENT: Final = columns_of(
+    EVENT,
+    "redemption_id",
+    "version",
+    "block_id",
+    "trigger",
+    "from_state",
+    "to_state",
+    "attempt",
+    "reason_class",
+    "quantity",
+    "file_id",
+    "ordinal",
+    "reason_code",
+)
+
+
+def _event(change: Change, block_id: int) -> Row:
+    return (
+        change.redemption_id,
+        change.version,
+        block_id,
+        change.trigger,
+        change.from_state,
+        change.to_state,
+        change.attempt,
+        change.reason_class,
+        change.quantity,
+        change.file_id,
+        change.ordinal,
+        change.reason_code,
+    )
+
+
+_BLOCK_TOTAL: Final = columns_of(
+    BLOCK_TOTAL, "block_id", "programme_id", "partner_id", "unit_id", "account", "delta"
+)
+
+
+def _totals(changes: Sequence[Change], block_id: int) -> list[Row]:
+    """What the block moves on each account, zeros left out."""
+    deltas: dict[tuple[int, ...], int] = defaultdict(int)
+    for change in changes:
+        if change.debit:
+            whose = (change.programme_id, change.partner_id, change.unit_id)
+            deltas[*whose, change.debit] -= change.quantity
+            deltas[*whose, change.credit] += change.quantity
+    return [(block_id, *account, delta) for account, delta in sorted(deltas.items()) if delta]
