@@ -81,8 +81,8 @@ class Dialect(Protocol):
         """Wait until no other transaction is between this call of the same name and its end."""
         ...
 
-    def lock(self, engine: sa.Engine, name: str) -> AbstractContextManager[bool]:
-        """Try to take the named lock without waiting; whether it was had."""
+    def lock(self, engine: sa.Engine, name: str, *, wait: bool) -> AbstractContextManager[bool]:
+        """Take the named lock, or try to without waiting; whether it was had."""
         ...
 
     def listening(

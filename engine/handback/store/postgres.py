@@ -119,11 +119,12 @@ class PostgreSQL:
         tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_key(name))))
 
     @contextmanager
-    def lock(self, engine: sa.Engine, name: str) -> Iterator[bool]:
+    def lock(self, engine: sa.Engine, name: str, *, wait: bool) -> Iterator[bool]:
         """A session-level advisory lock on a connection of its own."""
         key = _lock_key(name)
+        take = sa.func.pg_advisory_lock if wait else sa.func.pg_try_advisory_lock
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            had = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))))
+            had = connection.scalar(sa.select(take(key))) is not False
             try:
                 yield had
             finally:

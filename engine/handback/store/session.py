@@ -82,9 +82,12 @@ class Store:
         """Call `wake` after every write of this process; it must be quick and never raise."""
         self._committed.append(wake)
 
-    def lock(self, name: str) -> AbstractContextManager[bool]:
-        """Try to take a lock known to all processes on this store; yields whether it was had."""
-        return self.dialect.lock(self.engine, name)
+    def lock(self, name: str, *, wait: bool = False) -> AbstractContextManager[bool]:
+        """Try to take a lock known to all processes on this store; yields whether it was had.
+
+        With `wait` it is, as soon as nobody else has it.
+        """
+        return self.dialect.lock(self.engine, name, wait=wait)
 
     def take_ids(self, kind: str, count: int, tx: sa.Connection | None = None) -> range:
         """`count` numbers of a kind, never given before.
