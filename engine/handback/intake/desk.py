@@ -29,10 +29,23 @@ class Desk:
     clock: Clock
     max_file_bytes: int = MAX_FILE_BYTES
 
-    def holding(self, file_id: int) -> AbstractContextManager[bool]:
-        """Try to hold a file against all who would decode or reconcile it; whether it was had."""
-        return self.store.lock(f"hand-back file {public_id(Prefix.HANDBACK_FILE, file_id)}")
+    def holding(self, file_id: int, *, wait: bool = False) -> AbstractContextManager[bool]:
+        """Try to hold a file against all who would decode it or begin its run; whether it was had.
+
+        With `wait` it is, as soon as nobody else holds it.
+        """
+        return self.store.lock(_name(file_id), wait=wait)
+
+    def claiming(
+        self, file_id: int, chunk: int, *, wait: bool = False
+    ) -> AbstractContextManager[bool]:
+        """The same for one of its chunks, against all who would apply it."""
+        return self.store.lock(f"{_name(file_id)}, chunk {chunk}", wait=wait)
 
     def one_by_one(self, tx: sa.Connection, partner_id: int) -> None:
         """Let the transactions that compare a partner's files with one another wait in turn."""
         self.store.dialect.serialise(tx, f"hand-back files of partner {partner_id}")
+
+
+def _name(file_id: int) -> str:
+    return f"hand-back file {public_id(Prefix.HANDBACK_FILE, file_id)}"

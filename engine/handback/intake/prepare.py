@@ -6,8 +6,7 @@ of the agreement give the same chunks. So a process killed here costs time and n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 from typing import Final
 
 import polars as pl
@@ -26,15 +25,11 @@ from handback.intake.opening import NOTHING, opened
 from handback.intake.queries import FILE, FileView
 from handback.intake.spool import Contents
 from handback.intake.states import FileState
+from handback.intake.steps import steps
 from handback.partners.agreement import Agreement
 from handback.partners.vocabulary import EmptyFile, RowTrouble
 
 CHUNK_RECORDS: Final = 50_000
-# Records are sorted by key within so many chunks: on a file in random order, reconciling sorted
-# chunks is about 1.6 times as fast. At some 300 bytes a decoded record the window takes 60 MB, and
-# as much again while it is sorted; a file of three million records peaked at 250 MB in all.
-_WINDOW_CHUNKS: Final = 4
-_KEY: Final = ("redemption_id", "batch", "batch_ordinal", "ordinal")
 
 
 def prepare(desk: Desk, file_id: int) -> FileView:
@@ -81,16 +76,6 @@ def spooled(desk: Desk, file_id: int) -> Contents:
     return contents
 
 
-def sorted_by_key(chunks: Iterable[pl.DataFrame], chunk_records: int) -> Iterator[pl.DataFrame]:
-    """The same details, sorted within a window by what they are joined by, and cut anew.
-
-    What a file says of one attempt stays in the file's order as far as the window reaches.
-    """
-    coming = iter(chunks)
-    while window := list(islice(coming, _WINDOW_CHUNKS)):
-        yield from pl.concat(window).sort(_KEY).iter_slices(chunk_records)
-
-
 def _file(desk: Desk, file_id: int) -> FileView:
     with desk.store.read() as tx:
         return queries.by_id(tx, file_id)
@@ -114,16 +99,16 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
         template = agreement.payout.reference
         decoded = decode(handback.layout, template, found.content, chunk_records=CHUNK_RECORDS)
         answers = 0
-        for details in sorted_by_key(_details(decoded, log), CHUNK_RECORDS):
-            answers += details.height - details["code"].null_count()
-            writer.add(details)
+        for step in steps(_details(decoded, log), CHUNK_RECORDS):
+            answers += sum(chunk.height - chunk["code"].null_count() for chunk in step)
+            writer.add(step)
         facts = decoded.facts
         if writer.chunks and not answers and "" not in handback.codes.classes:
             told = "no record has a result, as if the file were a request and not an answer"
             log.tell(FileNote.UNANSWERED, told)
         if facts.records and not writer.chunks:
             # Records of which none could be decoded still have to be accounted for.
-            writer.add(pl.DataFrame(schema=DETAIL))
+            writer.add([DETAIL.to_frame()])
         writer.close(version, records=facts.records, rejected=facts.rejected)
     return facts
 

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -29,12 +29,20 @@ _CONTENTS: Final = "contents.json"
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What lies in the spool of one file. Records that were rejected are not in its chunks."""
+    """What lies in the spool of one file. Records that were rejected are not in its chunks.
+
+    `steps` has the count of chunks of each step; those of one can be applied in any order.
+    """
 
     agreement_version: int
-    chunks: int
+    steps: tuple[int, ...]
     records: int
     rejected: int
+
+    @property
+    def chunks(self) -> int:
+        """How many there are in all."""
+        return sum(self.steps)
 
 
 class Spool:
@@ -66,11 +74,16 @@ class Spool:
             text = (self._place(file_id) / _CONTENTS).read_text()
         except FileNotFoundError:
             return None
-        return Contents(**json.loads(text))
+        stored = json.loads(text)
+        return Contents(**stored | {"steps": tuple(stored["steps"])})
 
     def read(self, file_id: int, chunk: int) -> pl.DataFrame:
         """One chunk of a file, counted from 0."""
         return pl.read_ipc(self._place(file_id) / _chunk_name(chunk))
+
+    def drop(self, file_id: int, chunk: int) -> None:
+        """Forget a chunk that nobody will ask for again; no trouble where it is not there."""
+        (self._place(file_id) / _chunk_name(chunk)).unlink(missing_ok=True)
 
     def remove(self, file_id: int) -> None:
         """Forget what was decoded of a file; no trouble where nothing was."""
@@ -93,20 +106,23 @@ class SpoolWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._steps: list[int] = []
         self.chunks = 0
         self.closed = False
 
-    def add(self, details: pl.DataFrame) -> None:
-        """Keep one chunk durably."""
-        with (self._folder / _chunk_name(self.chunks)).open("wb") as target:
-            details.write_ipc(target)
-            target.flush()
-            os.fsync(target.fileno())
-        self.chunks += 1
+    def add(self, step: Sequence[pl.DataFrame]) -> None:
+        """Keep the chunks of one step durably."""
+        for details in step:
+            with (self._folder / _chunk_name(self.chunks)).open("wb") as target:
+                details.write_ipc(target)
+                target.flush()
+                os.fsync(target.fileno())
+            self.chunks += 1
+        self._steps.append(len(step))
 
     def close(self, agreement_version: int, *, records: int, rejected: int) -> None:
         """Say what the whole is; without this nothing of it is kept."""
-        contents = Contents(agreement_version, self.chunks, records, rejected)
+        contents = Contents(agreement_version, tuple(self._steps), records, rejected)
         with (self._folder / _CONTENTS).open("w") as target:
             json.dump(asdict(contents), target)
             target.flush()
