@@ -12,7 +12,10 @@ from agreements import source_of
 from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
 from handback.errors import AlreadyExists, CutOffPassed
+from handback.exchange.landing import Landing
+from handback.exchange.streams import Fingerprint, Readable
 from handback.partners import registry
+from handback.payouts import gather as gather_module
 from handback.payouts import queries
 from handback.payouts.deliver import deliver, sealed_batches
 from handback.payouts.gather import gather
@@ -128,4 +131,56 @@ def test_what_the_new_terms_cannot_carry_waits_before_a_person(world: World) -> 
     assert len(world.breaks()) == 1, "the same trouble is one break"
     (answer,) = world.run(Cancel("aurora", "c", long[0]))
     assert world.states(long) == ["failed"], answer
+    world.assert_laws()
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are written two rows at a time."""
+    monkeypatch.setattr(gather_module, "_CHUNK", 2)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_file_of_many_pages_holds_everyone_once(world: World) -> None:
+    ids = world.submit(*range(1, 8))
+    (payout,) = world.send()
+    sent = world.sent(payout)
+    assert [one.quantity for one in sent] == list(range(1, 8))
+    assert payout.read_text().splitlines()[-1] == "T,7,28"
+    assert world.states(ids) == ["awaiting_handback"] * 7
+    world.assert_laws()
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_cancel_while_the_file_is_written_leaves_it_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = world.submit(1, 2, 3)
+    landed = []
+
+    def land_and_cancel(content: Readable) -> Fingerprint:
+        landed.append(Landing.land(world.landing, content))
+        if len(landed) == 1:
+            world.run(Cancel("aurora", "c", ids[1]))
+        return landed[-1]
+
+    monkeypatch.setattr(world.landing, "land", land_and_cancel)
+    (payout,) = world.send()
+    assert len(landed) == 2
+    assert [one.quantity for one in world.sent(payout)] == [1, 3]
+    assert world.states(ids) == ["awaiting_handback", "failed", "awaiting_handback"]
+    world.assert_laws()
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_references_that_clash_across_pages_wait_before_a_person(world: World) -> None:
+    source = source_of("skyways").replace('"HB{key:018}"', '"{surname}"')
+    source = source.replace('["reference_key"], ', "")
+    assert "reference_key" not in source
+    registry.apply(world.store, world.clock, source, "tests")
+    names = ("Ash", "Birch", "Cedar", "Ash", "Elm")
+    ids = [world.submit(1, fields={"surname": name})[0] for name in names]
+    (payout,) = world.send()
+    assert [one.reference for one in world.sent(payout)] == ["Birch", "Cedar", "Elm"]
+    assert {one.redemption_id for one in world.breaks()} == {ids[0], ids[3]}
     world.assert_laws()

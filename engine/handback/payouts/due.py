@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -11,69 +13,121 @@ import sqlalchemy as sa
 
 from handback.breaks import resolve
 from handback.breaks.kinds import BreakKind
+from handback.errors import VersionConflict
 from handback.partners.codes import ReasonClass
 from handback.partners.registry import Terms
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
-from handback.store.tables import Attempt, Break, Due, MemberDetail, Redemption
+from handback.store.tables import Attempt, Break, Due, Instant, MemberDetail, Redemption
 
 ATTEMPT, BREAK, DUE = table_of(Attempt), table_of(Break), table_of(Due)
 DETAIL, REDEMPTION = table_of(MemberDetail), table_of(Redemption)
+
+Place = tuple[datetime, int]
+_here = sa.tuple_(DUE.c.due_at, DUE.c.redemption_id)
+_BY_PLACE = (DUE.c.due_at, DUE.c.redemption_id)
+_FROM_BEHIND = tuple(column.desc() for column in _BY_PLACE)
 
 # When a redemption that no file could carry is tried again, in case the terms were mended.
 _POSTPONED_BY = timedelta(days=1)
 
 
-def due_rows(tx: sa.Connection, terms: Terms, unit: str, now: datetime) -> pl.DataFrame:
-    """What is due at a partner, longest first where not all fit; in the order of ids.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What is due to one partner in one unit, from behind one place of the queue up to another.
 
-    One row per redemption: redemption_id, attempt (the one to come), ordinal (from 1), quantity,
-    unit, member_ref, submitted_on (in the partner's zone), every field of the agreement, and
-    `same_reference` with the `last_reference` for an attempt that goes out under the one before.
+    A place is when a redemption is due, and its id. Nothing is before `after` where it is None.
     """
-    chosen = (
-        sa.select(DUE.c.redemption_id, DUE.c.same_reference)
-        .where(DUE.c.partner_id == terms.partner_id, DUE.c.unit_id == terms.unit_ids[unit])
-        .where(DUE.c.due_at <= now)
-        .order_by(DUE.c.due_at, DUE.c.redemption_id)
-        .limit(terms.agreement.payout.max_records)
-        .subquery("chosen")
-    )
-    last = (ATTEMPT.c.redemption_id == REDEMPTION.c.redemption_id) & (
-        ATTEMPT.c.attempt == REDEMPTION.c.attempt
-    )
+
+    partner_id: int
+    unit_id: int
+    after: Place | None
+    end: Place
+
+    @property
+    def inside(self) -> sa.ColumnElement[bool]:
+        """Which rows of the queue stand in it."""
+        return _queue(self.partner_id, self.unit_id, self.after) & (_here <= _place(self.end))
+
+
+def stretches(
+    tx: sa.Connection, terms: Terms, unit: str, now: datetime, records: int
+) -> list[Stretch]:
+    """What fits one batch of what is due now, longest first, in stretches of so many records."""
+    found: list[Stretch] = []
+    left, unit_id = terms.agreement.payout.max_records, terms.unit_ids[unit]
+    while left > 0:
+        after = found[-1].end if found else None
+        queue = _queue(terms.partner_id, unit_id, after) & (DUE.c.due_at <= now)
+        places = sa.select(DUE.c.due_at, DUE.c.redemption_id).where(queue)
+        size = min(left, records)
+        last = tx.execute(places.order_by(*_BY_PLACE).offset(size - 1).limit(1)).one_or_none()
+        last = last or tx.execute(places.order_by(*_FROM_BEHIND).limit(1)).one_or_none()
+        if last is None:
+            break
+        found.append(Stretch(terms.partner_id, unit_id, after, (last.due_at, last.redemption_id)))
+        left -= size
+    return found
+
+
+def due_rows(
+    tx: sa.Connection, terms: Terms, stretch: Stretch, wanted: Collection[str]
+) -> pl.DataFrame:
+    """The redemptions of a stretch in the order of ids, with what is `wanted` to be known of them.
+
+    One row per redemption: redemption_id, attempt (the one to come), quantity, member_ref, and of
+    what is wanted submitted_on (in the partner's zone) and fields of the agreement. An attempt that
+    goes out under the reference of the one before has it as `last_reference`, others null.
+    """
+    fields = [name for name in terms.agreement.field_names if name in wanted]
     select = (
         sa.select(
             REDEMPTION.c.redemption_id,
-            REDEMPTION.c.attempt.label("last_attempt"),
+            REDEMPTION.c.attempt,
             REDEMPTION.c.held.label("quantity"),
             REDEMPTION.c.member_ref,
-            REDEMPTION.c.submitted_at,
-            chosen.c.same_reference,
-            ATTEMPT.c.reference.label("last_reference"),
-            DETAIL.c.fields,
+            DUE.c.same_reference,
         )
-        .join(chosen, chosen.c.redemption_id == REDEMPTION.c.redemption_id)
-        .outerjoin(ATTEMPT, last)
-        .outerjoin(DETAIL, DETAIL.c.redemption_id == REDEMPTION.c.redemption_id)
-        .order_by(REDEMPTION.c.redemption_id)
+        .join(DUE, DUE.c.redemption_id == REDEMPTION.c.redemption_id)
+        .where(stretch.inside)
     )
-    rows = fetch_frame(tx, select).with_columns(
-        attempt=(pl.col("last_attempt") + 1).cast(pl.Int16),
-        ordinal=pl.int_range(1, pl.len() + 1, dtype=pl.Int64),
-        unit=pl.lit(unit),
-        submitted_on=pl.col("submitted_at")
-        .dt.convert_time_zone(terms.agreement.time_zone.key)
-        .dt.date(),
-    )
-    return _with_fields(rows, terms.agreement.field_names)
+    if "submitted_on" in wanted:
+        select = select.add_columns(REDEMPTION.c.submitted_at)
+    if fields:
+        known = DETAIL.c.redemption_id == REDEMPTION.c.redemption_id
+        select = select.add_columns(DETAIL.c.fields).outerjoin(DETAIL, known)
+    rows = fetch_frame(tx, select).sort("redemption_id")
+    rows = rows.with_columns((pl.col("attempt") + 1).cast(pl.Int16))
+    if fields:
+        rows = _with_fields(rows, fields)
+    if "submitted_on" in wanted:
+        at = pl.col("submitted_at").dt.convert_time_zone(terms.agreement.time_zone.key)
+        rows = rows.with_columns(submitted_on=at.dt.date())
+    if not (rows["same_reference"] == 1).any():
+        return rows.with_columns(last_reference=pl.lit(None, pl.String))
+    return rows.join(_last_references(tx, stretch), on="redemption_id", how="left")
 
 
-def take_rows(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> int:
-    """Take redemptions (Int64) out of the queue; how many were still there."""
-    taken = store.dialect.stage(tx, "taken", redemption_ids.alias("redemption_id").to_frame())
-    gone = sa.delete(DUE).where(DUE.c.redemption_id.in_(sa.select(taken.c.redemption_id)))
-    return tx.execute(gone).rowcount
+def hold(tx: sa.Connection, due: Sequence[Stretch]) -> None:
+    """Have others who want these rows of the queue wait until the end of the transaction."""
+    whole = sa.select(DUE.c.redemption_id).where(_all_of(due).inside)
+    held = whole.with_for_update().subquery("held")
+    tx.execute(sa.select(sa.func.count()).select_from(held))
+
+
+def take(tx: sa.Connection, batch_id: int, taken: Sequence[Stretch]) -> int:
+    """Take the redemptions of a batch, whose attempts are written, out of the queue; how many.
+
+    Only those are taken that the attempts still fit: that wait for just this one, of this quantity.
+    """
+    fits = (
+        sa.exists()
+        .where(ATTEMPT.c.redemption_id == DUE.c.redemption_id, ATTEMPT.c.batch_id == batch_id)
+        .where(REDEMPTION.c.redemption_id == DUE.c.redemption_id)
+        .where(REDEMPTION.c.attempt == ATTEMPT.c.attempt - 1)
+        .where(REDEMPTION.c.held == ATTEMPT.c.quantity)
+    )
+    return tx.execute(sa.delete(DUE).where(_all_of(taken).inside, fits)).rowcount
 
 
 def postpone(
@@ -81,13 +135,16 @@ def postpone(
 ) -> None:
     """Put off redemptions that no file of these terms can carry, and show each to a person.
 
-    `unfit` has the columns of `due_rows` and why it was `refused`.
+    `unfit` has redemption_id, attempt, quantity and why each was `refused`. Raises VersionConflict
+    where one of them waits no more.
     """
     if unfit.is_empty():
         return
     ids = unfit["redemption_id"].to_list()
-    later = sa.update(DUE).where(DUE.c.redemption_id.in_(ids))
-    tx.execute(later.values(due_at=now + _POSTPONED_BY))
+    later = sa.update(DUE).where(DUE.c.redemption_id.in_(ids), DUE.c.due_at <= now)
+    moved = tx.execute(later.values(due_at=now + _POSTPONED_BY)).rowcount
+    if moved != len(ids):
+        raise VersionConflict(moved=moved, expected=len(ids))
     rows = [_break(terms, row, now) for row in unfit.to_dicts()]
     known = set(
         tx.scalars(
@@ -118,9 +175,35 @@ def _break(terms: Terms, row: dict[str, object], now: datetime) -> dict[str, obj
     }
 
 
-def _with_fields(rows: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
+def _with_fields(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """The submitted fields as columns of their own, in place of the JSON they are kept as."""
-    if not names:
-        return rows.drop("fields")
     kind = pl.Struct(dict.fromkeys(names, pl.String))
     return rows.with_columns(pl.col("fields").str.json_decode(kind)).unnest("fields")
+
+
+def _last_references(tx: sa.Connection, stretch: Stretch) -> pl.DataFrame:
+    last = (ATTEMPT.c.redemption_id == REDEMPTION.c.redemption_id) & (
+        ATTEMPT.c.attempt == REDEMPTION.c.attempt
+    )
+    select = (
+        sa.select(ATTEMPT.c.redemption_id, ATTEMPT.c.reference.label("last_reference"))
+        .join(REDEMPTION, last)
+        .join(DUE, DUE.c.redemption_id == REDEMPTION.c.redemption_id)
+        .where(stretch.inside, DUE.c.same_reference == 1)
+    )
+    return fetch_frame(tx, select)
+
+
+def _all_of(due: Sequence[Stretch]) -> Stretch:
+    return Stretch(due[0].partner_id, due[0].unit_id, due[0].after, due[-1].end)
+
+
+def _queue(partner_id: int, unit_id: int, after: Place | None) -> sa.ColumnElement[bool]:
+    """The rows of one partner and unit behind a place."""
+    queue = (DUE.c.partner_id == partner_id) & (DUE.c.unit_id == unit_id)
+    return queue if after is None else queue & (_here > _place(after))
+
+
+def _place(place: Place) -> sa.Tuple:
+    at, redemption_id = place
+    return sa.tuple_(sa.literal(at, Instant), sa.literal(redemption_id, sa.BigInteger))
