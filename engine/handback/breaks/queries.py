@@ -66,8 +66,13 @@ def get(tx: sa.Connection, programme: str, break_id: int) -> BreakView:
 
 def page(tx: sa.Connection, wanted: BreakFilter, after: int, size: int) -> list[BreakView]:
     """Up to `size` breaks with an id above `after`, oldest first."""
+    programme_id: sa.ColumnElement[int] = BREAK.c.programme_id
+    if wanted.redemption_id is not None or wanted.file_id is not None:
+        # These are few. Without statistics SQLite would rather walk the programme's open breaks,
+        # and cannot where it is no bare column that is compared.
+        programme_id = BREAK.c.programme_id + 0
     selected = (
-        _views()
+        _views(programme_id)
         .where(PROGRAMME.c.name == wanted.programme, BREAK.c.break_id > after)
         .order_by(BREAK.c.break_id)
         .limit(size)
@@ -85,10 +90,12 @@ def page(tx: sa.Connection, wanted: BreakFilter, after: int, size: int) -> list[
     return [_view(row) for row in tx.execute(selected)]
 
 
-def _views() -> sa.Select[tuple[object, ...]]:
+def _views(
+    programme_id: sa.ColumnElement[int] = BREAK.c.programme_id,
+) -> sa.Select[tuple[object, ...]]:
     return (
         sa.select(BREAK, PROGRAMME.c.name.label("programme"), PARTNER.c.name.label("partner"))
-        .join(PROGRAMME, PROGRAMME.c.programme_id == BREAK.c.programme_id)
+        .join(PROGRAMME, PROGRAMME.c.programme_id == programme_id)
         .join(PARTNER, PARTNER.c.partner_id == BREAK.c.partner_id)
     )
 

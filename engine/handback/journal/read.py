@@ -47,9 +47,10 @@ class Page:
 
 def extent(tx: sa.Connection, keep: int | None = None) -> Extent:
     """What can be read now; with `keep`, only that many of the newest positions are served."""
-    oldest, newest = tx.execute(
-        sa.select(sa.func.min(BLOCK.c.position), sa.func.max(BLOCK.c.position))
-    ).one()
+    # Each by itself: SQLite would look for both at once through the whole index.
+    oldest, newest = (
+        tx.scalar(sa.select(end(BLOCK.c.position))) for end in (sa.func.min, sa.func.max)
+    )
     if newest is None:
         return Extent(0, 0)
     horizon = oldest - 1 if keep is None else max(oldest - 1, newest - keep)

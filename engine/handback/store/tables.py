@@ -155,6 +155,7 @@ class Redemption(SQLModel, table=True):
     __table_args__ = (
         sa.PrimaryKeyConstraint("redemption_id", name="pk_redemption"),
         sa.Index("ix_redemption_member", "programme_id", "member_ref", "redemption_id"),
+        sa.Index("ix_redemption_programme", "programme_id", "redemption_id"),
         {"postgresql_with": {"fillfactor": 50}},
     )
     redemption_id: int = _key()
@@ -193,7 +194,17 @@ class Request(SQLModel, table=True):
     """A request key, the hash of what was asked, and the answer: its subject's id and version."""
 
     __tablename__ = "request"
-    __table_args__ = (sa.PrimaryKeyConstraint("programme_id", "request_key", name="pk_request"),)
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("programme_id", "request_key", name="pk_request"),
+        # Few requests have a comment; the history of a redemption looks for it.
+        sa.Index(
+            "ix_request_comment",
+            "subject_id",
+            "version",
+            postgresql_where=sa.text("comment is not null"),
+            sqlite_where=sa.text("comment is not null"),
+        ),
+    )
     programme_id: int = _big()
     request_key: str = _text()
     content_hash: bytes = _bytes()

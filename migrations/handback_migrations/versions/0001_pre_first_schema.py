@@ -129,6 +129,7 @@ def _redemptions() -> None:
     op.create_index(
         "ix_redemption_member", "redemption", ["programme_id", "member_ref", "redemption_id"]
     )
+    op.create_index("ix_redemption_programme", "redemption", ["programme_id", "redemption_id"])
     op.create_table(
         "member_detail",
         key("redemption_id"),
@@ -151,6 +152,9 @@ def _redemptions() -> None:
         text("comment", null=True),
         instant("created_at"),
         sa.PrimaryKeyConstraint("programme_id", "request_key", name="pk_request"),
+    )
+    _partial_index(
+        "ix_request_comment", "request", ["subject_id", "version"], "comment is not null"
     )
 
 

@@ -29,12 +29,12 @@ from handback.store.session import Store
 from handback_server.bench.engine import UNIT, engine
 from handback_server.bench.ground import Place, settle
 from handback_server.bench.left_behind import rows
-from handback_server.bench.past import Batch, Owner
+from handback_server.bench.past import PER_BREAK, Batch, Owner
 
 # Redemptions of one payout batch, which stands for one day.
 PER_BATCH: Final = 1_000_000
 
-_TABLES: Final = SQLModel.metadata.tables
+TABLES: Final = SQLModel.metadata.tables
 # What grows with each redemption. Written at the same time where the store can; the first is
 # about as much as all the others.
 _LARGE: Final = (("event",), ("redemption", "attempt", "request"))
@@ -42,6 +42,7 @@ _SMALL: Final = (
     "payout_batch",
     "handback_file",
     "run_chunk",
+    "break",
     "block",
     "block_total",
     "member_detail",
@@ -94,15 +95,16 @@ def _hasten(connection: sqlite3.Connection, _record: object) -> None:
 
 def _batches(store: Store, owner: Owner, count: int, state: State) -> Sequence[Batch]:
     number = -(-count // PER_BATCH)
-    ids, batch_ids, file_ids = (
+    ids, batch_ids, file_ids, break_ids = (
         store.take_ids(kind, many)
         for kind, many in (
             ("redemption", count),
             ("payout_batch", number),
             ("handback_file", number),
+            ("break", count // PER_BREAK + 1),
         )
     )
-    block, batch = _TABLES["block"], _TABLES["payout_batch"]
+    block, batch = TABLES["block"], TABLES["payout_batch"]
     with store.read() as tx:
         newest = sa.select(sa.func.max(block.c.block_id), sa.func.max(block.c.position))
         block_id, position = ((value or 0) + 1 for value in tx.execute(newest).one())
@@ -119,6 +121,7 @@ def _batches(store: Store, owner: Owner, count: int, state: State) -> Sequence[B
             sequence=sequence + day,
             batch_id=batch_ids[day],
             file_id=file_ids[day],
+            break_id=break_ids[day * PER_BATCH // PER_BREAK],
             block_id=block_id,
             position=position,
             submitted_at=began_at + timedelta(days=day),
@@ -131,7 +134,7 @@ def _batches(store: Store, owner: Owner, count: int, state: State) -> Sequence[B
 def _write_large(store: Store, names: Sequence[str], batches: Sequence[Batch]) -> None:
     """Write tables that have no rows yet without their indexes, which are built afterwards."""
     for name in names:
-        table = _TABLES[name]
+        table = TABLES[name]
         with store.read() as tx:
             bare = tx.scalar(sa.select(sa.literal(1)).select_from(table).limit(1)) is None
         if not bare:
@@ -150,7 +153,7 @@ def _write_large(store: Store, names: Sequence[str], batches: Sequence[Batch]) -
 def _write(store: Store, names: Sequence[str], batches: Sequence[Batch]) -> None:
     with store.write() as tx:
         for name in names:
-            _fill(store, tx, _TABLES[name], batches)
+            _fill(store, tx, TABLES[name], batches)
 
 
 def _fill(store: Store, tx: sa.Connection, table: sa.Table, batches: Sequence[Batch]) -> None:
@@ -188,7 +191,7 @@ def _count_on(store: Store) -> None:
     """Let the database hand out block ids after those that are there."""
     if store.dialect.serial_commits:
         return
-    block = _TABLES["block"]
+    block = TABLES["block"]
     sequence = sa.func.pg_get_serial_sequence("block", "block_id")
     newest = sa.select(sa.func.max(block.c.block_id)).scalar_subquery()
     with store.write() as tx:

@@ -10,15 +10,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from handback.breaks.kinds import BreakKind, Resolution
 from handback.intake.states import FileState, Verdict
 from handback.journal.commit import CauseKind
 from handback.lifecycle.table import State, Trigger
+from handback.partners.codes import ReasonClass
 from handback.payouts.states import BatchState
 from handback.store.bulk import table_of
 from handback.store.tables import (
     Attempt,
     Block,
     BlockTotal,
+    Break,
     Due,
     Event,
     HandbackFile,
@@ -29,7 +32,7 @@ from handback.store.tables import (
     RunChunk,
 )
 from handback_server.bench.engine import ACTOR, MEMBERS, PARTNER, UNIT
-from handback_server.bench.past import STEPS, Batch, Step
+from handback_server.bench.past import PER_BREAK, STEPS, Batch, Step
 
 # The series: one column `n`, from 0, with as many rows as the largest batch has redemptions.
 Series = sa.Table
@@ -58,6 +61,8 @@ def rows(table: sa.Table, batch: Batch, series: Series) -> Iterator[sa.Select[An
             yield _payout_batch(batch, n)
         case "handback_file" if batch.state is State.CONFIRMED:
             yield _handback_file(batch, n)
+        case "break":
+            yield _breaks(batch, n)
         case "run_chunk" if batch.state is State.CONFIRMED:
             yield _run_chunks(batch, n)
         case "block":
@@ -255,6 +260,34 @@ def _run_chunks(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
         **dict.fromkeys(nothing, 0),
         applied_at=batch.submitted_at + step.after,
     ).group_by(chunks.c.block)
+
+
+def _breaks(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
+    """Answers that came late; a person has looked at most of them."""
+    table = table_of(Break)
+    came_at = batch.submitted_at + STEPS[2].after
+    redemption_id = batch.first + n * PER_BREAK
+
+    def once_closed(name: str, value: object) -> sa.ColumnElement[Any]:
+        return sa.case((n % 5 == 0, sa.null()), else_=sa.literal(value, table.c[name].type))
+
+    return _select(
+        table,
+        n < batch.breaks,
+        break_id=batch.break_id + n,
+        **_whose(batch),
+        identity=sa.func.sha256(sa.cast(_digits(redemption_id), sa.LargeBinary)),
+        kind=int(BreakKind.OVERDUE),
+        redemption_id=redemption_id,
+        attempt=1,
+        quantity=quantity_of(redemption_id),
+        reason_class=int(ReasonClass.NONE),
+        facts="{}",
+        opened_at=batch.submitted_at,
+        closed_at=once_closed("closed_at", came_at),
+        closed_by=once_closed("closed_by", ACTOR),
+        resolution=once_closed("resolution", int(Resolution.DISMISSED)),
+    )
 
 
 def _grouped(batch: Batch, step: Step, n: sa.ColumnElement[int]) -> sa.Subquery:

@@ -14,6 +14,7 @@ from handback.partners.codes import ReasonClass
 # Callers that come at once share a block; payouts and hand-back files go chunk by chunk.
 _TOGETHER: Final = 50
 _CHUNK: Final = 50_000
+PER_BREAK: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class Owner:
 class Batch:
     """One payout batch on its way to `state`: where its ids begin, and when it was submitted.
 
-    The ids of its blocks, redemptions and file are free; `block_id` minus `position` is the same
-    for all its blocks.
+    The ids of its redemptions, blocks and breaks from these on are free; `block_id` minus
+    `position` is the same for all its blocks.
     """
 
     owner: Owner
@@ -41,6 +42,7 @@ class Batch:
     sequence: int
     batch_id: int
     file_id: int
+    break_id: int
     block_id: int
     position: int
     submitted_at: datetime
@@ -55,6 +57,11 @@ class Batch:
     def blocks(self) -> int:
         """How many blocks it takes."""
         return sum(self.blocks_of(step) for step in self.steps)
+
+    @property
+    def breaks(self) -> int:
+        """How many of its redemptions had a break; every fifth of these is still open."""
+        return self.count // PER_BREAK if self.state is State.CONFIRMED else 0
 
     def blocks_of(self, step: Step) -> int:
         """How many blocks one step of all its redemptions takes."""

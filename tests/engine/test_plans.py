@@ -1,0 +1,141 @@
+"""No read walks what grows: the plans of the very statements that the query modules send."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from conftest import OpenStore
+from handback.breaks import queries as breaks
+from handback.breaks.queries import BreakFilter
+from handback.journal.read import extent
+from handback.ledger import queries as ledger
+from handback.ledger.queries import BalanceFilter
+from handback.ledger.snapshots import roll_up
+from handback.lifecycle.table import State
+from handback.redemptions import queries as redemptions
+from handback.redemptions.queries import RedemptionFilter
+from handback.store.session import Store
+from handback_server.bench import grown, left_behind, past
+from handback_server.bench.engine import PROGRAMME
+from handback_server.bench.ground import Place
+
+# Large enough for PostgreSQL to prefer an index wherever it can use one.
+REDEMPTIONS = 20_000
+DUE = 2_000
+# Their rows are as many as the agreements, and may well be walked.
+SMALL = {"programme", "partner", "unit"}
+
+Read = Callable[[sa.Connection], object]
+READS: dict[str, Read] = {
+    "one redemption": lambda tx: redemptions.get(tx, PROGRAMME, 77),
+    "its history": lambda tx: redemptions.history(tx, PROGRAMME, 77),
+    "as it was": lambda tx: redemptions.as_of(tx, PROGRAMME, 77, 2),
+    "a page of redemptions": lambda tx: redemptions.page(tx, RedemptionFilter(PROGRAMME), 9, 101),
+    "a partner's": lambda tx: redemptions.page(
+        tx, RedemptionFilter(PROGRAMME, partner="airline"), 9, 101
+    ),
+    "a member's": lambda tx: redemptions.page(
+        tx, RedemptionFilter(PROGRAMME, member_ref="M00000077"), 0, 101
+    ),
+    "open breaks": lambda tx: breaks.page(tx, BreakFilter(PROGRAMME), 9, 101),
+    "all breaks": lambda tx: breaks.page(tx, BreakFilter(PROGRAMME, include_closed=True), 9, 101),
+    "a redemption's breaks": lambda tx: breaks.page(
+        tx, BreakFilter(PROGRAMME, redemption_id=77), 0, 101
+    ),
+    "a file's breaks": lambda tx: breaks.page(tx, BreakFilter(PROGRAMME, file_id=1), 0, 101),
+    "balances": lambda tx: ledger.page(tx, BalanceFilter(PROGRAMME)),
+    "a partner's balances": lambda tx: ledger.page(tx, BalanceFilter(PROGRAMME, "airline")),
+    "balances of long ago": lambda tx: ledger.page(tx, BalanceFilter(PROGRAMME, at_position=1_049)),
+    "how long the journal is": extent,
+}
+
+
+@pytest.fixture(scope="module")
+def long_grown(open_store: OpenStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store with many redemptions, a block and a break to a few of them; read only."""
+    steps = (replace(past.STEPS[0], together=1), *past.STEPS[1:])
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        store = open_store(stack)
+        stack.callback(store.close)
+        for module in (past, left_behind):
+            patch.setattr(module, "STEPS", steps)
+            patch.setattr(module, "PER_BREAK", 10)
+        patch.setattr(grown, "PER_BREAK", 10)
+        patch.setattr(grown, "roll_up", partial(roll_up, every=50))
+        url = store.engine.url.set(drivername=store.dialect.name)
+        kind = "sqlite" if store.dialect.name == "sqlite" else "postgres"
+        folder = tmp_path_factory.mktemp("grown")
+        place = Place(kind, url.render_as_string(hide_password=False), folder, None)
+        grown.load(place, REDEMPTIONS)
+        grown.load(place, DUE, State.SUBMITTED)
+        yield store
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A statement as it went to the database."""
+
+    statement: str
+    parameters: Any
+
+
+@contextmanager
+def overheard(store: Store) -> Iterator[list[Asked]]:
+    """What is asked of a store meanwhile."""
+    asked: list[Asked] = []
+
+    def hear(_connection: object, _cursor: object, text: str, values: object, *_: object) -> None:
+        asked.append(Asked(text, values))
+
+    sa.event.listen(store.engine, "before_cursor_execute", hear)
+    yield asked
+    sa.event.remove(store.engine, "before_cursor_execute", hear)
+
+
+def plans(store: Store, read: Read) -> str:
+    """How the database goes about a read, statement by statement."""
+    explain = "explain query plan" if store.dialect.name == "sqlite" else "explain (costs off)"
+    with store.read() as tx:
+        with overheard(store) as asked:
+            read(tx)
+        assert asked
+        rows = [tx.exec_driver_sql(f"{explain} {one.statement}", one.parameters) for one in asked]
+        return "\n".join(str(row[-1]) for found in rows for row in found)
+
+
+def walked(plan: str) -> set[str]:
+    """The tables that a plan reads from end to end."""
+    scans = re.findall(r"Seq Scan on (\w+)", plan) + re.findall(r"\bSCAN (\w+)", plan)
+    return {name.strip('"') for name in scans} & set(grown.TABLES)
+
+
+def sorted_whole(plan: str) -> bool:
+    """Whether SQLite puts rows of a table in order that it could have read in order."""
+    return "USE TEMP B-TREE FOR ORDER BY" in plan
+
+
+@pytest.mark.parametrize("name", READS)
+def test_nothing_that_grows_is_walked(long_grown: Store, name: str) -> None:
+    plan = plans(long_grown, READS[name])
+    assert walked(plan) <= SMALL, plan
+
+
+@pytest.mark.parametrize("name", [name for name in READS if "page" in name or "open" in name])
+def test_pages_are_read_in_their_order(long_grown: Store, name: str) -> None:
+    plan = plans(long_grown, READS[name])
+    assert not sorted_whole(plan), plan
+    assert not re.search(r"Sort Key: (redemption|break)\.", plan), plan
+
+
+def test_a_walk_would_be_seen(long_grown: Store) -> None:
+    block = grown.TABLES["block"]
+    found = plans(long_grown, lambda tx: tx.execute(sa.select(sa.func.sum(block.c.event_count))))
+    assert walked(found) == {"block"}
