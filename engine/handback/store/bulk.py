@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any, Protocol
 
 import polars as pl
@@ -95,6 +96,10 @@ class Dialect(Protocol):
         ...
 
 
+# Below that many rows nothing is gained by looking at what they have alike.
+FEW = 100
+
+
 def table_of(model: type[SQLModel]) -> sa.Table:
     """The Core table of a declared model."""
     table: sa.Table = model.__table__  # type: ignore[attr-defined]
@@ -169,7 +174,38 @@ def fetch_frame(tx: sa.Connection, select: sa.Select[Any]) -> pl.DataFrame:
     return pl.DataFrame([pl.Series(name, column, kind) for (name, kind), column in columns])
 
 
-def stage_table(name: str, frame: pl.DataFrame, **kwargs: Any) -> sa.Table:
+def alike(frame: pl.DataFrame) -> dict[str, Any]:
+    """The columns that say the same in every row, and what; none of few rows, never the first."""
+    if len(frame) < FEW:
+        return {}
+    return {
+        series.name: series[0]
+        for series in frame.get_columns()[1:]
+        if series.null_count() == len(series)
+        or (not series.null_count() and (series == series.head(1)).all())
+    }
+
+
+def stage_table(name: str, frame: pl.DataFrame) -> sa.Table:
     """The Core table of a staged frame; every dialect creates it in its own way."""
-    columns = [sa.Column(column, sql_type(kind)) for column, kind in frame.schema.items()]
-    return sa.Table(f"stage_{name}", sa.MetaData(), *columns, prefixes=["TEMPORARY"], **kwargs)
+    return _stage_table(name, tuple(frame.schema.items()))
+
+
+# The same object each time, because what is compiled of a statement is kept under its tables.
+@lru_cache(maxsize=256)
+def _stage_table(name: str, kinds: tuple[tuple[str, pl.DataType], ...]) -> sa.Table:
+    columns = [sa.Column(column, sql_type(kind)) for column, kind in kinds]
+    return sa.Table(
+        f"stage_{name}",
+        sa.MetaData(),
+        *columns,
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DELETE ROWS",
+    )
+
+
+@lru_cache(maxsize=256)
+def emptied(stage: sa.Table, dialect: sa.Dialect) -> tuple[str, str]:
+    """The statements that make sure that a stage is there and empty."""
+    create = sa.schema.CreateTable(stage, if_not_exists=True).compile(dialect=dialect)
+    return str(create), str(sa.delete(stage).compile(dialect=dialect))

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from handback.errors import HandbackError, StoreUnavailable, VersionConflict
-from handback.store.bulk import INSTANT, MOVED, REDEMPTION, WAS, stage_table
+from handback.store.bulk import INSTANT, MOVED, REDEMPTION, WAS, alike, emptied, stage_table
 
 _PRAGMAS = (
     "busy_timeout = 30000",  # first: the next one already needs the file
@@ -74,14 +74,14 @@ class SQLite:
         if frame.is_empty():
             return
         plain = _plain(frame)
-        alike = _alike(plain)
-        varying = tuple(name for name in plain.columns if name not in alike)
+        same = alike(plain)
+        varying = tuple(name for name in plain.columns if name not in same)
         values, width = _by_row(plain.select(varying)), len(varying)
         whole = len(plain) // _ROWS_AT_ONCE * _ROWS_AT_ONCE * width
         for count, some in (_ROWS_AT_ONCE, values[:whole]), (1, values[whole:]):
-            statement = _insert_statement(table, tuple(alike), varying, count)
+            statement = _insert_statement(table, tuple(same), varying, count)
             starts = range(0, len(some), count * width)
-            calls = ([*alike.values(), *some[start : start + count * width]] for start in starts)
+            calls = ([*same.values(), *some[start : start + count * width]] for start in starts)
             _driver(tx).executemany(statement, calls)
 
     def insert_absent(self, tx: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> None:
@@ -91,8 +91,8 @@ class SQLite:
     def stage(self, tx: sa.Connection, name: str, frame: pl.DataFrame) -> sa.Table:
         """Fill a temporary table, which lives in memory."""
         table = stage_table(name, frame)
-        tx.execute(sa.schema.CreateTable(table, if_not_exists=True))
-        tx.execute(sa.delete(table))
+        for statement in emptied(table, tx.dialect):
+            _driver(tx).execute(statement)
         self.insert_frame(tx, table, frame)
         return table
 
@@ -165,18 +165,18 @@ def _driver(tx: sa.Connection) -> sqlite3.Connection:
 
 @lru_cache(maxsize=256)
 def _insert_statement(
-    table: sa.Table, alike: tuple[str, ...], varying: tuple[str, ...], count: int
+    table: sa.Table, same: tuple[str, ...], varying: tuple[str, ...], count: int
 ) -> str:
     """The insert of so many rows: parameters are what they have alike, then row by row the rest."""
-    columns = ", ".join(f'"{name}"' for name in (*alike, *varying))
-    same = [f"?{place}" for place in range(1, len(alike) + 1)]
-    rows = ", ".join(f"({', '.join([*same, *['?'] * len(varying)])})" for _ in range(count))
+    columns = ", ".join(f'"{name}"' for name in (*same, *varying))
+    row = [*(f"?{place}" for place in range(1, len(same) + 1)), *["?"] * len(varying)]
+    rows = ", ".join([f"({', '.join(row)})"] * count)
     return f'insert into "{table.name}" ({columns}) values {rows}'  # noqa: S608 (names are ours)
 
 
 def _move_statement(moves: pl.DataFrame) -> tuple[str, Iterator[tuple[Any, ...]]]:
     """The update of one redemption, and its parameters for each; what is alike is spelt in it."""
-    spelt = {name: str(n) for name, n in _alike(moves).items() if isinstance(n, int)}
+    spelt = {name: str(n) for name, n in alike(moves).items() if isinstance(n, int)}
     varying = [name for name in moves.columns if name not in spelt]
     place = spelt | {name: f"?{n}" for n, name in enumerate(varying, start=1)}
     become = ", ".join(f'"{name}" = {place[name]}' for name in MOVED)
@@ -197,18 +197,6 @@ def _plain(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         pl.col(name).dt.epoch("us") for name, kind in frame.schema.items() if kind == INSTANT
     )
-
-
-def _alike(frame: pl.DataFrame) -> dict[str, Any]:
-    """The columns with the same value in every row; none of few rows, and never the first."""
-    if len(frame) < _ROWS_AT_ONCE:
-        return {}
-    return {
-        series.name: series[0]
-        for series in frame.get_columns()[1:]
-        if series.null_count() == len(series)
-        or (not series.null_count() and (series == series[0]).all())
-    }
 
 
 def _by_row(frame: pl.DataFrame) -> list[Any]:

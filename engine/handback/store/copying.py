@@ -1,0 +1,116 @@
+"""Frames in PostgreSQL's binary COPY form.
+
+Rows are made as one array of equal records, into which each column of fixed width goes at once.
+Only columns whose values differ in length (text of several lengths, nulls here and there) are woven
+in behind that.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from handback.store.arrays import EPOCH_US
+from handback.store.bulk import INSTANT
+
+_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
+_WIDTH: Final[dict[pl.DataType, str]] = {pl.Int16(): ">i2", pl.Int32(): ">i4", pl.Int64(): ">i8"}
+
+Bytes = npt.NDArray[np.uint8]
+
+
+class _Fixed(NamedTuple):
+    """A column that takes as many bytes in every row; a null takes none."""
+
+    name: str
+    kind: np.dtype[np.generic]
+    values: npt.NDArray[np.generic] | None
+
+
+class _Varying(NamedTuple):
+    """A column that does not: all content in a row, and the length of each; -1 is a null."""
+
+    name: str
+    content: Bytes
+    lengths: npt.NDArray[np.int64]
+
+
+def encode_copy(frame: pl.DataFrame) -> tuple[list[str], bytes]:
+    """The frame in binary COPY form, and the order of its columns therein."""
+    columns: list[_Fixed | _Varying] = [_column(series) for series in frame.get_columns()]
+    fixed = [column for column in columns if isinstance(column, _Fixed)]
+    varying = [column for column in columns if isinstance(column, _Varying)]
+    rows = _records(fixed, len(columns), len(frame))
+    content = _weave(rows, varying) if varying else rows
+    order = [*(column.name for column in fixed), *(column.name for column in varying)]
+    return order, _HEADER + content.tobytes() + _TRAILER
+
+
+def _column(series: pl.Series) -> _Fixed | _Varying:
+    if series.dtype == INSTANT:
+        series = series.to_physical() - EPOCH_US
+    nulls = series.null_count()
+    if nulls == len(series):
+        return _Fixed(series.name, np.dtype("V0"), None)
+    if series.dtype in (pl.String, pl.Binary):
+        return _text(series)
+    kind = np.dtype(_WIDTH[series.dtype])
+    if not nulls:
+        return _Fixed(series.name, kind, series.to_numpy())
+    values = series.drop_nulls().to_numpy().astype(kind)
+    lengths = np.where(series.is_null().to_numpy(), -1, kind.itemsize)
+    return _Varying(series.name, values.view(np.uint8), lengths)
+
+
+def _text(series: pl.Series) -> _Fixed | _Varying:
+    content: bytes
+    if series.dtype == pl.String:
+        content, sizes = series.str.join().item().encode(), series.str.len_bytes()
+    else:
+        content, sizes = b"".join(series.drop_nulls().to_list()), series.bin.size()
+    lengths = sizes.cast(pl.Int64).fill_null(-1).to_numpy()
+    longest = int(lengths.max())
+    if longest and (lengths == longest).all():
+        whole = np.dtype((np.void, longest))
+        return _Fixed(series.name, whole, np.frombuffer(content, whole))
+    return _Varying(series.name, np.frombuffer(content, np.uint8), lengths)
+
+
+def _records(columns: list[_Fixed], width: int, count: int) -> Bytes:
+    """The rows with all of their fixed columns, one below the other."""
+    fields = [("fields", ">i2")]
+    for number, column in enumerate(columns):
+        fields += [(f"bytes_{number}", ">i4"), (f"value_{number}", column.kind.str)]
+    one = np.zeros(1, np.dtype(fields))
+    one["fields"] = width
+    for number, column in enumerate(columns):
+        one[f"bytes_{number}"] = -1 if column.values is None else column.kind.itemsize
+    records = np.frombuffer(bytearray(one.tobytes() * count), one.dtype)
+    for number, column in enumerate(columns):
+        if column.values is not None:
+            records[f"value_{number}"] = column.values
+    return records.view(np.uint8).reshape(count, -1)
+
+
+def _weave(block: Bytes, varying: list[_Varying]) -> Bytes:
+    """The rows with their varying columns behind the fixed ones of each."""
+    count, width = block.shape
+    sizes = [np.maximum(column.lengths, 0) for column in varying]
+    row_bytes = width + 4 * len(varying) + sum(sizes)
+    ends = np.cumsum(row_bytes)
+    place = ends - row_bytes
+    woven = np.empty(int(ends[-1]), dtype=np.uint8)
+    woven[place[:, None] + np.arange(width)] = block
+    place = place + width
+    for column, size in zip(varying, sizes, strict=True):
+        header = column.lengths.astype(">i4").view(np.uint8).reshape(count, 4)
+        woven[place[:, None] + np.arange(4)] = header
+        place = place + 4
+        starts = np.cumsum(size) - size
+        woven[np.arange(len(column.content)) + np.repeat(place - starts, size)] = column.content
+        place = place + size
+    return woven
