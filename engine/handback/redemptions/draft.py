@@ -20,7 +20,7 @@ from handback.errors import (
     Violation,
 )
 from handback.ids import MAX_ATTEMPT, Prefix, public_id
-from handback.lifecycle.table import State, Trigger
+from handback.lifecycle.table import Trigger
 from handback.partners.registry import Agreements, Terms
 from handback.redemptions.queries import Owner, RedemptionView, as_of, not_found, owned
 from handback.redemptions.requests import Command, Step, Submit
@@ -104,15 +104,9 @@ class Draft:
         content_hash = command.content_hash()
         if (answered := self._answered.get(key)) is not None:
             return self._replay(command, answered, content_hash)
-        comment = None
-        if isinstance(command, Submit):
-            standing = self._submit(command)
-        else:
-            standing = self._step(command)
-            comment = command.comment or None
-        view = standing.view
+        owner, view = self._submit(command) if isinstance(command, Submit) else self._step(command)
         self._answered[key] = _Answered(content_hash, view.redemption_id, view.version, view)
-        self.sheet.remember(command.request_key, content_hash, standing, comment)
+        self.sheet.remember(command, content_hash, owner, view)
         return Outcome(view)
 
     def _replay(self, command: Command, answered: _Answered, content_hash: bytes) -> Outcome:
@@ -123,7 +117,7 @@ class Draft:
         )
         return Outcome(view, replayed=True)
 
-    def _submit(self, command: Submit) -> Standing:
+    def _submit(self, command: Submit) -> tuple[Owner, RedemptionView]:
         terms = self._terms_of(command.programme, command.partner)
         mistakes = terms.agreement.check_submit(
             command.member_ref, command.quantity, command.fields
@@ -133,25 +127,8 @@ class Draft:
             mistakes.insert(0, Violation("unit", f"expected one of {offered}"))
         if mistakes:
             raise InvalidRequest(mistakes)
-        unborn = RedemptionView(
-            redemption_id=next(self._ids),
-            programme=command.programme,
-            partner=command.partner,
-            member_ref=command.member_ref,
-            unit=command.unit,
-            quantity=command.quantity,
-            state=State.NONE,
-            attempt=0,
-            version=0,
-            held=0,
-            fulfilled=0,
-            submitted_at=self._now,
-        )
         owner = Owner(terms.programme_id, terms.partner_id, terms.unit_ids[command.unit])
-        standing = Standing(unborn, owner, was_waiting=False)
-        self.sheet.move(standing, Trigger.SUBMIT, command.quantity, due_at=self._now)
-        self.sheet.bear(standing, command)
-        return standing
+        return owner, self.sheet.bear(command, next(self._ids), owner)
 
     def _terms_of(self, programme: str, partner: str) -> Terms:
         """The partner's terms, asked for once in a group. Raises NotFound."""
@@ -161,7 +138,7 @@ class Draft:
             self._terms[programme, partner] = terms
         return terms
 
-    def _step(self, command: Step) -> Standing:
+    def _step(self, command: Step) -> tuple[Owner, RedemptionView]:
         standing = self.sheet.standings.get(command.redemption_id)
         if standing is None or standing.view.programme != command.programme:
             raise not_found(command.redemption_id)
@@ -177,7 +154,7 @@ class Draft:
             raise
         resolution = Resolution.RETRIED if retries else Resolution.FAILED
         self.sheet.resolve(command.redemption_id, resolution)
-        return standing
+        return standing.owner, standing.view
 
     def _in_batch(self, standing: Standing) -> CutOffPassed:
         batch_id = self._tx.scalar(

@@ -127,6 +127,9 @@ def _has_control_character(text: str) -> bool:
     return _CONTROL_CHARACTER.search(text) is not None
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
 def _hash(*parts: object) -> bytes:
-    canonical = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    canonical = _CANONICAL.encode(parts)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).digest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -17,10 +17,10 @@ from handback.ids import Prefix, public_id
 from handback.journal.commit import Cause
 from handback.journal.rows import Birth, Change, commit_rows
 from handback.lifecycle import machine
-from handback.lifecycle.table import Trigger, View, apply
+from handback.lifecycle.table import State, Transition, Trigger, View, apply
 from handback.partners.codes import ReasonClass
 from handback.redemptions.queries import Owner, RedemptionView
-from handback.redemptions.requests import Submit
+from handback.redemptions.requests import Command, Step, Submit
 from handback.store.bulk import table_of
 from handback.store.rows import Row, Rows, columns_of
 from handback.store.session import Store
@@ -41,6 +41,28 @@ _REQUEST: Final = columns_of(
     "comment",
     "created_at",
 )
+
+
+_FIELDS: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+
+
+def _unborn(quantity: int) -> View[int]:
+    """What guards see of a submit."""
+    return View(
+        attempt=0,
+        answered_attempt=0,
+        quantity=quantity,
+        held=0,
+        fulfilled=0,
+        moved=quantity,
+        same_unit=1,
+        waiting=0,
+    )
+
+
+# Every submit asks for the whole of its own quantity, and there is nothing yet that it could
+# contradict: the table answers all of them as it answers one.
+_SUBMIT: Final = machine.decide(_unborn(1), State.NONE, Trigger.SUBMIT)
 
 
 @dataclass(slots=True)
@@ -65,6 +87,7 @@ class Sheet:
     standings: dict[int, Standing] = field(default_factory=dict)
     _changes: list[Change] = field(default_factory=list)
     _births: list[Birth] = field(default_factory=list)
+    _due: list[Row] = field(default_factory=list)
     _details: list[Row] = field(default_factory=list)
     _links: list[Row] = field(default_factory=list)
     _requests: list[Row] = field(default_factory=list)
@@ -77,7 +100,7 @@ class Sheet:
 
         `due_at` is when the redemption is due for a payout batch afterwards, if it is.
         """
-        view, owner = standing.view, standing.owner
+        view = standing.view
         seen = View(
             attempt=view.attempt,
             answered_attempt=view.attempt,
@@ -91,76 +114,93 @@ class Sheet:
         name = public_id(Prefix.REDEMPTION, view.redemption_id)
         row = machine.decide(seen, view.state, trigger, redemption=name)
         attempt, held, fulfilled = apply(row.effect, seen)
-        standing.view = RedemptionView(
-            redemption_id=view.redemption_id,
-            programme=view.programme,
-            partner=view.partner,
-            member_ref=view.member_ref,
-            unit=view.unit,
-            quantity=view.quantity,
+        standing.view = replace(
+            view,
             state=row.target,
             attempt=attempt,
             version=view.version + 1,
             held=held,
             fulfilled=fulfilled,
-            submitted_at=view.submitted_at,
             due_at=due_at,
         )
+        self._note(row, standing.view, standing.owner, view.attempt, moved)
+
+    def bear(self, command: Submit, redemption_id: int, owner: Owner) -> RedemptionView:
+        """Note a new redemption with what is kept beside it; how it stands."""
+        quantity, whose = command.quantity, (owner.programme_id, owner.partner_id, owner.unit_id)
+        attempt, held, fulfilled = apply(_SUBMIT.effect, _unborn(quantity))
+        view = RedemptionView(
+            redemption_id=redemption_id,
+            programme=command.programme,
+            partner=command.partner,
+            member_ref=command.member_ref,
+            unit=command.unit,
+            quantity=quantity,
+            state=_SUBMIT.target,
+            attempt=attempt,
+            version=1,
+            held=held,
+            fulfilled=fulfilled,
+            submitted_at=self.now,
+            due_at=self.now,
+        )
+        self._note(_SUBMIT, view, owner, attempt, quantity)
+        self._births.append(Birth(redemption_id, *whose, quantity, command.member_ref))
+        self._due.append((redemption_id, owner.partner_id, owner.unit_id, self.now, 0))
+        if command.fields:
+            self._details.append((redemption_id, _FIELDS.encode(dict(command.fields))))
+        if command.trace_context and telemetry.is_sampled(command.trace_context):
+            self._links.append((redemption_id, command.trace_context))
+        return view
+
+    def _note(
+        self, row: Transition, after: RedemptionView, owner: Owner, attempt: int, moved: int
+    ) -> None:
+        """Note the event of a step that the table allows."""
+        posting = row.posting
         self._changes.append(
             Change(
-                redemption_id=view.redemption_id,
-                version=view.version + 1,
-                trigger=int(trigger),
-                from_state=int(view.state),
+                redemption_id=after.redemption_id,
+                version=after.version,
+                trigger=int(row.trigger),
+                from_state=int(row.source),
                 to_state=int(row.target),
-                attempt=view.attempt,
+                attempt=attempt,
                 reason_class=int(ReasonClass.NONE),
                 reason_code=None,
                 quantity=moved,
                 file_id=None,
                 ordinal=None,
-                new_attempt=attempt,
-                new_held=held,
-                new_fulfilled=fulfilled,
+                new_attempt=after.attempt,
+                new_held=after.held,
+                new_fulfilled=after.fulfilled,
                 programme_id=owner.programme_id,
                 partner_id=owner.partner_id,
                 unit_id=owner.unit_id,
-                debit=int(row.posting.debit) if row.posting else 0,
-                credit=int(row.posting.credit) if row.posting else 0,
+                debit=int(posting.debit) if posting else 0,
+                credit=int(posting.credit) if posting else 0,
             )
         )
-
-    def bear(self, standing: Standing, command: Submit) -> None:
-        """Note a new redemption with what is kept beside it."""
-        view, owner = standing.view, standing.owner
-        redemption_id = view.redemption_id
-        self.standings[redemption_id] = standing
-        whose = (owner.programme_id, owner.partner_id, owner.unit_id)
-        self._births.append(Birth(redemption_id, *whose, view.quantity, view.member_ref))
-        if command.fields:
-            fields = json.dumps(dict(command.fields), ensure_ascii=False, sort_keys=True)
-            self._details.append((redemption_id, fields))
-        if telemetry.is_sampled(command.trace_context):
-            self._links.append((redemption_id, command.trace_context))
 
     def resolve(self, redemption_id: int, resolution: Resolution) -> None:
         """Note that the breaks in which a redemption waits are closed."""
         self._resolved.append((redemption_id, resolution))
 
     def remember(
-        self, request_key: str, content_hash: bytes, standing: Standing, comment: str | None
+        self, command: Command, content_hash: bytes, owner: Owner, answer: RedemptionView
     ) -> None:
         """Note what a request key was used for, and what it came to."""
-        view, programme_id = standing.view, standing.owner.programme_id
-        answer = (view.redemption_id, view.version, comment, self.now)
-        self._requests.append((programme_id, request_key, content_hash, *answer))
+        comment = command.comment or None if isinstance(command, Step) else None
+        asked = (owner.programme_id, command.request_key, content_hash)
+        self._requests.append((*asked, answer.redemption_id, answer.version, comment, self.now))
 
     def write(self, store: Store, tx: sa.Connection, cause: Cause) -> None:
         """Write everything noted. Raises VersionConflict where others were there first."""
         if not self._changes:
             return
+        self._due += self._came()
         beside = (
-            Rows(_DUE, self._came()),
+            Rows(_DUE, self._due),
             Rows(_DETAIL, self._details),
             Rows(_LINK, self._links),
             Rows(_REQUEST, self._requests),
@@ -185,7 +225,7 @@ class Sheet:
             raise VersionConflict(moved=gone, expected=len(left))
 
     def _came(self) -> list[Row]:
-        """What waits in the due queue from now on."""
+        """What waits in the due queue again."""
         return [
             (redemption_id, standing.owner.partner_id, standing.owner.unit_id, due_at, 0)
             for redemption_id, standing in self.standings.items()
