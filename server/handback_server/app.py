@@ -21,7 +21,6 @@ from handback_server._stubs.v1 import (
     breaks_pb2,
     breaks_pb2_grpc,
     events_pb2,
-    events_pb2_grpc,
     handback_files_pb2,
     handback_files_pb2_grpc,
     ledger_pb2,
@@ -35,7 +34,7 @@ from handback_server.interceptors import CallInterceptor
 from handback_server.runtime import Runtime
 from handback_server.services.agreements import Agreements
 from handback_server.services.breaks import Breaks
-from handback_server.services.events import Events
+from handback_server.services.events import Events, add_events
 from handback_server.services.handback_files import HandbackFiles
 from handback_server.services.ledger import Ledger
 from handback_server.services.payouts import Payouts
@@ -52,7 +51,7 @@ _SERVICES: Final[Sequence[tuple[Callable[[Runtime], Any], Callable[[Any, Any], N
     (Breaks, breaks_pb2_grpc.add_BreakServiceServicer_to_server),
     (Agreements, agreements_pb2_grpc.add_AgreementServiceServicer_to_server),
     (Ledger, ledger_pb2_grpc.add_LedgerServiceServicer_to_server),
-    (Events, events_pb2_grpc.add_EventServiceServicer_to_server),
+    (Events, add_events),
 )
 _NAMES: Final = tuple(
     service.full_name

@@ -6,10 +6,10 @@ test holds them together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -18,6 +18,7 @@ from handback.errors import InvalidRequest, Violation
 from handback.ids import Prefix, number_of, public_id
 from handback.intake.queries import FileView, FindingView
 from handback.journal.commit import CauseKind
+from handback.journal.names import Names
 from handback.ledger.accounts import Balance
 from handback.partners.queries import PartnerView, VersionView
 from handback.payouts.queries import BatchReport, BatchView, Share
@@ -128,6 +129,36 @@ def event(view: EventView, of: RedemptionView) -> lifecycle_pb2.RedemptionEvent:
         actor=view.actor,
         position=view.position or 0,
         comment=view.comment or "",
+    )
+
+
+def event_kind(names: Names, row: Mapping[str, Any]) -> lifecycle_pb2.RedemptionEvent:
+    """What an event of the journal has in common with many others, whatever their block."""
+    _, partner = names.partners[row["partner_id"]]
+    return lifecycle_pb2.RedemptionEvent(
+        version=row["version"],
+        trigger=row["trigger"],
+        from_state=row["from_state"],
+        to_state=row["to_state"],
+        attempt=row["attempt"],
+        reason_class=row["reason_class"],
+        reason_code=row["reason_code"],
+        file_id=optional_id(Prefix.HANDBACK_FILE, row["file_id"] or None),
+        partner=partner,
+        unit=names.units[row["unit_id"]],
+    )
+
+
+def event_block(row: Mapping[str, Any]) -> lifecycle_pb2.RedemptionEvent:
+    """What the events of a block have in common."""
+    return lifecycle_pb2.RedemptionEvent(
+        block_id=public_id(Prefix.BLOCK, row["block_id"]),
+        committed_at=instant(row["committed_at"]),
+        cause=row["cause_kind"],
+        cause_id=cause_id(row["cause_kind"], row["cause_id"]),
+        actor=row["actor"],
+        trace_context=row["trace_context"],
+        position=row["position"],
     )
 
 

@@ -1,8 +1,8 @@
 """The end of the journal: giving positions to new blocks, and reading them once for all who watch.
 
 One task follows the journal and keeps its newest stretches in memory. A watcher asks for what comes
-after its position: from memory where it is still there, else from the journal itself. So a slow
-watcher costs no memory and loses nothing, it only reads for itself until it has caught up.
+after its cursor: from memory where it is still there, else from the journal itself, and that too is
+kept for others as long as there is room. So a slow watcher costs no memory and loses nothing.
 """
 
 from __future__ import annotations
@@ -10,51 +10,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections import deque
-from dataclasses import dataclass
+from contextvars import Context
 from typing import Final
-
-import polars as pl
-import sqlalchemy as sa
 
 from handback.errors import HandbackError, ShuttingDown
 from handback.journal import read
 from handback.journal.names import Names, names
-from handback.journal.read import Extent
+from handback.journal.read import Extent, Page
 from handback.journal.sequence import listening, sequence_blocks
 from handback.store.session import Store
 from handback_server.bridge import Bridge
+from handback_server.cursors import Cursor
 from handback_server.drain import Drain
+from handback_server.stretches import Kept, Stretch, stretches_of
 
 _LOG: Final = logging.getLogger(__name__)
 
-# Events of a page, unless one block holds more, and of all pages in memory together: at some 200
-# bytes an event in columns, 20 MB.
-PAGE_EVENTS: Final = 5_000
-KEPT_EVENTS: Final = 100_000
+# Events read at a time, unless one block holds more.
+PAGE_EVENTS: Final = 8_192
+# Of stretches in memory: some 400,000 events.
+KEPT_BYTES: Final = 128 << 20
 # What commits in quick succession is read together: it costs this much latency and saves most of
 # the reads.
 _GATHER_S: Final = 0.005
 # How long the listener stays deaf to the server's stopping.
 _LISTEN_S: Final = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Whole blocks in a row: those after position `before`, up to `after`.
-
-    `events` are those of `journal.read.Page`, each with its `place` in its block, from 1.
-    """
-
-    before: int
-    after: int
-    events: pl.DataFrame
-
-    def beyond(self, position: int) -> Stretch:
-        """What of it comes after a position inside it."""
-        if position == self.before:
-            return self
-        return Stretch(position, self.after, self.events.filter(pl.col("position") > position))
 
 
 class Tail:
@@ -77,7 +57,10 @@ class Tail:
         self._sequencing = threading.local()
         self._tasks: list[asyncio.Task[None]] = []
         self._names = Names()
-        self._stretches: deque[Stretch] = deque()
+        self._kept = Kept(KEPT_BYTES)
+        self._loading: dict[int, asyncio.Task[list[Stretch]]] = {}
+        self._settling: asyncio.Task[Extent] | None = None
+        self._one_settles = asyncio.Lock()
         self._newest = 0
         self._moved = asyncio.Event()
         self._woken = asyncio.Event()
@@ -85,7 +68,7 @@ class Tail:
 
     async def start(self) -> None:
         """Find the end of the journal, and follow it from now on until the server drains."""
-        self._newest = (await self.extent()).newest
+        self._newest = (await self._bridge.read(read.extent, self._keep)).newest
         self._store.on_commit(self._committed)
         self._tasks.append(asyncio.create_task(self._follow(), name="follow"))
         if not self._store.dialect.serial_commits:
@@ -95,6 +78,7 @@ class Tail:
     async def finished(self) -> None:
         """Return when nothing of it runs any more; the server has begun to drain."""
         await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._loading.values(), return_exceptions=True)
 
     def _committed(self) -> None:
         """There may be new blocks; called by whatever thread has committed."""
@@ -142,75 +126,102 @@ class Tail:
 
     async def _advance(self) -> None:
         """Take in what was committed since, and tell who waits."""
-        await self._bridge.run(self._sequence)
-        newest = (await self.extent()).newest
-        if newest <= self._newest:
-            return
-        if not self.watchers:
-            self._stretches.clear()
-            self._tell(newest)
-            return
-        while self._newest < newest:
-            stretch = await self._read(self._newest)
-            self._stretches.append(stretch)
-            self._forget()
-            self._tell(stretch.after)
-
-    def _forget(self) -> None:
-        """Drop the oldest stretches beyond the bound; the newest stays however large it is."""
-        kept = sum(len(stretch.events) for stretch in self._stretches)
-        while kept > KEPT_EVENTS and len(self._stretches) > 1:
-            kept -= len(self._stretches.popleft().events)
+        extent = await self.settled_extent()
+        # Nobody is sent what is beyond the horizon, and without watchers nothing is read.
+        missed = extent.horizon if self.watchers else extent.newest
+        if missed > self._newest:
+            self._tell(missed)
+        while self._newest < extent.newest:
+            stretches = await self._load(self._newest, extent.newest)
+            self._tell(stretches[-1].page_after)
 
     def _tell(self, newest: int) -> None:
         self._newest = newest
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
-    async def extent(self) -> Extent:
-        """Which positions are served now."""
-        return await self._bridge.read(read.extent, self._keep)
-
     async def settled_extent(self) -> Extent:
-        """The same, once everything committed by now has its position."""
-        await self._bridge.run(self._sequence)
-        self._woken.set()
-        return await self.extent()
+        """Which positions are served; everything committed by now has its position.
 
-    async def after(self, position: int) -> Stretch | None:
-        """What comes after a position, None at the end. Raises CursorTooOld, CursorAhead."""
-        if position == self._newest:
+        Who asks while an answer is made shares the next one.
+        """
+        if self._settling is None:
+            self._settling = asyncio.create_task(self._settle(), context=Context())
+        return await asyncio.shield(self._settling)
+
+    async def _settle(self) -> Extent:
+        async with self._one_settles:
+            self._settling = None
+            await self._bridge.run(self._sequence)
+            return await self._bridge.read(read.extent, self._keep)
+
+    async def after(self, cursor: Cursor) -> Stretch | None:
+        """The stretch with what comes after a cursor, None at the end of the journal.
+
+        Raises CursorTooOld, CursorAhead.
+        """
+        if cursor.position == self._newest:
             return None
-        for stretch in self._stretches:
-            if stretch.before <= position < stretch.after:
-                return stretch.beyond(position)
-        (await self.extent()).check(position)
-        stretch = await self._read(position)
-        return stretch if stretch.after > position else None
+        stretch = self._kept.get(cursor)
+        if stretch is None:
+            loaded = await asyncio.shield(self._load(cursor.position, self._newest))
+            stretch = next((one for one in loaded if one.end > cursor), None)
+        if stretch is not None:
+            self._read_ahead(stretch.page_after)
+        return stretch
 
     async def moved(self, position: int) -> None:
         """Return once there is something after a position."""
         while self._newest <= position:
             await self._moved.wait()
 
-    async def _read(self, position: int) -> Stretch:
-        return await self._bridge.read(_stretch, position)
+    def _read_ahead(self, position: int) -> None:
+        """Have the next page ready while this one is sent."""
+        if position < self._newest and Cursor(position) not in self._kept:
+            self._load(position, self._newest)
 
-    async def names(self, stretch: Stretch | None = None) -> Names:
-        """The names behind the numbers, at least all that a stretch needs; all anew without one."""
-        if stretch is None or not _known(stretch, self._names):
-            self._names = await self._bridge.read(names)
+    def _load(self, position: int, until: int) -> asyncio.Task[list[Stretch]]:
+        """A page of the journal after a position, in stretches; read once for all who ask."""
+        task = self._loading.get(position)
+        if task is None:
+            # A task of nobody's call: its trace and its deadline are not those of one of them.
+            task = asyncio.create_task(self._read(position, until), context=Context())
+            self._loading[position] = task
+            task.add_done_callback(lambda done: self._loaded(position, done))
+        return task
+
+    def _loaded(self, position: int, done: asyncio.Task[list[Stretch]]) -> None:
+        del self._loading[position]
+        # Where it failed, who waits is told and who comes next tries again.
+        if not done.cancelled() and done.exception() is None:
+            for stretch in done.result():
+                self._kept.add(stretch)
+
+    async def _read(self, position: int, until: int) -> list[Stretch]:
+        stretches, self._names = await self._bridge.run(
+            _stretches, self._store, position, until, self._keep, self._names
+        )
+        return stretches
+
+    async def names(self) -> Names:
+        """The names of programmes and partners as of now."""
+        self._names = await self._bridge.read(names)
         return self._names
 
 
-def _known(stretch: Stretch, known: Names) -> bool:
-    partners = set(stretch.events["partner_id"].unique())
-    return partners <= known.partners.keys() and (
-        set(stretch.events["unit_id"].unique()) <= known.units.keys()
-    )
+def _stretches(
+    store: Store, position: int, until: int, keep: int, known: Names
+) -> tuple[list[Stretch], Names]:
+    """A page after a position, none of it beyond another, and all the names that it needs."""
+    with store.read() as tx:
+        read.extent(tx, keep).check(position)
+        page = read.read_page(tx, position, until, PAGE_EVENTS)
+        if not _names_all(page, known):
+            known = names(tx)
+    return stretches_of(page, known), known
 
 
-def _stretch(tx: sa.Connection, position: int) -> Stretch:
-    page = read.read_page(tx, position, PAGE_EVENTS)
-    place = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("position")
-    return Stretch(position, page.after, page.events.with_columns(place=place))
+def _names_all(page: Page, known: Names) -> bool:
+    partners = set(page.events["partner_id"].unique())
+    units = set(page.events["unit_id"].unique())
+    return partners <= known.partners.keys() and units <= known.units.keys()

@@ -86,7 +86,7 @@ def test_a_reader_sees_whole_blocks_in_order_and_knows_its_place(
     seen = []
     after = 0
     with store.read() as tx:
-        while len((page := read.read_page(tx, after, 4)).events):
+        while len((page := read.read_page(tx, after, 100, 4)).events):
             seen.append(page.events["redemption_id"].to_list())
             after = page.after
         extent = read.extent(tx)
@@ -199,7 +199,7 @@ def _acknowledge_some(store: Store, clock: FakeClock, ids: Sequence[int]) -> Non
 
 def _follow(store: Store, after: int, seen: list[tuple[int, int]]) -> int:
     with store.read() as tx:
-        page = read.read_page(tx, after, 50)
+        page = read.read_page(tx, after, 10**9, 50)
     seen += page.events.select("redemption_id", "version").rows()
     return page.after
 

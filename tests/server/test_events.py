@@ -161,7 +161,7 @@ async def test_a_quiet_stream_marks_its_progress(
 async def test_a_watcher_that_falls_behind_the_memory_loses_nothing(
     callers: Callers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "KEPT_EVENTS", 100)
+    monkeypatch.setattr(tail, "KEPT_BYTES", 10_000)
     async with watching(callers) as slow, watching(callers) as fast:
         await asyncio.gather(slow.until_caught_up(), fast.until_caught_up())
         submitted = []

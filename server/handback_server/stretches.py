@@ -1,0 +1,156 @@
+"""Stretches of the journal as watchers are sent them, and a place in memory for some of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from handback.journal.names import Names
+from handback.journal.read import Page
+from handback_server.cursors import Cursor
+from handback_server.wire import Encoder, Records, response
+
+# Events of a stretch, which is what one message brings; one for each event costs 25 times more.
+STRETCH_EVENTS: Final = 2_048
+# What a stretch takes in memory: for itself, and for each event in columns and as a record.
+_STRETCH_BYTES: Final = 4_000
+_EVENT_BYTES: Final = 350
+
+# Which events a watcher wants: the values it lets through of each column that it narrows.
+Filter = Mapping[str, frozenset[int]]
+
+
+class Column:
+    """The values of some events that filters ask about."""
+
+    def __init__(self, values: npt.NDArray[np.int64]) -> None:
+        self._values = values
+
+    @cached_property
+    def _occurring(self) -> frozenset[int]:
+        return frozenset(self._values.tolist())
+
+    def among(self, wanted: frozenset[int]) -> npt.NDArray[np.bool_] | bool:
+        """Which of the events have one of these values; one answer where all have, or none has."""
+        common = self._occurring & wanted
+        if not common or len(common) == len(self._occurring):
+            return bool(common)
+        return np.isin(self._values, list(common))
+
+
+class Stretch:
+    """Events in a row: those after the cursor `start`, up to `end`."""
+
+    def __init__(self, page: Page, encoder: Encoder, offset: int) -> None:
+        """Those of a page from a row on."""
+        self._page = page
+        self._encoder = encoder
+        self._offset = offset
+        self._events = page.events[offset : offset + STRETCH_EVENTS]
+        self._columns: dict[str, Column] = {}
+        positions, counts = page.blocks["position"], page.blocks["event_count"]
+        block, place = self._events["block"], self._events["place"]
+        self.start = Cursor(positions[block[0]] - 1, place[0] - 1)
+        self.end = Cursor(positions[block[-1]] - 1, place[-1])
+        if place[-1] == counts[block[-1]]:
+            self.end = Cursor(positions[block[-1]])
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    @property
+    def page_after(self) -> int:
+        """The position after which the journal goes on where its page ends."""
+        return self._page.after
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes in memory."""
+        return _STRETCH_BYTES + _EVENT_BYTES * len(self)
+
+    @cached_property
+    def _records(self) -> Records:
+        return self._encoder.records(self._offset, self._offset + len(self))
+
+    @cached_property
+    def _message(self) -> bytes:
+        return response(self._records.content, self.end)
+
+    def wanted(self, by: Filter, after: Cursor) -> bytes:
+        """The response that brings what passes a filter after a cursor; empty where none does.
+
+        Who wants all is given the same bytes as everybody who does.
+        """
+        passes: npt.NDArray[np.bool_] | bool = True
+        for name, values in by.items():
+            passes = passes & self._column(name).among(values)
+            if passes is False:
+                return b""
+        if passes is True and after <= self.start:
+            return self._message
+        rows = np.flatnonzero(np.broadcast_to(passes, len(self)))
+        rows = rows[rows >= self._taken(after)]
+        return response(self._records.of(rows), self.end) if len(rows) else b""
+
+    def _taken(self, after: Cursor) -> int:
+        """How many of the events are not after the cursor, which is in the first of the blocks."""
+        if after <= self.start:
+            return 0
+        block = self._events["block"]
+        return min(after.place - self.start.place, int((block == block[0]).sum()))
+
+    def _column(self, name: str) -> Column:
+        column = self._columns.get(name)
+        if column is None:
+            column = self._columns[name] = Column(self._events[name].to_numpy())
+        return column
+
+
+def stretches_of(page: Page, names: Names) -> list[Stretch]:
+    """A page of the journal, in stretches; `names` knows all that it names."""
+    if page.events.is_empty():
+        return []
+    programme_of = {number: programme for number, (programme, _) in names.partners.items()}
+    programme_id = pl.col("partner_id").replace_strict(programme_of, return_dtype=pl.Int64)
+    owned = replace(page, events=page.events.with_columns(programme_id=programme_id))
+    encoder = Encoder(owned, names)
+    offsets = range(0, len(owned.events), STRETCH_EVENTS)
+    return [Stretch(owned, encoder, offset) for offset in offsets]
+
+
+class Kept:
+    """The stretches used last, as many as there is room for; belongs to one thread."""
+
+    def __init__(self, room_bytes: int) -> None:
+        self._room_bytes = room_bytes
+        self._by_start: OrderedDict[Cursor, Stretch] = OrderedDict()
+
+    def __contains__(self, start: Cursor) -> bool:
+        return start in self._by_start
+
+    def get(self, start: Cursor) -> Stretch | None:
+        """The stretch that begins there, None where it is not kept."""
+        stretch = self._by_start.get(start)
+        if stretch is not None:
+            self._by_start.move_to_end(start)
+        return stretch
+
+    def add(self, stretch: Stretch) -> None:
+        """Keep one, in place of those that have not been used for longest."""
+        self._drop(stretch.start)
+        self._by_start[stretch.start] = stretch
+        self._room_bytes -= stretch.size_bytes
+        while self._room_bytes < 0 and len(self._by_start) > 1:
+            self._drop(next(iter(self._by_start)))
+
+    def _drop(self, start: Cursor) -> None:
+        dropped = self._by_start.pop(start, None)
+        if dropped is not None:
+            self._room_bytes += dropped.size_bytes
