@@ -2,6 +2,8 @@
 
 Engine work runs on a few threads. What waits for a thread is bounded, work whose caller has gone
 or whose deadline has passed while it waited never starts, and the current trace goes along.
+
+Single commands cross in groups, on a thread of their own.
 """
 
 from __future__ import annotations
@@ -9,20 +11,22 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, Generic, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from handback.errors import LimitReached
+from handback.errors import HandbackError, LimitReached
+from handback.journal.group import GroupCommit
 from handback.store.session import Store
 
 # When the present call is over, on the event loop's clock; set for every call that has a deadline.
 DEADLINE: Final[ContextVar[float]] = ContextVar("deadline", default=math.inf)
 
 Parameters = ParamSpec("Parameters")
+Command = TypeVar("Command")
 Answer = TypeVar("Answer")
 
 # Waiting work per thread. At 10 ms a piece the last one in line waits for about a second, which is
@@ -103,3 +107,48 @@ class Bridge:
         loop = asyncio.get_running_loop()
         close = functools.partial(self._pool.shutdown, wait=True, cancel_futures=True)
         await loop.run_in_executor(None, close)
+
+
+class Groups(Generic[Command, Answer]):
+    """Lets callers on the event loop share commits; see `GroupCommit` for `run`.
+
+    The loop is woken once for a group. Waking it for each caller costs more than deciding what one
+    of them asks for.
+    """
+
+    def __init__(
+        self, run: Callable[[Hashable, Sequence[Command]], Sequence[Answer | HandbackError]]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._commit: GroupCommit[Command, asyncio.Future[Answer], Answer] = GroupCommit(
+            run, self._deliver
+        )
+
+    async def run(self, key: Hashable, command: Command) -> Answer:
+        """The answer to a command, once it is committed with others of its key.
+
+        Raises its domain error, LimitReached where too many wait, ShuttingDown after `close`. A
+        caller that is cancelled while its command waits takes it back.
+        """
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        self._commit.submit(key, command, future)
+        return await future
+
+    def _deliver(
+        self, answers: Sequence[tuple[asyncio.Future[Answer], Answer | BaseException]]
+    ) -> None:
+        self._loop.call_soon_threadsafe(_tell, answers)
+
+    async def close(self) -> None:
+        """Take nothing new, finish what waits."""
+        await asyncio.to_thread(self._commit.close)
+
+
+def _tell(answers: Sequence[tuple[asyncio.Future[Answer], Answer | BaseException]]) -> None:
+    for future, answer in answers:
+        if future.done():
+            continue  # the caller has gone
+        if isinstance(answer, BaseException):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

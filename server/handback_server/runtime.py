@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,14 +12,13 @@ from handback.exchange.folder import FolderTransport
 from handback.exchange.landing import Landing
 from handback.intake.desk import Desk
 from handback.intake.spool import Spool
-from handback.journal.group import GroupCommit
 from handback.partners.registry import Agreements
 from handback.redemptions.commands import Caller, execute
 from handback.redemptions.draft import Outcome
 from handback.redemptions.requests import Command
 from handback.settings import Settings
 from handback.store.session import Store
-from handback_server.bridge import Bridge
+from handback_server.bridge import Bridge, Groups
 from handback_server.drain import Drain
 from handback_server.tail import Tail
 
@@ -38,7 +36,7 @@ class Runtime:
     agreements: Agreements
     desk: Desk
     transport: FolderTransport
-    commands: GroupCommit[Command, Outcome]
+    commands: Groups[Command, Outcome]
     drain: Drain
     bridge: Bridge
     background: Bridge
@@ -73,7 +71,7 @@ class Runtime:
             agreements=agreements,
             desk=desk,
             transport=FolderTransport(settings.exchange),
-            commands=GroupCommit(run),
+            commands=Groups(run),
             drain=drain,
             bridge=bridge,
             background=Bridge(store, _WORK_THREADS),
@@ -90,7 +88,7 @@ class Runtime:
         """Drain, finish what runs, and close the store; calls have ended."""
         self.drain.begin()
         await self.tail.finished()
-        await asyncio.to_thread(self.commands.close)
+        await self.commands.close()
         await self.background.close()
         await self.bridge.close()
         self.store.close()

@@ -6,7 +6,6 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import Future
 
 import polars as pl
 import pytest
@@ -16,16 +15,11 @@ from fake_clock import FakeClock
 from handback.errors import (
     CursorAhead,
     CursorTooOld,
-    HandbackError,
-    NotFound,
-    ShuttingDown,
-    StoreUnavailable,
     VersionConflict,
 )
 from handback.journal import read
 from handback.journal.changes import CHANGES
 from handback.journal.commit import BLOCK, Cause, CauseKind, commit
-from handback.journal.group import GroupCommit
 from handback.journal.sequence import sequence_blocks
 from handback.lifecycle.table import State, Trigger
 from handback.store.session import Store
@@ -202,64 +196,3 @@ def _follow(store: Store, after: int, seen: list[tuple[int, int]]) -> int:
         page = read.read_page(tx, after, 10**9, 50)
     seen += page.events.select("redemption_id", "version").rows()
     return page.after
-
-
-class _Recorder:
-    """Runs groups of words; refuses some, falls over one."""
-
-    def __init__(self) -> None:
-        self.groups: list[tuple[object, list[str]]] = []
-        self.gate = threading.Event()
-
-    def run(self, key: object, commands: Sequence[str]) -> Sequence[str | HandbackError]:
-        self.gate.wait()
-        self.groups.append((key, list(commands)))
-        if "bug" in commands:
-            raise RuntimeError("bug")
-        if "outage" in commands:
-            raise StoreUnavailable(cause="test")
-        return [
-            NotFound(kind="word", id=one) if one == "unknown" else one.upper() for one in commands
-        ]
-
-
-def test_what_gathers_during_a_commit_shares_the_next() -> None:
-    recorder = _Recorder()
-    group: GroupCommit[str, str] = GroupCommit(recorder.run)
-    first = group.submit("a", "first")
-    rest = [group.submit(key, word) for key, word in (("a", "x"), ("b", "y"), ("a", "z"))]
-    recorder.gate.set()
-    assert [future.result(5) for future in (first, *rest)] == ["FIRST", "X", "Y", "Z"]
-    group.close()
-    words = [word for _, words in recorder.groups for word in words]
-    assert sorted(words) == ["first", "x", "y", "z"]
-    assert all(len({key}) == 1 for key, _ in recorder.groups)
-    assert ("b", ["y"]) in recorder.groups
-
-
-def test_one_at_fault_never_fails_its_neighbours() -> None:
-    recorder = _Recorder()
-    group: GroupCommit[str, str] = GroupCommit(recorder.run)
-    futures: list[Future[str]] = [
-        group.submit("a", word) for word in ("good", "unknown", "bug", "fine")
-    ]
-    recorder.gate.set()
-    assert futures[0].result(5) == "GOOD"
-    assert isinstance(futures[1].exception(5), NotFound)
-    assert isinstance(futures[2].exception(5), RuntimeError)
-    assert futures[3].result(5) == "FINE"
-    group.close()
-    with pytest.raises(ShuttingDown):
-        group.submit("a", "late")
-
-
-def test_a_store_out_of_reach_is_asked_once_for_all() -> None:
-    recorder = _Recorder()
-    group: GroupCommit[str, str] = GroupCommit(recorder.run)
-    first = group.submit("a", "first")
-    rest = [group.submit("a", word) for word in ("x", "outage", "y")]
-    recorder.gate.set()
-    assert first.exception(5) is None or isinstance(first.exception(5), StoreUnavailable)
-    assert all(isinstance(future.exception(5), StoreUnavailable) for future in rest)
-    group.close()
-    assert sum(len(words) for _, words in recorder.groups) == 4

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextvars import ContextVar
 
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
-from handback.errors import LimitReached
+from handback.errors import HandbackError, LimitReached, ShuttingDown
 from handback.store.session import Store
-from handback_server.bridge import DEADLINE, Bridge
+from handback_server.bridge import DEADLINE, Bridge, Groups
 
 
 @pytest_asyncio.fixture
@@ -111,3 +111,48 @@ async def test_reads_and_writes_have_a_transaction_of_their_own(bridge: Bridge) 
 async def test_what_the_work_raises_reaches_its_caller(bridge: Bridge) -> None:
     with pytest.raises(ZeroDivisionError):
         await bridge.run(lambda: 1 // 0)
+
+
+async def test_commands_that_gather_share_a_commit() -> None:
+    gate, groups = Gate(), []
+
+    def run(key: Hashable, words: Sequence[str]) -> Sequence[str | HandbackError]:
+        gate()
+        groups.append((key, list(words)))
+        return [LimitReached(word) if word == "refused" else word.upper() for word in words]
+
+    shared: Groups[str, str] = Groups(run)
+    first = asyncio.create_task(shared.run("a", "first"))
+    await asyncio.to_thread(gate.begun.wait)
+    others = [asyncio.create_task(shared.run("a", word)) for word in ("x", "refused", "gone", "y")]
+    await asyncio.sleep(0)
+    others[2].cancel()
+    await asyncio.wait(others[2:3])
+    gate.open.set()
+    assert await first == "FIRST"
+    x, refused, gone, y = await asyncio.gather(*others, return_exceptions=True)
+    assert (x, y) == ("X", "Y")
+    assert isinstance(refused, LimitReached)
+    assert isinstance(gone, asyncio.CancelledError)
+    await shared.close()
+    assert groups == [("a", ["first"]), ("a", ["x", "refused", "y"])]
+    with pytest.raises(ShuttingDown):
+        await shared.run("a", "late")
+
+
+async def test_a_caller_that_goes_while_its_command_runs_is_not_missed() -> None:
+    gate = Gate()
+
+    def run(_: Hashable, words: Sequence[str]) -> Sequence[str]:
+        gate()
+        return words
+
+    shared: Groups[str, str] = Groups(run)
+    gone = asyncio.create_task(shared.run("a", "gone"))
+    await asyncio.to_thread(gate.begun.wait)
+    gone.cancel()
+    await asyncio.wait([gone])
+    stays = asyncio.create_task(shared.run("a", "stays"))
+    gate.open.set()
+    assert await stays == "stays"
+    await shared.close()

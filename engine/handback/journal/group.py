@@ -9,54 +9,72 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from handback.errors import HandbackError, LimitReached, ShuttingDown, StoreUnavailable
-
-Command = TypeVar("Command")
-Answer = TypeVar("Answer")
 
 # One command costs the database a few rows; a hundred of them still commit in milliseconds.
 MAX_GROUP = 128
 MAX_WAITING = 4_096
 
 
-class GroupCommit(Generic[Command, Answer]):
+class Place(Protocol):
+    """A caller's place in the line; any future is one."""
+
+    def cancelled(self) -> bool:
+        """Whether the caller has gone, and what it asked for need not begin."""
+        ...
+
+
+Command = TypeVar("Command")
+Caller = TypeVar("Caller", bound=Place)
+Answer = TypeVar("Answer")
+
+
+class _Entry(NamedTuple, Generic[Command, Caller]):
+    key: Hashable
+    command: Command
+    caller: Caller
+
+
+class GroupCommit(Generic[Command, Caller, Answer]):
     """Runs commands in groups on one thread.
 
     `run` takes commands that share a key (an actor: a block has one) and returns an answer or a
     domain error for each, in order. Where it raises instead, each command is run again by itself,
     so that the one at fault cannot fail its neighbours; a store that is out of reach is no
     command's fault, and answers all of them.
+
+    `deliver` is given the callers of a group with what each is to be told, once they are committed,
+    on that thread. It must be quick: the next group waits.
     """
 
     def __init__(
         self,
         run: Callable[[Hashable, Sequence[Command]], Sequence[Answer | HandbackError]],
+        deliver: Callable[[Sequence[tuple[Caller, Answer | BaseException]]], None],
         name: str = "group-commit",
     ) -> None:
         self._run = run
-        self._waiting: deque[tuple[Hashable, Command, Future[Answer]]] = deque()
+        self._deliver = deliver
+        self._waiting: deque[_Entry[Command, Caller]] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, key: Hashable, command: Command) -> Future[Answer]:
-        """Ask for a command; the future holds its answer or error once it is committed.
+    def submit(self, key: Hashable, command: Command, caller: Caller) -> None:
+        """Ask for a command; the caller is told its answer or error once it is committed.
 
         Raises LimitReached where too many wait already, ShuttingDown after `close`.
         """
-        future: Future[Answer] = Future()
         with self._changed:
             if self._closed:
                 raise ShuttingDown()
             if len(self._waiting) >= MAX_WAITING:
                 raise LimitReached("commands waiting to be committed", retry_after_s=0.1)
-            self._waiting.append((key, command, future))
+            self._waiting.append(_Entry(key, command, caller))
             self._changed.notify()
-        return future
 
     def close(self) -> None:
         """Take nothing new, finish what waits."""
@@ -67,37 +85,31 @@ class GroupCommit(Generic[Command, Answer]):
 
     def _work(self) -> None:
         while group := self._gather():
-            key, commands, futures = group
-            for future, answer in zip(futures, self._answers(key, commands), strict=True):
-                if isinstance(answer, BaseException):
-                    future.set_exception(answer)
-                else:
-                    future.set_result(answer)
+            answers = self._answers(group[0].key, [entry.command for entry in group])
+            callers = (entry.caller for entry in group)
+            self._deliver(list(zip(callers, answers, strict=True)))
 
-    def _gather(self) -> tuple[Hashable, list[Command], list[Future[Answer]]] | None:
-        """What has gathered for the key that waits longest, None once closed and empty."""
+    def _gather(self) -> list[_Entry[Command, Caller]]:
+        """What has gathered for the key that waits longest; empty once closed and done."""
         with self._changed:
-            while not self._waiting and not self._closed:
-                self._changed.wait()
-            if not self._waiting:
-                return None
-            key = self._waiting[0][0]
-            taken: list[tuple[Hashable, Command, Future[Answer]]] = []
-            left: deque[tuple[Hashable, Command, Future[Answer]]] = deque()
-            while self._waiting:
-                entry = self._waiting.popleft()
-                if entry[0] != key or len(taken) == MAX_GROUP:
-                    left.append(entry)
-                elif entry[2].set_running_or_notify_cancel():
-                    taken.append(entry)
-            self._waiting = left
-        return key, [command for _, command, _ in taken], [future for *_, future in taken]
+            taken: list[_Entry[Command, Caller]] = []
+            while not taken:
+                while not self._waiting and not self._closed:
+                    self._changed.wait()
+                if not self._waiting:
+                    break
+                left: deque[_Entry[Command, Caller]] = deque()
+                for entry in self._waiting:
+                    if entry.caller.cancelled():
+                        continue
+                    fits = not taken or entry.key == taken[0].key
+                    (taken if fits and len(taken) < MAX_GROUP else left).append(entry)
+                self._waiting = left
+        return taken
 
     def _answers(
         self, key: Hashable, commands: Sequence[Command]
     ) -> Sequence[Answer | BaseException]:
-        if not commands:
-            return []
         try:
             return self._run(key, commands)
         except StoreUnavailable as failure:

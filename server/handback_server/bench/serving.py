@@ -14,13 +14,13 @@ import grpc
 import sqlalchemy as sa
 
 from handback.clock import SystemClock
-from handback.journal.group import GroupCommit
 from handback.settings import Settings
 from handback.store.session import Store
 from handback_server._stubs.v1 import lifecycle_pb2
 from handback_server._stubs.v1 import redemptions_pb2 as pb
 from handback_server.app import Server
 from handback_server.bench.ground import Place
+from handback_server.bridge import Groups
 
 WATCH: Final = "/handback.v1.EventService/Watch"
 
@@ -71,9 +71,13 @@ def inserting(parent: Connection, place: Place) -> None:
     store = Store.open(place.url)
     with store.write() as tx:
         _BARE.create(tx, checkfirst=True)
-    group: GroupCommit[pb.Submission, int] = GroupCommit(lambda _, rows: _insert(store, rows))
-    asyncio.run(_serve(parent, _Bare((store, group)).handlers()))
-    group.close()
+
+    async def serve() -> None:
+        groups: Groups[pb.Submission, int] = Groups(lambda _, rows: _insert(store, rows))
+        await _serve(parent, _Bare((store, groups)).handlers())
+        await groups.close()
+
+    asyncio.run(serve())
     store.close()
 
 
@@ -112,7 +116,7 @@ def _insert(store: Store, submissions: Sequence[pb.Submission]) -> list[int]:
 class _Bare:
     """Submits as the product answers them, with no work or the least."""
 
-    def __init__(self, work: tuple[Store, GroupCommit[pb.Submission, int]] | None) -> None:
+    def __init__(self, work: tuple[Store, Groups[pb.Submission, int]] | None) -> None:
         self._work = work
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -135,7 +139,7 @@ class _Bare:
     ) -> pb.SubmitRedemptionResponse:
         """Answer one."""
         if self._work:
-            await asyncio.wrap_future(self._work[1].submit(None, request.submission))
+            await self._work[1].run(None, request.submission)
         return pb.SubmitRedemptionResponse(redemption=_answer(request.submission))
 
     async def SubmitRedemptions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -133,8 +132,7 @@ class Redemptions(RedemptionServiceServicer):
     async def _command(self, command: Command, context: Context) -> Outcome:
         """Share the next commit with whoever else asks for one now."""
         command.check()
-        future = self._runtime.commands.submit(actor_of(context), command)
-        return await asyncio.wrap_future(future)
+        return await self._runtime.commands.run(actor_of(context), command)
 
 
 async def _next(
