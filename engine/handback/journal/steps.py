@@ -26,14 +26,16 @@ DUE, EVENT, REDEMPTION = table_of(Due), table_of(Event), table_of(Redemption)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What happens to a set of redemptions, all presumed to be in one state.
+    """What happens to a set of redemptions, all presumed to be in one state and in no due queue.
 
-    It concerns `attempt` and all that is held, and moves nothing between accounts. `chosen` selects
-    their ids, each once, in the order of ids where it has one; there are `count` of them.
+    It concerns `attempt`, and moves nothing between accounts. `chosen` selects their redemption_id,
+    each once, and the quantity concerned; there are `count` of them. `version` is where all of them
+    stand, None where they differ.
     """
 
     trigger: Trigger
     state: State
+    version: int | None
     attempt: int
     chosen: sa.Select[Any]
     count: int
@@ -68,7 +70,6 @@ def commit_steps(
 def _move(step: Step) -> sa.Update:
     """The update of those that stand as presumed."""
     row = step.transition
-    queued = sa.exists().where(DUE.c.redemption_id == REDEMPTION.c.redemption_id)
     view: View[Any] = View(
         attempt=REDEMPTION.c.attempt,
         answered_attempt=sa.literal(step.attempt, sa.SmallInteger),
@@ -77,13 +78,21 @@ def _move(step: Step) -> sa.Update:
         fulfilled=REDEMPTION.c.fulfilled,
         moved=REDEMPTION.c.held,
         same_unit=sa.literal(1),
-        waiting=sa.case((queued, 1), else_=0),
+        waiting=sa.literal(0),
     )
+    queued = sa.exists().where(DUE.c.redemption_id == REDEMPTION.c.redemption_id)
+    conditions = [
+        REDEMPTION.c.state == int(row.source),
+        ~queued,
+        *(holds(view) for holds in row.guard),
+    ]
+    if step.version is not None:
+        conditions.append(REDEMPTION.c.version == step.version)
     after = dict(zip(row.effect._fields, apply(row.effect, view), strict=True))
+    ids = step.chosen.with_only_columns(step.chosen.selected_columns.redemption_id)
     return (
         sa.update(REDEMPTION)
-        .where(REDEMPTION.c.redemption_id.in_(step.chosen))
-        .where(REDEMPTION.c.state == int(row.source), *(holds(view) for holds in row.guard))
+        .where(REDEMPTION.c.redemption_id.in_(ids), *conditions)
         .values(
             state=int(row.target),
             version=REDEMPTION.c.version + 1,
@@ -93,24 +102,28 @@ def _move(step: Step) -> sa.Update:
 
 
 def _note(step: Step, block_id: int) -> sa.Insert:
-    """Their events, from what they have become."""
+    """Their events, once they have moved."""
     row, chosen = step.transition, step.chosen.subquery("chosen")
     values = {
-        "redemption_id": REDEMPTION.c.redemption_id,
-        "version": REDEMPTION.c.version,
+        "redemption_id": chosen.c.redemption_id,
+        "version": REDEMPTION.c.version if step.version is None else _literal(step.version + 1),
         "block_id": sa.literal(block_id, sa.BigInteger),
-        "trigger": sa.literal_column(str(int(row.trigger))),
-        "from_state": sa.literal_column(str(int(row.source))),
-        "to_state": sa.literal_column(str(int(row.target))),
-        "attempt": sa.literal(step.attempt, sa.SmallInteger),
-        "reason_class": sa.literal_column("0"),
-        "quantity": REDEMPTION.c.held,
+        "trigger": _literal(row.trigger),
+        "from_state": _literal(row.source),
+        "to_state": _literal(row.target),
+        "attempt": _literal(step.attempt),
+        "reason_class": _literal(0),
+        "quantity": chosen.c.quantity,
     }
-    written = sa.select(*values.values()).join(
-        chosen, chosen.c.redemption_id == REDEMPTION.c.redemption_id
-    )
+    written = sa.select(*values.values()).select_from(chosen)
+    if step.version is None:
+        written = written.join(REDEMPTION, REDEMPTION.c.redemption_id == chosen.c.redemption_id)
     return (
         sa.insert(EVENT)
         .from_select(list(values), written)
         .execution_options(preserve_rowcount=True)  # SQLAlchemy keeps it of updates only
     )
+
+
+def _literal(number: int) -> sa.ColumnElement[int]:
+    return sa.literal_column(str(int(number)))

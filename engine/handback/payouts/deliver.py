@@ -124,17 +124,25 @@ def _next_ordinal(batch_id: int, after: int) -> sa.Select[Any]:
 def _steps(tx: sa.Connection, batch_id: int, first: int, last: int) -> list[Step]:
     """The dispatch of these ordinals, one step for all first attempts, one for all second ones…"""
     inside = (ATTEMPT.c.batch_id == batch_id) & ATTEMPT.c.ordinal.between(first, last)
-    counted = sa.select(ATTEMPT.c.attempt, sa.func.count().label("redemptions")).where(inside)
-    return [
-        Step(
+    least, most = sa.func.min(ATTEMPT.c.attempt), sa.func.max(ATTEMPT.c.attempt)
+    range_of = sa.select(least.label("least"), most.label("most")).where(inside)
+    found = tx.execute(range_of).one()
+    steps = []
+    for attempt in range(found.least, found.most + 1):
+        of_attempt = inside & (ATTEMPT.c.attempt == attempt)
+        is_first = attempt == 1
+        step = Step(
             Trigger.DISPATCH,
-            State.SUBMITTED if row.attempt == 1 else State.RETRYING,
-            row.attempt,
-            sa.select(ATTEMPT.c.redemption_id).where(inside, ATTEMPT.c.attempt == row.attempt),
-            row.redemptions,
+            State.SUBMITTED if is_first else State.RETRYING,
+            # Nothing but its submit has happened to what is submitted.
+            1 if is_first else None,
+            attempt,
+            sa.select(ATTEMPT.c.redemption_id, ATTEMPT.c.quantity).where(of_attempt),
+            tx.scalars(sa.select(sa.func.count()).where(of_attempt)).one(),
         )
-        for row in tx.execute(counted.group_by(ATTEMPT.c.attempt))
-    ]
+        if step.count:
+            steps.append(step)
+    return steps
 
 
 def _told(step: Step, links: pl.DataFrame) -> pl.DataFrame:

@@ -115,19 +115,14 @@ def hold(tx: sa.Connection, due: Sequence[Stretch]) -> None:
     tx.execute(sa.select(sa.func.count()).select_from(held))
 
 
-def take(tx: sa.Connection, batch_id: int, taken: Sequence[Stretch]) -> int:
-    """Take the redemptions of a batch, whose attempts are written, out of the queue; how many.
+def take(store: Store, tx: sa.Connection, stretch: Stretch, redemption_ids: pl.Series) -> None:
+    """Take a stretch out of the queue, where just these redemptions (Int64, sorted) are waiting.
 
-    Only those are taken that the attempts still fit: that wait for just this one, of this quantity.
+    Raises VersionConflict where others are: whoever leaves the queue and comes back is due later.
     """
-    fits = (
-        sa.exists()
-        .where(ATTEMPT.c.redemption_id == DUE.c.redemption_id, ATTEMPT.c.batch_id == batch_id)
-        .where(REDEMPTION.c.redemption_id == DUE.c.redemption_id)
-        .where(REDEMPTION.c.attempt == ATTEMPT.c.attempt - 1)
-        .where(REDEMPTION.c.held == ATTEMPT.c.quantity)
-    )
-    return tx.execute(sa.delete(DUE).where(_all_of(taken).inside, fits)).rowcount
+    taken = store.dialect.delete_rows(tx, DUE.c.redemption_id, stretch.inside)
+    if not taken.sort().equals(redemption_ids):
+        raise VersionConflict(moved=len(taken), expected=len(redemption_ids))
 
 
 def postpone(

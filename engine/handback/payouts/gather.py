@@ -138,11 +138,10 @@ class _Sealing:
         outbound = draft.outbound
         if outbound.content is not None:
             self._insert(tx, batch_id, draft.sequence, outbound, outbound.content)
-            taken = take(tx, batch_id, draft.due)
-            if taken != outbound.record_count:
-                raise VersionConflict(moved=taken, expected=outbound.record_count)
         for refused in outbound.refused:
             postpone(self._store, tx, self._terms, refused, self._now)
+        for stretch, attempts in zip(draft.due, outbound.attempts, strict=True):
+            take(self._store, tx, stretch, attempts["redemption_id"])
         return Gathered(batch_id, outbound.record_count, sum(map(len, outbound.refused)))
 
     def _pages(

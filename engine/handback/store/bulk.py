@@ -78,6 +78,12 @@ class Dialect(Protocol):
         """
         ...
 
+    def delete_rows(
+        self, tx: sa.Connection, key: sa.Column[int], condition: sa.ColumnElement[bool]
+    ) -> pl.Series:
+        """Delete the rows of the key's table that meet a condition; their keys, in no order."""
+        ...
+
     def serialise(self, tx: sa.Connection, name: str) -> None:
         """Wait until no other transaction is between this call of the same name and its end."""
         ...

@@ -109,6 +109,13 @@ class PostgreSQL:
         )
         return fetch_frame(tx, sa.select(moved.c.redemption_id))["redemption_id"]
 
+    def delete_rows(
+        self, tx: sa.Connection, key: sa.Column[int], condition: sa.ColumnElement[bool]
+    ) -> pl.Series:
+        """Delete them, and have what is gone as one array."""
+        gone = sa.delete(key.table).where(condition).returning(key).cte("gone")
+        return fetch_frame(tx, sa.select(gone.c[key.name])).to_series()
+
     def serialise(self, tx: sa.Connection, name: str) -> None:
         """Take an advisory lock that the end of the transaction gives back."""
         tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_key(name))))
