@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 
 from handback.errors import Violation
+from handback.formats.days import nearest
 from handback.formats.document import Section
 from handback.formats.fields import FIELD_TYPES, FieldType
 
@@ -150,9 +151,157 @@ def test_columns_of_another_kind_are_not_accepted(options: str, dtype: pl.DataTy
 
 @pytest.mark.parametrize(
     "pattern",
-    ["", "YYYY", "YYYYMM", "MMDD", "%H%M", "YYYYMMDDHH%M", "%Y%m%d%Y", "YYYYYYMMDD", "%-d%m%Y"],
+    [
+        "",
+        "YYYY",
+        "YYYYMM",
+        "MM",
+        "JJJ",
+        "%H%M",
+        "YYYYMMDDHH%M",
+        "%Y%m%d%Y",
+        "YYYYYYMMDD",
+        "%-d%m%Y",
+    ],
 )
 def test_a_pattern_must_tell_one_day(pattern: str) -> None:
     mistakes: list[Violation] = []
     FIELD_TYPES["date"](Section({"pattern": pattern}, "field", mistakes))
     assert [one.field for one in mistakes] == ["field.pattern"]
+
+
+BACK = 'type = "integer", sign = "back"'
+BRACKETS = 'type = "decimal", scale = 2, sign = "brackets"'
+PUNCHED = 'type = "decimal", scale = 2, point = "", sign = "overpunch"'
+GROUPED = 'type = "decimal", scale = 2, point = ",", thousands = "."'
+APOSTROPHES = 'type = "integer", thousands = "\'"'
+UNSIGNED = 'type = "integer", sign = "none"'
+MOTIVES = 'type = "codes", each = 2'
+LISTED = 'type = "codes", between = ";"'
+FLAGS = 'type = "flags", codes = ["1", "3", "4"]'
+MADRID = 'type = "instant", zone = "Europe/Madrid"'
+CLOCK = 'type = "instant", zone = "America/Toronto", pattern = "MMDDYYYYhhmmss"'
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "value"),
+    [
+        (BACK, "150-", -150),
+        (BACK, "150+", 150),
+        (BACK, "150", 150),
+        (BACK, "-150", None),
+        (BACK, "150--", None),
+        (BACK, "-", None),
+        (BRACKETS, "(1.50)", -150),
+        (BRACKETS, "1.50", 150),
+        (BRACKETS, "(1.50", None),
+        (BRACKETS, "(-1.50)", None),
+        (PUNCHED, "0015{", 150),
+        (PUNCHED, "0015}", -150),
+        (PUNCHED, "0015A", 151),
+        (PUNCHED, "0015R", -159),
+        (PUNCHED, "00151", 151),
+        (PUNCHED, "0015y", -159),
+        (PUNCHED, "00-5}", None),
+        (PUNCHED, "0015?", None),
+        (GROUPED, "-1.234,56", -123456),
+        (GROUPED, "3.500,00", 350000),
+        (GROUPED, "1234,56", 123456),
+        (GROUPED, "12.34,56", None),
+        (GROUPED, "1.2345,6", None),
+        (GROUPED, "12..34", None),
+        (GROUPED, "1,234.56", None),
+        (APOSTROPHES, "1'500", 1500),
+        (APOSTROPHES, "15'00", None),
+        (UNSIGNED, "150", 150),
+        (UNSIGNED, "-150", None),
+        (UNSIGNED, "+150", None),
+        ('type = "code", fill = 4', "1", "0001"),
+        ('type = "code", fill = 4', "00012", "00012"),
+        ('type = "code", case = "upper"', "r03", "R03"),
+        ('type = "text", letters = "ascii"', "Åsa Çé", "Asa Ce"),
+        ('type = "text", letters = "compatible"', "ＡＢ１ｱ", "AB1ア"),
+        ('type = "text", letters = "composed"', "e\u0301", "é"),
+        (MOTIVES, "A405", "A4+05"),
+        (MOTIVES, "A4  050000", "A4+05"),
+        (MOTIVES, "0000000000", ""),
+        (LISTED, "R03; R20;;", "R03+R20"),
+        (FLAGS, "Y Y", "1+4"),
+        (FLAGS, "NYN", "3"),
+        (FLAGS, "NNN", ""),
+        (FLAGS, "YYYY", None),
+        ('type = "date", pattern = "YYYY-MM-DD*"', "2026-01-05T11:25:12", date(2026, 1, 5)),
+        ('type = "date", pattern = "YYYY-MM-DD*"', "2026-01-5T11:25:12", None),
+        ('type = "date", pattern = "DD-MON-YY hh.mm.ss"', "18-Aug-22 19.22.44", date(2022, 8, 18)),
+        ('type = "date", pattern = "MMDD"', "0229", date(2000, 2, 29)),
+        (MADRID, "2026-01-05T11:25:12", datetime(2026, 1, 5, 10, 25, 12, tzinfo=UTC)),
+        (MADRID, "2026-01-05T11:25:12.5Z", datetime(2026, 1, 5, 11, 25, 12, 500000, tzinfo=UTC)),
+        (MADRID, "2026-01-05T11:25:12+1000", datetime(2026, 1, 5, 1, 25, 12, tzinfo=UTC)),
+        (MADRID, "2026-01-05T11:25:12-03:30", datetime(2026, 1, 5, 14, 55, 12, tzinfo=UTC)),
+        (MADRID, "2026-03-29T02:30:00", None),
+        (MADRID, "2026-10-25T02:30:00", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+        (MADRID, "2026-01-05", None),
+        (CLOCK, "07042026233000", datetime(2026, 7, 5, 3, 30, tzinfo=UTC)),
+        (CLOCK, "7042026233000", None),
+    ],
+)
+def test_odd_notations_are_read(options: str, text: str, value: object) -> None:
+    assert decoded(options, text) == value
+
+
+@pytest.mark.parametrize(
+    ("options", "value", "text"),
+    [
+        (BACK, -150, "150-"),
+        (BACK, 150, "150"),
+        (BRACKETS, -150, "(1.50)"),
+        (PUNCHED, -150, "15}"),
+        (PUNCHED, 151, "15A"),
+        (GROUPED, -123456789, "-1.234.567,89"),
+        (GROUPED, 12, "0,12"),
+        (APOSTROPHES, 150000, "150'000"),
+        (UNSIGNED, -1, None),
+        (MOTIVES, "A4+5", "A45"),
+        (MOTIVES, "A4+055", None),
+        (LISTED, "R03+R20", "R03;R20"),
+        (FLAGS, "1+4", "Y Y"),
+        (FLAGS, "9", None),
+        ('type = "text", letters = "ascii", case = "upper"', "Åsa", "ASA"),
+        ('type = "date", pattern = "MMDD"', date(2026, 1, 5), "0105"),
+        (MADRID, datetime(2026, 1, 5, 10, 25, 12, tzinfo=UTC), "2026-01-05T11:25:12+01:00"),
+    ],
+)
+def test_odd_notations_are_written(options: str, value: object, text: object) -> None:
+    assert encoded(options, value) == text
+
+
+@pytest.mark.parametrize(
+    ("packed", "text", "value"),
+    [
+        (False, b"\x00\x00\x01\x02", 258),
+        (False, b"\xff\xfe", -2),
+        (False, b"\x7f" + b"\xff" * 7, None),
+        (True, b"\x12\x3c", 123),
+        (True, b"\x12\x3d", -123),
+        (True, b"\x1a\x3c", None),
+        (True, b"\x12\x34", None),
+    ],
+)
+def test_numbers_in_bytes(packed: bool, text: bytes, value: int | None) -> None:
+    assert decoded(f'type = "{"packed" if packed else "binary"}"', text.decode("latin-1")) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "near", "expected"),
+    [
+        (date(2000, 12, 31), date(2026, 1, 2), date(2025, 12, 31)),
+        (date(2000, 1, 2), date(2025, 12, 31), date(2026, 1, 2)),
+        (date(2000, 7, 1), date(2026, 6, 30), date(2026, 7, 1)),
+        (date(2000, 2, 29), date(2027, 6, 1), date(2028, 2, 29)),
+        (date(2000, 2, 29), date(2026, 6, 1), None),
+        (date(2000, 1, 1), None, None),
+    ],
+)
+def test_days_without_a_year_come_near(text: date, near: date | None, expected: object) -> None:
+    days = pl.DataFrame({"day": [text]})
+    assert days.select(nearest(pl.col("day"), near)).item() == expected

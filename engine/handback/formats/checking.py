@@ -7,9 +7,21 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from handback.formats.columns import folded
+from handback.formats.days import Day
 from handback.formats.document import Section
-from handback.formats.fields import Constant, Day, Decimal
-from handback.formats.layout import Kind, Layout, Named, Record
+from handback.formats.layout import (
+    DETAIL_KINDS,
+    EBCDIC,
+    Field,
+    Framing,
+    Kind,
+    Layout,
+    Measure,
+    Named,
+    Record,
+)
+from handback.formats.numbers import Binary, Decimal
+from handback.formats.texts import Constant
 
 
 def check_together(layout: Layout, section: Section, records: Sequence[Section]) -> None:
@@ -19,25 +31,35 @@ def check_together(layout: Layout, section: Section, records: Sequence[Section])
         section.mistake("records", "at least one record of kind detail")
     if layout.column_names and len(details) > 1:
         section.mistake("records", "one detail record where the first line names the columns")
-    untagged = 0
+    if layout.encoding in EBCDIC and not layout.line_end and layout.framing is not Framing.FIXED:
+        section.mistake("encoding", "an encoding whose lines end")
+    untagged: set[str] = set()
     for record, table in zip(layout.records, records, strict=True):
-        if not table.has("tag"):
-            untagged += record.kind is Kind.DETAIL
-            if record.kind is not Kind.DETAIL or untagged > 1:
-                table.mistake("tag", "a tag; one detail record may go without")
+        if not table.has("tag") and not _may_go_untagged(layout, record, untagged):
+            table.mistake("tag", "a tag; one detail or ignored record may go without")
         _check_names(layout, record, table)
+        _check_types(layout, record, table)
         _check_texts(layout, record, table)
         _check_columns(record, table)
 
 
+def _may_go_untagged(layout: Layout, record: Record, seen: set[str]) -> bool:
+    """Is it told by its path, by its place at the end of a file without lines, or is it what no
+    other tag claims?"""
+    if layout.framing.is_tree:
+        twice = f"{record.path} {record.kind}" in seen
+        seen.add(f"{record.path} {record.kind}")
+        return not twice
+    if not layout.line_end and record.kind in (Kind.HEADER, Kind.CONTROL):
+        return True
+    if record.kind not in (Kind.DETAIL, Kind.IGNORE) or "" in seen:
+        return False
+    seen.add("")
+    return True
+
+
 def _check_names(layout: Layout, record: Record, table: Section) -> None:
-    """Names stand once in a record, and totals sum what there is."""
-    scales = {
-        field.name: field.scale
-        for detail in layout.of(Kind.DETAIL)
-        for field in detail.fields
-        if field.type.dtype == pl.Int64()
-    }
+    """Names stand once in a record, and totals add up what there is."""
     seen: set[str] = set()
     for number, field in enumerate(record.fields):
         path = f"fields[{number}]"
@@ -48,12 +70,39 @@ def _check_names(layout: Layout, record: Record, table: Section) -> None:
             continue
         if field.type.dtype != pl.Int64():
             table.mistake(f"{path}.type", "integer or decimal for a total")
-        elif field.total.field and field.total.field not in scales:
-            table.mistake(f"{path}.sum", "a numeric field of the detail record")
-        elif field.total.field and scales[field.total.field] != field.scale:
-            table.mistake(f"{path}.scale", f"the same number of decimals as {field.total.field}")
-        elif field.total.kinds and field.scale:
+        elif field.total.measure is not None:
+            _check_measure(layout, field, field.total.measure, path, table)
+        elif field.scale:
             table.mistake(f"{path}.type", "integer for a count")
+
+
+def _check_measure(
+    layout: Layout, field: Field, measure: Measure, path: str, table: Section
+) -> None:
+    """What is added up stands in one kind of record, beside what it depends on."""
+    holders = [
+        {one.name: one for one in record.fields}
+        for record in layout.of(*DETAIL_KINDS)
+        if not measure.field or measure.field in {one.name for one in record.fields}
+    ]
+    if measure.field:
+        numbers = [one[measure.field] for one in holders]
+        if not numbers or any(one.type.dtype != pl.Int64() for one in numbers):
+            table.mistake(f"{path}.sum", "a numeric field of the detail record")
+        elif any(one.scale != field.scale for one in numbers):
+            told = f"the same number of decimals as {measure.field}"
+            table.mistake(f"{path}.scale", told)
+    elif field.scale:
+        table.mistake(f"{path}.type", "integer for a count")
+    if not any({name for name, _ in measure.where} <= set(one) for one in holders):
+        table.mistake(f"{path}.where", "fields of the record that is counted or summed")
+
+
+def _check_types(layout: Layout, record: Record, table: Section) -> None:
+    """Bytes can be told only where columns count them."""
+    for number, field in enumerate(record.fields):
+        if isinstance(field.type, Binary) and not layout.in_bytes:
+            table.mistake(f"fields[{number}].type", 'a type of text, without columns = "bytes"')
 
 
 def _check_texts(layout: Layout, record: Record, table: Section) -> None:
@@ -69,7 +118,7 @@ def _check_texts(layout: Layout, record: Record, table: Section) -> None:
 
 def _texts(record: Record) -> Iterator[tuple[str, str]]:
     """Every text that records of this kind are bound to have, with its key."""
-    yield "tag.is", "".join(record.tag.texts) if record.tag else ""
+    yield "tag.is", "".join(text for one in record.tag for text in one.texts)
     for number, field in enumerate(record.fields):
         path = f"fields[{number}]"
         if isinstance(field.place, Named):

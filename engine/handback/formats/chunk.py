@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 import polars as pl
@@ -20,7 +21,15 @@ from handback.formats.findings import (
     findings_frame,
     findings_of,
 )
-from handback.formats.layout import Cell, Kind, Layout, Record
+from handback.formats.layout import (
+    BATCH,
+    GROUP,
+    LEVELS,
+    Columns,
+    Kind,
+    Layout,
+    Record,
+)
 from handback.formats.lines import Block
 from handback.formats.reading import Cut, column_of, read_records
 from handback.formats.references import ReferenceTemplate
@@ -31,11 +40,18 @@ UNKNOWN: Final = -1
 MAX_ADDENDA: Final = 10_000
 """Lines that may belong to one detail; of more, the rest counts as addenda of nothing."""
 
+_BROKEN: Final = (
+    FindingCode.LINE_TOO_LONG.value,
+    FindingCode.BAD_QUOTING.value,
+    FindingCode.BAD_MARKUP.value,
+)
 _UNREADABLE: Final = pl.Schema({"line": pl.Int64(), "field": pl.String()})
 _LINE_FLAWS: Final = {
     FindingCode.UNDECODABLE: "characters that the encoding does not have",
     FindingCode.LINE_TOO_LONG: "the line is too long for a record",
     FindingCode.BAD_QUOTING: "quotes do not pair",
+    FindingCode.BAD_MARKUP: "the line is no document",
+    FindingCode.FIELD_REPEATED: "a field stands there twice",
 }
 
 
@@ -45,6 +61,7 @@ class _Parts:
 
     details: list[pl.DataFrame] = field(default_factory=list)
     addenda: list[tuple[Record, pl.DataFrame]] = field(default_factory=list)
+    groups: list[tuple[int, pl.DataFrame]] = field(default_factory=list)
     batches: list[tuple[int, pl.DataFrame]] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     findings: list[pl.DataFrame] = field(default_factory=list)
@@ -55,18 +72,24 @@ class ChunkReader:
     """Reads block after block of one file, and carries what one chunk owes to the next."""
 
     def __init__(
-        self, layout: Layout, template: ReferenceTemplate | None, cut: Cut, chunk_records: int
+        self,
+        layout: Layout,
+        template: ReferenceTemplate | None,
+        cut: Cut,
+        chunk_records: int,
+        arrived_on: date | None,
     ) -> None:
         self._layout, self._template, self._cut = layout, template, cut
         self._chunk_records = chunk_records
+        self._arrived_on = arrived_on
         self._structure = Structure(layout)
-        self._batches = Batches(layout)
+        self._levels = [Batches(layout, level) for level in LEVELS]
         self._indexes = {
             kind: [i for i, record in enumerate(layout.records) if record.kind is kind]
             for kind in Kind
         }
         self._held: pl.DataFrame | None = None
-        self._segment = 0
+        self._segment = self._group = 0
         self._carried = Carried(layout)
         self.header: dict[str, FactValue] = {}
         self.control: dict[str, FactValue] = {}
@@ -80,8 +103,8 @@ class ChunkReader:
             last = block.last and number == len(pieces)
             rows = self._classified(self._cut.rows(piece, last=last))
             if last:
-                cut = self._cut_short(rows, block)
-                yield self._chunk(self._held_and(rows), cut, last=True)
+                about_file = [*block.findings, *self._cut_short(rows, block)]
+                yield self._chunk(self._held_and(rows), about_file, last=True)
             else:
                 yield self._chunk(self._hold(rows), [])
 
@@ -89,17 +112,29 @@ class ChunkReader:
         """Add `rec`: the index of the layout's first record whose tag agrees, else UNKNOWN."""
         rec = pl.lit(UNKNOWN)
         records = list(enumerate(self._layout.records))
-        for index, record in reversed(records):
-            if record.tag is None:
-                rec = pl.when(rec == UNKNOWN).then(pl.lit(index)).otherwise(rec)
-                continue
-            text = self._cut.text(record.tag.place)
-            if isinstance(record.tag.place, Cell):
-                text = text.str.strip_chars(" \t")
-            rec = pl.when(text.is_in(list(record.tag.texts))).then(pl.lit(index)).otherwise(rec)
-        broken = [FindingCode.LINE_TOO_LONG.value, FindingCode.BAD_QUOTING.value]
-        rec = pl.when(pl.col("flaw").is_in(broken)).then(pl.lit(UNKNOWN)).otherwise(rec)
+        # What no tag claims comes last; the later a record is asked for, the earlier it is wrapped.
+        for index, record in sorted(
+            records, key=lambda one: (not one[1].tag, one[0]), reverse=True
+        ):
+            holds = self._holds(record)
+            found = pl.lit(index)
+            rec = found if holds is None else pl.when(holds).then(found).otherwise(rec)
+        if rows["flaw"].null_count() < rows.height:
+            rec = pl.when(pl.col("flaw").is_in(_BROKEN)).then(pl.lit(UNKNOWN)).otherwise(rec)
         return rows.with_columns(rec.cast(pl.Int32).alias("rec"))
+
+    def _holds(self, record: Record) -> pl.Expr | None:
+        """Which rows are records of this kind; None for all of them."""
+        conditions = []
+        node = self._cut.node(record)
+        if node is not None:
+            conditions.append(pl.col("node") == node)
+        for one in record.tag:
+            text = self._cut.text(one.place)
+            if not isinstance(one.place, Columns):
+                text = text.str.strip_chars(" \t")
+            conditions.append(text.is_in(list(one.texts)))
+        return pl.all_horizontal(conditions) if conditions else None
 
     def _held_and(self, rows: pl.DataFrame) -> pl.DataFrame:
         held, self._held = self._held, None
@@ -132,13 +167,16 @@ class ChunkReader:
         rows = self._numbered(rows)
         parts = self._parts(rows)
         findings = [*self._line_findings(rows), *parts.findings]
-        about_file += self._structure.follow(rows, parts.details, parts.marks, parts.unreadable)
-        findings += self._batches.follow(rows, parts.details, parts.batches, parts.unreadable)
+        counted = [*parts.details, *(values for _, values in parts.addenda)]
+        about_file += self._structure.follow(rows, counted, parts.marks, parts.unreadable)
+        for level, frames in zip(self._levels, (parts.groups, parts.batches), strict=True):
+            findings += level.follow(rows, counted, frames, parts.unreadable)
         self._facts(parts.marks)
-        self._carried.take(parts.marks, parts.batches)
+        self._carried.take(parts.marks, parts.groups, parts.batches)
         if last:
-            about_file += self._end()
-            findings += self._batches.finish()
+            about_file += self._end(told=bool(about_file))
+            for level in self._levels:
+                findings += level.finish()
         joined, wrong = with_addenda(together(parts.details), parts.addenda)
         wrong += without_addenda(joined, parts.addenda, self._layout)
         joined = canonical(self._carried.fill(joined), self._template)
@@ -153,7 +191,7 @@ class ChunkReader:
             if index not in present or record.kind is Kind.IGNORE:
                 continue
             mine = rows.filter(pl.col("rec") == index)
-            values, findings = read_records(mine, record, self._cut)
+            values, findings = read_records(mine, record, self._cut, self._near(parts.marks))
             parts.findings += findings
             match record.kind:
                 case Kind.DETAIL:
@@ -162,6 +200,8 @@ class ChunkReader:
                     parts.unreadable = pl.concat([parts.unreadable, *lost])
                 case Kind.ADDENDA:
                     parts.addenda.append((record, values))
+                case Kind.GROUP_HEADER | Kind.GROUP_CONTROL:
+                    parts.groups.append((index, values))
                 case Kind.BATCH_HEADER | Kind.BATCH_CONTROL:
                     parts.batches.append((index, values))
                 case Kind.HEADER | Kind.CONTROL:
@@ -169,36 +209,63 @@ class ChunkReader:
         parts.marks.sort(key=lambda mark: mark.line)
         return parts
 
-    def _end(self) -> list[Finding]:
+    def _near(self, marks: list[Mark]) -> date | None:
+        """The day of the file, as its header says, else the day it came."""
+        said = [mark.values["created_on"] for mark in marks if "created_on" in mark.values]
+        day = said[0] if said else self.header.get("created_on")
+        return day if isinstance(day, date) else self._arrived_on
+
+    def _end(self, *, told: bool) -> list[Finding]:
+        """What the end of the file shows; `told` where the file is known to be unreadable."""
         if self._structure.started or self._layout.column_names:
             return self._structure.finish()
+        if told:
+            return []
         return [file_finding(FindingCode.EMPTY_FILE, "the file has no records")]
 
     def _numbered(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add `ordinal` (of the detail a row is or belongs to, else 0), `orphan` (addenda of no
-        detail, which count as one) and `segment` (which batch; a control ends its own)."""
+        detail, which count as one), `group` and `segment` (which batch)."""
         if rows.is_empty():
             nothing = pl.lit(0, dtype=pl.Int64)
-            return rows.with_columns(ordinal=nothing, orphan=pl.lit(False), segment=nothing)
+            return rows.with_columns(
+                ordinal=nothing, orphan=pl.lit(False), group=nothing, segment=nothing
+            )
         owners = [*self._indexes[Kind.DETAIL], UNKNOWN]
         addenda, ignored = self._indexes[Kind.ADDENDA], self._indexes[Kind.IGNORE]
         rec = pl.col("rec")
-        before = pl.when(~rec.is_in([*addenda, *ignored])).then(rec).forward_fill()
-        orphan = rec.is_in(addenda) & ~before.is_in(owners).fill_null(False)
-        opens = rec.is_in(self._indexes[Kind.BATCH_HEADER]).cast(pl.Int64)
-        closes = rec.is_in(self._indexes[Kind.BATCH_CONTROL]).cast(pl.Int64)
+        orphan = pl.lit(False)
+        if addenda:
+            before = pl.when(~rec.is_in([*addenda, *ignored])).then(rec).forward_fill()
+            orphan = rec.is_in(addenda) & ~before.is_in(owners).fill_null(False)
         rows = rows.with_columns(
             orphan.alias("orphan"),
-            (opens.cum_sum() + closes.cum_sum() - closes + self._segment).alias("segment"),
+            self._part(GROUP.header, GROUP.control, self._group).alias("group"),
+            self._part(
+                BATCH.header, BATCH.control, self._segment, GROUP.header, GROUP.control
+            ).alias("segment"),
         )
         starts = rec.is_in(owners) | pl.col("orphan")
         ordinal = starts.cast(pl.Int64).cum_sum() + self.records
         belongs = starts | rec.is_in(addenda)
         rows = rows.with_columns(pl.when(belongs).then(ordinal).otherwise(0).alias("ordinal"))
-        ended = rows["rec"][-1] in self._indexes[Kind.BATCH_CONTROL]
-        self._segment = rows["segment"][-1] + int(ended)
+        end = rows["rec"][-1]
+        groups, batches = self._indexes[GROUP.control], self._indexes[BATCH.control]
+        self._group = rows["group"][-1] + int(end in groups)
+        self._segment = rows["segment"][-1] + int(end in batches)
         self.records += int(rows.select(starts.sum()).item())
         return rows
+
+    def _part(self, header: Kind, control: Kind, number: int, *outer: Kind) -> pl.Expr:
+        """Which part of its level a row belongs to: a header begins one, as does whatever stands
+        further out; a control ends its own."""
+        opening = [index for kind in (header, *outer) for index in self._indexes[kind]]
+        closing = self._indexes[control]
+        if not opening and not closing:
+            return pl.lit(0, dtype=pl.Int64)
+        opens = pl.col("rec").is_in(opening).cast(pl.Int64)
+        closes = pl.col("rec").is_in(closing).cast(pl.Int64)
+        return opens.cum_sum() + closes.cum_sum() - closes + number
 
     def _line_findings(self, rows: pl.DataFrame) -> list[pl.DataFrame]:
         """Lines that are no text, no record, or addenda of nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -9,13 +10,13 @@ from typing import Final
 from handback.formats.findings import Finding, FindingCode, file_finding
 from handback.formats.layout import Cell, Layout, Named, Record
 
-_INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u2060\u00a0 \t\r\n"
+_INVISIBLE: Final = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060\u00ad"))
 
 
 def place_by_names(layout: Layout, names: Sequence[str], line: int) -> tuple[Layout, list[Finding]]:
     """The layout with every named field placed in its cell, and findings where names are amiss.
 
-    Case, blanks and invisible characters around a name do not matter.
+    Case, blanks around a name, how many stand within it, and invisible characters do not matter.
     """
     numbers: dict[str, list[int]] = {}
     for number, name in enumerate(names, start=1):
@@ -50,4 +51,5 @@ def _placed(
 
 def folded(name: str) -> str:
     """What a column name is compared by."""
-    return name.strip(_INVISIBLE).casefold()
+    seen = unicodedata.normalize("NFKC", name).translate(_INVISIBLE)
+    return " ".join(seen.split()).casefold()

@@ -13,27 +13,51 @@ from typing import Final
 import polars as pl
 
 from handback.formats.findings import Finding, FindingCode, severity_of
-from handback.formats.layout import Field, Kind, Record, Total
+from handback.formats.layout import Field, Kind, Measure, Record, Total
+from handback.formats.reading import column_of
 
 HALF: Final = 10**9
 
 
 @dataclass(slots=True)
 class Tally:
-    """Records by kind, sums by detail field, and how many values of a field could not be read; of
-    records that could not be read at all the field is ''."""
+    """Records by kind, what measures add up to, and how many values of a field could not be read;
+    of records that could not be read at all the field is ''."""
 
     counts: Counter[Kind] = field(default_factory=Counter)
-    sums: Counter[str] = field(default_factory=Counter)
+    sums: Counter[Measure] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
 
     def of(self, total: Total) -> int:
         """What a total must say."""
-        if total.field:
-            number = self.sums[total.field]
+        if total.measure:
+            number = self.sums[total.measure]
         else:
             number = sum(self.counts[kind] for kind in total.kinds)
         return number % 10**total.digits if total.digits else number
+
+    def unsure(self, measure: Measure) -> int:
+        """How many values of what is added up could not be read."""
+        names = {measure.field, *(name for name, _ in measure.where), ""}
+        return sum(self.unreadable[name] for name in names)
+
+
+def measured(frame: pl.DataFrame, measure: Measure) -> pl.Expr | None:
+    """What a measure adds up, record by record; None where these records have none of it."""
+    names = [column_of(name) for name, _ in measure.where]
+    value = pl.lit(1, dtype=pl.Int64)
+    if measure.field:
+        names.append(column_of(measure.field))
+        value = pl.col(column_of(measure.field))
+    if not set(names) <= set(frame.columns):
+        return None
+    if not measure.where:
+        return value
+    holds = pl.all_horizontal(
+        pl.col(column_of(name)).cast(pl.String).is_in(list(texts)).fill_null(False)
+        for name, texts in measure.where
+    )
+    return pl.when(~holds if measure.unless else holds).then(value)
 
 
 def exact_sum(column: pl.Series) -> int:
@@ -41,27 +65,29 @@ def exact_sum(column: pl.Series) -> int:
     return int((column // HALF).sum()) * HALF + int((column % HALF).sum())
 
 
-def half_sums(name: str) -> tuple[pl.Expr, pl.Expr]:
+def half_sums(value: pl.Expr, name: str) -> tuple[pl.Expr, pl.Expr]:
     """Both halves of a sum, `NAME_high` and `NAME_low`, for use in an aggregation."""
-    column = pl.col(name)
-    return (column // HALF).sum().alias(f"{name}_high"), (column % HALF).sum().alias(f"{name}_low")
+    return (value // HALF).sum().alias(f"{name}_high"), (value % HALF).sum().alias(f"{name}_low")
 
 
 def compare(record: Record, values: Mapping[str, object], tally: Tally, line: int) -> list[Finding]:
     """Findings for the totals of a header or control record that disagree with what was counted."""
     findings = []
     for one in record.fields:
-        if one.total and values.get(one.name) != tally.of(one.total):
+        if one.total is None or one.total.of_original:
+            continue
+        if values.get(one.name) != tally.of(one.total):
             findings.append(_disagreement(one, one.total, values.get(one.name), tally, line))
     return findings
 
 
 def _disagreement(one: Field, total: Total, said: object, tally: Tally, line: int) -> Finding:
-    code = FindingCode.SUM_MISMATCH if total.field else FindingCode.COUNT_MISMATCH
+    sums = total.measure is not None and total.measure.field
+    code = FindingCode.SUM_MISMATCH if sums else FindingCode.COUNT_MISMATCH
     found = tally.of(total)
     message = f"the record says {'nothing' if said is None else said}, the file holds {found}"
-    unreadable = tally.unreadable[total.field] + tally.unreadable[""]
-    if total.field and unreadable:
+    unreadable = tally.unsure(total.measure) if total.measure else 0
+    if unreadable:
         code = FindingCode.SUM_UNVERIFIED
         message += f" and {unreadable} values that cannot be read"
     return Finding(0, line, one.name, code, severity_of(code), message, "")

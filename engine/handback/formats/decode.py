@@ -7,31 +7,20 @@ they carry the structure of the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final
+from datetime import date
+from typing import BinaryIO
 
 import polars as pl
 
 from handback.formats.chunk import ChunkReader
-from handback.formats.columns import place_by_names
-from handback.formats.delimited import DelimitedCut
-from handback.formats.findings import (
-    DETAIL,
-    Finding,
-    FindingCode,
-    Severity,
-    file_finding,
-    findings_frame,
-)
-from handback.formats.fixed import FixedCut
-from handback.formats.layout import Framing, Layout
-from handback.formats.lines import Block, read_blocks
-from handback.formats.reading import Cut
+from handback.formats.findings import DETAIL, Finding, Severity, findings_frame
+from handback.formats.layout import Layout
+from handback.formats.lines import Block
+from handback.formats.opening import open_file
 from handback.formats.references import ReferenceTemplate
 from handback.formats.structure import FactValue
-
-_MAX_COLUMN_NAMES: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +56,17 @@ def decode(
     stream: BinaryIO,
     *,
     chunk_records: int = 50_000,
+    arrived_on: date | None = None,
 ) -> Decoded:
     """Read a file under a layout.
 
     `template` finds attempt keys, batch and ordinal in the references; without one they stay empty.
+    `arrived_on` tells the year of days that do not name it, in a file that does not name its own.
     Memory is bounded by the chunk, not by the file; the same bytes give the same chunks. Raises
     only what `stream` raises.
     """
     assert chunk_records > 0, chunk_records
-    return Decoded(layout, template, stream, chunk_records)
+    return Decoded(layout, template, stream, chunk_records, arrived_on)
 
 
 class Decoded(Iterator[Chunk]):
@@ -92,29 +83,27 @@ class Decoded(Iterator[Chunk]):
         template: ReferenceTemplate | None,
         stream: BinaryIO,
         chunk_records: int,
+        arrived_on: date | None,
     ) -> None:
         self.facts = FileFacts()
         self._layout = layout
         self._template = template
         self._chunk_records = chunk_records
+        self._arrived_on = arrived_on
         self._chunks = self._read(stream)
 
     def __next__(self) -> Chunk:
         return next(self._chunks)
 
     def _read(self, stream: BinaryIO) -> Iterator[Chunk]:
-        blocks = read_blocks(stream, self._layout.encoding)
-        first = next(blocks)
-        if first.binary:
-            yield self._refused([file_finding(FindingCode.NOT_TEXT, "the file is not text")])
+        opened = open_file(self._layout, stream)
+        if opened.refused:
+            yield self._refused(opened.refused)
             return
-        layout, cut, first, findings = self._open(first)
-        if findings:
-            yield self._refused(findings)
-            return
-        reader = ChunkReader(layout, self._template, cut, self._chunk_records)
-        yield from self._chunks_of(reader, first)
-        for block in blocks:
+        reader = ChunkReader(
+            opened.layout, self._template, opened.cut, self._chunk_records, self._arrived_on
+        )
+        for block in opened.blocks:
             yield from self._chunks_of(reader, block)
 
     def _chunks_of(self, reader: ChunkReader, block: Block) -> Iterator[Chunk]:
@@ -134,36 +123,8 @@ class Decoded(Iterator[Chunk]):
         if isinstance(worst, int):
             facts.worst = Severity(max(worst, facts.worst or 0))
 
-    def _refused(self, findings: list[Finding]) -> Chunk:
+    def _refused(self, findings: Sequence[Finding]) -> Chunk:
         """The only chunk of a file that cannot be read at all."""
         self.facts.findings = len(findings)
         self.facts.worst = max(finding.severity for finding in findings)
         return Chunk(DETAIL.to_frame(), findings_frame(findings))
-
-    def _open(self, first: Block) -> tuple[Layout, Cut, Block, list[Finding]]:
-        """The way to cut records, with columns placed by the names in the first line."""
-        layout = self._layout
-        if layout.framing is Framing.FIXED:
-            return layout, FixedCut(), first, []
-        cells = max(record.cells for record in layout.records)
-        findings: list[Finding] = []
-        if layout.column_names:
-            names, line = _column_names(layout, first)
-            if not names:
-                findings = [file_finding(FindingCode.EMPTY_FILE, "the file is empty")]
-            else:
-                layout, findings = place_by_names(layout, names, line)
-            rest = first.lines.filter(pl.col("line") > line)
-            first = Block(rest, first.last, first.terminated, first.binary)
-            cells = max(cells, len(names))
-        return layout, DelimitedCut(layout, max(cells, 1)), first, findings
-
-
-def _column_names(layout: Layout, first: Block) -> tuple[list[str], int]:
-    """The names in the first line that is not blank, and its number."""
-    head = first.lines.filter(pl.col("raw").str.strip_chars() != "").head(1)
-    if head.is_empty():
-        return [], 0
-    rows = DelimitedCut(layout, _MAX_COLUMN_NAMES).rows(head, last=True)
-    cells = rows.select(f"cell_{number}" for number in range(1, _MAX_COLUMN_NAMES + 1))
-    return [cell for cell in cells.row(0) if cell is not None], head["line"][0]

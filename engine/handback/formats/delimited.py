@@ -7,10 +7,12 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from handback.formats.fields import Constant, Day, Integer
+from handback.formats.days import Day
 from handback.formats.findings import FindingCode
 from handback.formats.layout import Cell, Field, Kind, Layout, Place, Record
 from handback.formats.lines import LINES, MAX_LINE_CHARS
+from handback.formats.numbers import Integer
+from handback.formats.texts import Constant
 
 _EXTRA: Final = "cell_0"  # not null where a record has more cells than any of the layout's
 
@@ -23,9 +25,12 @@ class DelimitedCut:
     """
 
     def __init__(self, layout: Layout, cells: int) -> None:
+        """`cells` is how many the widest record has."""
         self._delimiter = layout.delimiter
         self._quote = layout.quote
         self._cells = cells
+        self._continues = layout.continues
+        self._record_end = layout.record_end
         self._open = LINES.to_frame()
         delimiter, quote = pl.escape_regex(self._delimiter), pl.escape_regex(self._quote)
         quoted = f"(?:[^{quote}]|{quote}{quote})*"
@@ -39,19 +44,43 @@ class DelimitedCut:
         if self._quote:
             lines = self._join(pl.concat([self._open, lines]), last=last)
         raw = pl.col("raw").str.strip_suffix("\r")
-        return self._split(lines.with_columns(raw).filter(raw.str.strip_chars(" ") != ""))
+        rows = lines.with_columns(raw).filter(raw.str.strip_chars(" ") != "")
+        if self._record_end:
+            ended = pl.col("raw").str.strip_chars_end(" ").str.strip_suffix(self._record_end)
+            rows = rows.with_columns(ended.alias("raw"))
+        if self._continues:
+            rows = self._continued(pl.concat([self._open, rows]), last=last)
+        return self._split(rows)
+
+    def node(self, record: Record) -> int | None:
+        """Any line may be a record of any kind."""
+        return None
 
     def text(self, place: Place) -> pl.Expr:
         """The text of a cell, null where the record has fewer."""
         assert isinstance(place, Cell), place
         return pl.col(f"cell_{place.number}")
 
+    def octets(self, place: Place) -> pl.Expr:
+        """Nothing: cells are made of characters."""
+        raise AssertionError(place)
+
+    def rest(self, place: Place) -> pl.Expr:
+        """The text of a cell and of all behind it, as they stand."""
+        assert isinstance(place, Cell), place
+        names = [f"cell_{number}" for number in range(place.number, self._cells + 1)]
+        return pl.when(pl.col(names[0]).is_not_null()).then(
+            pl.concat_str([*names, _EXTRA], separator=self._delimiter, ignore_nulls=True)
+        )
+
     def size_flaws(self, record: Record) -> list[tuple[FindingCode, str, pl.Expr]]:
         """What may be wrong with the number of cells: code, message, where it holds."""
-        over = _EXTRA if record.cells == self._cells else f"cell_{record.cells + 1}"
-        missing = pl.col(f"cell_{record.cells}").is_null()
-        message = f"expected {record.cells} cells"
-        return [(FindingCode.CELL_COUNT, message, missing | pl.col(over).is_not_null())]
+        wrong = pl.col(f"cell_{record.fewest or record.cells}").is_null()
+        if not any(field.rest for field in record.fields):
+            over = _EXTRA if record.cells == self._cells else f"cell_{record.cells + 1}"
+            wrong |= pl.col(over).is_not_null()
+        few = f"{record.fewest} to " if record.fewest not in (0, record.cells) else ""
+        return [(FindingCode.CELL_COUNT, f"expected {few}{record.cells} cells", wrong)]
 
     def is_cut(self, raw: str, record: Record) -> bool:
         """May this last record, which has no line end, have lost characters of its own?
@@ -62,8 +91,8 @@ class DelimitedCut:
         if record.kind not in (Kind.CONTROL, Kind.BATCH_CONTROL):
             return False
         end = Cell(record.cells)
-        if record.tag and record.tag.place == end:
-            return False
+        if any(one.place == end for one in record.tag) or self._record_end:
+            return bool(self._record_end) and not raw.endswith(self._record_end)
         return not any(field.place == end and _proves_itself(field) for field in record.fields)
 
     def _join(self, lines: pl.DataFrame, *, last: bool) -> pl.DataFrame:
@@ -99,6 +128,26 @@ class DelimitedCut:
             else:
                 bad.append(opened)
         return _joined(lines, group, bad)
+
+    def _continued(self, rows: pl.DataFrame, *, last: bool) -> pl.DataFrame:
+        """Join lines with those that go on with them; the last record is kept, for the next lines
+        may belong to it as well."""
+        self._open = LINES.to_frame()
+        if not last and rows.height:
+            own = ~rows["raw"].str.starts_with(self._continues)
+            start = int(own.arg_true()[-1]) if own.any() else 0
+            if rows[start:]["raw"].str.len_chars().sum() <= MAX_LINE_CHARS:
+                self._open, rows = rows[start:], rows[:start]
+        more = pl.col("raw").str.starts_with(self._continues)
+        if not rows.select(more.any()).item():
+            return rows
+        text = pl.when(more).then(pl.col("raw").str.strip_prefix(self._continues)).otherwise("raw")
+        joined = rows.group_by((~more).cum_sum().alias("group"), maintain_order=True).agg(
+            pl.col("line").first(),
+            text.str.join(self._delimiter).alias("raw"),
+            pl.col("flaw").drop_nulls().first(),
+        )
+        return joined.drop("group")
 
     def _split(self, rows: pl.DataFrame) -> pl.DataFrame:
         """A column per cell, `cell_1` on; null where the record has fewer."""

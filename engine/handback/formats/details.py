@@ -11,10 +11,11 @@ from typing import Final
 import polars as pl
 
 from handback.formats.findings import DETAIL, FindingCode, findings_of
-from handback.formats.layout import Kind, Layout, Record
+from handback.formats.layout import BATCH, GROUP, HEADER_KINDS, Kind, Layout, Record, Repeats
 from handback.formats.reading import POSITION, column_of
 from handback.formats.references import ReferenceTemplate
 from handback.formats.structure import FactValue, Mark
+from handback.formats.texts import SEVERAL
 
 _OF_REFERENCE: Final = ("redemption_id", "attempt")
 _NO_KEY: Final = [pl.lit(0, dtype=DETAIL[name]).alias(name) for name in _OF_REFERENCE]
@@ -39,16 +40,16 @@ def with_addenda(
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Fill details from the addenda of the same ordinal; findings for missing and repeated ones."""
     findings = []
-    for _, decoded in addenda:
+    for record, decoded in addenda:
         values = _meaningful(decoded)
         names = [name for name in values.columns if name in _COLUMNS]
-        if names:
+        if names and record.repeats is Repeats.REJECT:
             repeated = values.filter(~pl.col("ordinal").is_first_distinct())
             message = "a second addenda record of this kind for one detail"
             findings.append(findings_of(repeated, FindingCode.ADDENDA_REPEATED, message))
         texts = values.group_by("ordinal", maintain_order=True).agg(
             pl.col("raw").str.join("\n").alias("addenda_raw"),
-            *(pl.col(name).first() for name in names),
+            *(_of_several(name, record.repeats) for name in names),
         )
         joined = details.join(texts, on="ordinal", how="left", suffix="|", maintain_order="left")
         raw = pl.concat_str("raw", "addenda_raw", separator="\n", ignore_nulls=True)
@@ -72,51 +73,79 @@ def without_addenda(
     return findings
 
 
+def _of_several(name: str, repeats: Repeats) -> pl.Expr:
+    """The value that counts where a detail has several addenda of one kind."""
+    values = pl.col(name).drop_nulls()
+    if repeats is Repeats.LAST:
+        return values.last()
+    if repeats is Repeats.EVERY and _COLUMNS[name] == pl.String():
+        return values.unique(maintain_order=True).str.join(SEVERAL).replace("", None)
+    return values.first()
+
+
 class Carried:
     """Header fields marked `carry`, kept for the details that follow."""
 
     def __init__(self, layout: Layout) -> None:
         fields = [one for record in layout.records for one in record.fields if one.carry]
         self._schema = {column_of(one.name): one.type.dtype for one in fields}
-        kinds = [record.kind for record in layout.records]
-        self._headers = [i for i, kind in enumerate(kinds) if kind is Kind.BATCH_HEADER]
+        self._headers = [
+            index for index, record in enumerate(layout.records) if record.kind in HEADER_KINDS
+        ]
         self._of_file: dict[str, FactValue] = {}
-        self._of_batch = pl.DataFrame(schema={"segment": pl.Int64(), **self._schema})
+        self._of_part = {
+            level.column: pl.DataFrame(schema={level.column: pl.Int64(), **self._schema})
+            for level in (BATCH, GROUP)
+        }
 
-    def take(self, marks: Sequence[Mark], batches: Sequence[tuple[int, pl.DataFrame]]) -> None:
-        """Take in the headers of a chunk, of file and batches, before its details are filled."""
+    def take(
+        self,
+        marks: Sequence[Mark],
+        groups: Sequence[tuple[int, pl.DataFrame]],
+        batches: Sequence[tuple[int, pl.DataFrame]],
+    ) -> None:
+        """Take in the headers of a chunk, of file, groups and batches, before its details are
+        filled."""
         for mark in marks:
             if mark.record.kind is Kind.HEADER:
                 self._of_file |= {column_of(name): value for name, value in mark.values.items()}
-        known = ["segment", *self._schema]
-        headers = [values for index, values in batches if index in self._headers]
-        frames = [frame.select(one for one in frame.columns if one in known) for frame in headers]
-        latest = self._of_batch.sort("segment").tail(1)
-        self._of_batch = pl.concat([latest, *frames], how="diagonal")
+        for column, parts in ((GROUP.column, groups), (BATCH.column, batches)):
+            known = [column, *self._schema]
+            headers = [values for index, values in parts if index in self._headers]
+            frames = [
+                frame.select(one for one in frame.columns if one in known) for frame in headers
+            ]
+            latest = self._of_part[column].sort(column).tail(1)
+            self._of_part[column] = pl.concat([latest, *frames], how="diagonal")
 
     def fill(self, details: pl.DataFrame) -> pl.DataFrame:
-        """Details whose own fields are empty get those of their batch header, then the header."""
+        """Details whose own fields are empty get those of their batch header, then of their group,
+        then of the file."""
         names = [name for name in self._schema if name in details.columns]
         if not names:
             return details
-        joined = details.join(
-            self._of_batch, on="segment", how="left", suffix="|", maintain_order="left"
-        )
-        return joined.with_columns(
-            pl.coalesce(name, f"{name}|", pl.lit(self._of_file.get(name), dtype=self._schema[name]))
+        columns = details.columns
+        for column, headers in self._of_part.items():
+            if headers.height:
+                there = headers.select(column, *names)
+                details = (
+                    details.join(there, on=column, how="left", suffix="|", maintain_order="left")
+                    .with_columns(pl.coalesce(name, f"{name}|") for name in names)
+                    .select(columns)
+                )
+        return details.with_columns(
+            pl.coalesce(name, pl.lit(self._of_file.get(name), dtype=self._schema[name]))
             for name in names
-        ).select(details.columns)
+        )
 
 
 def canonical(details: pl.DataFrame, template: ReferenceTemplate | None) -> pl.DataFrame:
     """Details in the canonical columns (schema DETAIL), with the keys their references carry."""
-    code, sub_code = pl.col(column_of("code")), pl.col(column_of("sub_code"))
-    both = pl.concat_str(code, pl.lit("/"), sub_code)
     columns = details.select(
         pl.col(name if name in POSITION else column_of(name)).alias(name)
         for name in DETAIL
         if name not in _OF_REFERENCE
-    ).with_columns(details.select(code=pl.when(sub_code.is_null()).then(code).otherwise(both)))
+    ).with_columns(_codes(details).alias("code"))
     if template is None:
         return columns.with_columns(_NO_KEY).select(list(DETAIL))
     found = template.read(columns["reference"])
@@ -128,9 +157,29 @@ def canonical(details: pl.DataFrame, template: ReferenceTemplate | None) -> pl.D
     ).select(list(DETAIL))
 
 
+def _codes(details: pl.DataFrame) -> pl.Series:
+    """Code and sub-code as one; of several sub-codes each with the code before it."""
+    codes, sub_codes = details[column_of("code")], details[column_of("sub_code")]
+    if sub_codes.null_count() == details.height:
+        return codes.alias("code")
+    pairs = details.select(code=codes, sub_code=sub_codes)
+    several = pairs.unique()
+    joined = [_each(*pair) for pair in several.iter_rows()]
+    known = several.with_columns(pl.Series("both", joined, dtype=pl.String))
+    keys = ["code", "sub_code"]
+    return pairs.join(known, on=keys, how="left", nulls_equal=True, maintain_order="left")["both"]
+
+
+def _each(code: str | None, sub_codes: str | None) -> str | None:
+    if not sub_codes or code is None:
+        return code
+    return SEVERAL.join(f"{code}/{one}" for one in sub_codes.split(SEVERAL))
+
+
 _POSITIONS: Final = {
     "ordinal": pl.Int64(),
     "line": pl.Int64(),
+    "group": pl.Int64(),
     "segment": pl.Int64(),
     "raw": pl.String(),
 }

@@ -17,8 +17,9 @@ import polars as pl
 
 from handback.errors import InvalidRequest, Violation
 from handback.formats.columns import place_by_names
-from handback.formats.controls import Tally, exact_sum
-from handback.formats.layout import Kind, Layout, Named, Record
+from handback.formats.controls import Tally, exact_sum, measured
+from handback.formats.layout import CONTROL_KINDS, HEADER_KINDS, Kind, Layout, Named, Record
+from handback.formats.reading import column_of
 from handback.formats.writing import RecordWriter, Refusal
 
 MAX_VIOLATIONS: Final = 100
@@ -74,15 +75,15 @@ class _Encoder:
         self._tally = Tally()
         self._quantity = 0
         self._mistakes: list[Violation] = []
-        for kind in (Kind.HEADER, Kind.BATCH_HEADER, Kind.BATCH_CONTROL, Kind.CONTROL):
+        for kind in (*HEADER_KINDS, *CONTROL_KINDS):
             self._tally.counts[kind] = len(list(layout.of(kind)))
 
     def run(self, details: Iterable[pl.DataFrame], out: BinaryIO) -> Encoded:
         with SpooledTemporaryFile(max_size=_MEMORY_BYTES) as body:
             for frame in details:
                 body.write(self._details(frame))
-            head = self._names + self._marks(Kind.HEADER) + self._marks(Kind.BATCH_HEADER)
-            tail = self._marks(Kind.BATCH_CONTROL) + self._marks(Kind.CONTROL)
+            head = self._names + b"".join(self._marks(kind) for kind in HEADER_KINDS)
+            tail = b"".join(self._marks(kind) for kind in CONTROL_KINDS)
             if self._mistakes:
                 raise InvalidRequest(self._mistakes)
             body.seek(0)
@@ -114,8 +115,12 @@ class _Encoder:
         return _bytes(joined, self._layout)
 
     def _sum(self, frame: pl.DataFrame) -> None:
-        for name in self._layout.summed_fields():
-            self._tally.sums[name] += exact_sum(frame[name].cast(pl.Int64))
+        fields = frame.rename({name: column_of(name) for name in frame.columns})
+        for measure in self._layout.measures():
+            value = measured(fields, measure)
+            if value is not None:
+                column = fields.select(value.cast(pl.Int64).alias("")).to_series()
+                self._tally.sums[measure] += exact_sum(column)
         if "quantity" in frame.columns:
             self._quantity += exact_sum(frame["quantity"].cast(pl.Int64))
 
@@ -133,7 +138,7 @@ class _Encoder:
     def _value(self, record: Record, name: str) -> object:
         field = next(field for field in record.fields if field.name == name)
         if field.total:
-            return self._tally.of(field.total)
+            return None if field.total.of_original else self._tally.of(field.total)
         if name in self._layout.fact_names() and name not in self._facts:
             self._refuse([Violation(f"facts.{name}", "a value, or None")])
         return self._facts.get(name)

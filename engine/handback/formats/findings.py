@@ -26,6 +26,9 @@ class FindingCode(StrEnum):
 
     EMPTY_FILE = "empty_file"
     NOT_TEXT = "not_text"
+    BAD_MARKUP = "bad_markup"
+    FORBIDDEN_MARKUP = "forbidden_markup"
+    NAMESPACE_UNKNOWN = "namespace_unknown"
     TRUNCATED = "truncated"
     COLUMN_MISSING = "column_missing"
     COLUMN_REPEATED = "column_repeated"
@@ -36,6 +39,8 @@ class FindingCode(StrEnum):
     CONTROL_REPEATED = "control_repeated"
     RECORD_AFTER_CONTROL = "record_after_control"
     DETAIL_MISSING = "detail_missing"
+    GROUP_HEADER_MISSING = "group_header_missing"
+    GROUP_CONTROL_MISSING = "group_control_missing"
     BATCH_HEADER_MISSING = "batch_header_missing"
     BATCH_CONTROL_MISSING = "batch_control_missing"
     COUNT_MISMATCH = "count_mismatch"
@@ -53,6 +58,8 @@ class FindingCode(StrEnum):
     BAD_DECIMAL = "bad_decimal"
     BAD_DATE = "bad_date"
     BAD_CONSTANT = "bad_constant"
+    BAD_CODES = "bad_codes"
+    FIELD_REPEATED = "field_repeated"
     ADDENDA_MISSING = "addenda_missing"
     ADDENDA_ORPHAN = "addenda_orphan"
     ADDENDA_REPEATED = "addenda_repeated"
@@ -72,6 +79,8 @@ _OF_A_RECORD: Final = frozenset(
         FindingCode.BAD_DECIMAL,
         FindingCode.BAD_DATE,
         FindingCode.BAD_CONSTANT,
+        FindingCode.BAD_CODES,
+        FindingCode.FIELD_REPEATED,
         FindingCode.ADDENDA_MISSING,
         FindingCode.ADDENDA_ORPHAN,
         FindingCode.ADDENDA_REPEATED,
@@ -126,6 +135,7 @@ DETAIL: Final = pl.Schema(
         "member_ref": pl.String(),
         "partner_ref": pl.String(),
         "answered_on": pl.Date(),
+        "scope": pl.String(),
         "raw": pl.String(),
     }
 )

@@ -12,14 +12,41 @@ from enum import StrEnum
 from typing import Final
 
 from handback.errors import Violation
-from handback.formats.fields import Constant, Decimal, FieldType, Integer, Text
+from handback.formats.days import Day
+from handback.formats.fields import FieldType
+from handback.formats.numbers import Binary, Decimal, Integer
+from handback.formats.texts import Codes, Constant, Flags, Text
 
 
 class Framing(StrEnum):
-    """How a line is cut into fields."""
+    """How bytes are cut into records, and records into fields."""
 
     DELIMITED = "delimited"
     FIXED = "fixed"
+    XML = "xml"
+    JSON = "json"
+    JSON_LINES = "json_lines"
+    XLSX = "xlsx"
+
+    @property
+    def is_tree(self) -> bool:
+        """Are records found by paths?"""
+        return self in (Framing.XML, Framing.JSON, Framing.JSON_LINES)
+
+    @property
+    def has_cells(self) -> bool:
+        """Are fields found by the number or the name of their cell?"""
+        return self in (Framing.DELIMITED, Framing.XLSX)
+
+    @property
+    def has_lines(self) -> bool:
+        """Can the end of a file be read without what stands before it?"""
+        return self in (Framing.DELIMITED, Framing.FIXED, Framing.JSON_LINES)
+
+    @property
+    def proves_whole(self) -> bool:
+        """Can a file that was cut not be read at all?"""
+        return self in (Framing.XML, Framing.JSON, Framing.XLSX)
 
 
 class Kind(StrEnum):
@@ -27,22 +54,56 @@ class Kind(StrEnum):
 
     DETAIL = "detail"
     HEADER = "header"
+    GROUP_HEADER = "group_header"
     BATCH_HEADER = "batch_header"
     ADDENDA = "addenda"
     BATCH_CONTROL = "batch_control"
+    GROUP_CONTROL = "group_control"
     CONTROL = "control"
     IGNORE = "ignore"
 
+
+DETAIL_KINDS: Final = (Kind.DETAIL, Kind.ADDENDA)
+HEADER_KINDS: Final = (Kind.HEADER, Kind.GROUP_HEADER, Kind.BATCH_HEADER)
+CONTROL_KINDS: Final = (Kind.BATCH_CONTROL, Kind.GROUP_CONTROL, Kind.CONTROL)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A nesting of records within a file: what opens it, what closes it, and the column that
+    numbers it."""
+
+    name: str
+    header: Kind
+    control: Kind
+    column: str
+
+
+GROUP: Final = Level("group", Kind.GROUP_HEADER, Kind.GROUP_CONTROL, "group")
+BATCH: Final = Level("batch", Kind.BATCH_HEADER, Kind.BATCH_CONTROL, "segment")
+LEVELS: Final = (GROUP, BATCH)
+"""From the outermost to the innermost."""
 
 ENCODINGS: Final[Mapping[str, str]] = {
     "utf-8": "utf-8",
     "ascii": "ascii",
     "latin-1": "latin-1",
     "cp1252": "cp1252",
+    "cp850": "cp850",
+    "shift_jis": "cp932",
+    "cp037": "cp037",
+    "cp273": "cp273",
+    "cp500": "cp500",
+    "cp1140": "cp1140",
 }
-"""Names a layout may use, each with Python's codec; line ends must be the single byte 0x0A."""
+"""Names a layout may use, each with Python's codec. Shift_JIS is read as its superset cp932, as
+partners who say the one send the other; the last four are EBCDIC pages."""
 
-LINE_ENDS: Final[Mapping[str, str]] = {"lf": "\n", "crlf": "\r\n"}
+EBCDIC: Final = frozenset({"cp037", "cp273", "cp500", "cp1140"})
+WIDE: Final = frozenset({"utf-8", "cp932"})
+"""Codecs in which a character may take several bytes."""
+
+LINE_ENDS: Final[Mapping[str, str]] = {"lf": "\n", "crlf": "\r\n", "none": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +115,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Characters `first` to `last` of a fixed-width record, from 1, both included."""
+    """Columns `first` to `last` of a fixed-width record, from 1, both included."""
 
     first: int
     last: int
 
     @property
     def width(self) -> int:
-        """How many characters."""
+        """How many columns."""
         return self.last - self.first + 1
 
 
@@ -73,32 +134,67 @@ class Named:
     aliases: tuple[str, ...] = ()
 
 
-Place = Cell | Columns | Named
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The texts at some paths below a record of a tree: `Refs/EndToEndId`, `Amt/@Ccy`, or `.` for
+    the record's own text. The first path that has a text counts; `every` takes all of them."""
+
+    paths: tuple[str, ...]
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
-    """What tells a record's kind: the text at `place` is one of `texts` (the first is written)."""
+class Cells:
+    """The first of some cells that has a text: what a path of several becomes in the reading."""
 
-    place: Cell | Columns
+    numbers: tuple[int, ...]
+
+
+Place = Cell | Columns | Named | Path | Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The text at `place` is one of `texts` (the first is written)."""
+
+    place: Cell | Columns | Path | Cells
     texts: tuple[str, ...]
+
+
+Tag = tuple[Condition, ...]
+"""What tells a record's kind: all of these hold. Empty where nothing has to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is added up over details: a field, or 1 where it is ''. Only of those whose other
+    fields have certain texts, or (`unless`) of the rest."""
+
+    field: str = ""
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    unless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A control total: how many records of some kinds, or the sum of a field over all details.
+    """A control total: how many records of some kinds, or what a measure adds up to.
 
-    `digits` keeps the lowest digits only, as hash totals do; 0 keeps all.
+    `digits` keeps the lowest digits only, as hash totals do; 0 keeps all. One that is `of_original`
+    repeats the totals of what the file answers: it is handed on, and not compared with the file.
     """
 
     kinds: tuple[Kind, ...]
-    field: str
+    measure: Measure | None
     digits: int
+    of_original: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a record. `place` is None for a constant that stands in no byte of the file."""
+    """One field of a record. `place` is None for a constant that stands in no byte of the file.
+
+    `rest` takes all cells from its own to the last.
+    """
 
     name: str
     type: FieldType
@@ -110,11 +206,12 @@ class Field:
     width: int
     carry: bool
     total: Total | None
+    rest: bool = False
 
     @property
     def scale(self) -> int:
         """Decimals held in the whole number."""
-        return self.type.scale if isinstance(self.type, Decimal) else 0
+        return self.type.scale if isinstance(self.type, Decimal | Binary) else 0
 
     @property
     def is_number(self) -> bool:
@@ -124,33 +221,61 @@ class Field:
     @property
     def left_aligned_text(self) -> bool:
         """Text whose trailing blanks mean nothing, so that they may be missing."""
-        return isinstance(self.type, Text) and self.justify == "left"
+        return isinstance(self.type, Text | Codes | Flags) and self.justify == "left"
+
+
+class Repeats(StrEnum):
+    """What several addenda of one kind mean to their detail."""
+
+    REJECT = "reject"
+    FIRST = "first"
+    LAST = "last"
+    EVERY = "every"
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One kind of record. `cells` is how many a delimited one has, `width` a fixed one's."""
+    """One kind of record.
+
+    `cells` is how many a delimited one has (`fewest` may be there), `width` a fixed one's, `path`
+    where one of a tree stands. `alone` names the index of the detail that a header stands for
+    where no detail stands below it.
+    """
 
     kind: Kind
-    tag: Tag | None
+    tag: Tag
     required: bool
-    cells: int
-    width: int
     fields: tuple[Field, ...]
+    cells: int = 0
+    fewest: int = 0
+    width: int = 0
+    path: str = ""
+    repeats: Repeats = Repeats.REJECT
+    alone: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A whole layout. Records are tried in order; the first whose tag agrees names the kind."""
+    """A whole layout. Records are tried in order; the first whose tag agrees names the kind.
+
+    An empty `line_end` means that records run on. `in_bytes` says what columns count. A line that
+    begins with `continues` goes on with the one before; `record_end` closes a record.
+    """
 
     name: str
     framing: Framing
-    encoding: str
-    delimiter: str
-    quote: str
-    column_names: bool
-    line_end: str
     records: tuple[Record, ...]
+    encoding: str = "utf-8"
+    delimiter: str = ""
+    quote: str = ""
+    column_names: bool = False
+    line_end: str = "\n"
+    width: int = 0
+    in_bytes: bool = False
+    continues: str = ""
+    record_end: str = ""
+    sheet: str = ""
+    namespaces: tuple[str, ...] = ()
 
     def of(self, *kinds: Kind) -> Iterator[Record]:
         """The records of these kinds, in order."""
@@ -163,21 +288,22 @@ class Layout:
     @property
     def has_required_control(self) -> bool:
         """Does the layout itself tell a whole file from a cut one?"""
-        return self.is_required(Kind.CONTROL)
+        return self.framing.proves_whole or self.is_required(Kind.CONTROL)
 
-    def summed_fields(self) -> tuple[str, ...]:
-        """Detail fields that some total sums, in a fixed order."""
-        totals = (field.total for record in self.records for field in record.fields)
-        return tuple(sorted({total.field for total in totals if total and total.field}))
+    def measures(self) -> tuple[Measure, ...]:
+        """What totals add up over details, in a fixed order."""
+        totals = [field.total for record in self.records for field in record.fields]
+        found = [total.measure for total in totals if total and total.measure]
+        return tuple(dict.fromkeys(found))
 
     def detail_names(self) -> frozenset[str]:
         """Columns that `encode` reads from the frames of details."""
-        fields = (one for record in self.of(Kind.DETAIL, Kind.ADDENDA) for one in record.fields)
+        fields = (one for record in self.of(*DETAIL_KINDS) for one in record.fields)
         return frozenset(one.name for one in fields if not isinstance(one.type, Constant))
 
     def fact_names(self) -> frozenset[str]:
         """Names that `encode` reads from the facts; totals are counted, not told."""
-        kinds = (Kind.HEADER, Kind.BATCH_HEADER, Kind.BATCH_CONTROL, Kind.CONTROL)
+        kinds = (*HEADER_KINDS, *CONTROL_KINDS)
         fields = (one for record in self.of(*kinds) for one in record.fields)
         return frozenset(
             one.name for one in fields if not isinstance(one.type, Constant) and not one.total
@@ -189,7 +315,7 @@ class Layout:
             field.name
             for record in self.records
             for field in record.fields
-            if record.kind in (Kind.DETAIL, Kind.ADDENDA) or field.carry
+            if record.kind in DETAIL_KINDS or field.carry
         }
         if "reference" in names or {"batch", "batch_ordinal"} <= names:
             return ()
@@ -200,18 +326,31 @@ class Layout:
         """Why this layout cannot write a payout file; empty where it can."""
         path = f"formats.{self.name}.records"
         mistakes = []
-        for kind in (Kind.DETAIL, Kind.ADDENDA, Kind.BATCH_HEADER, Kind.BATCH_CONTROL):
-            if len(list(self.of(kind))) > 1:
+        for kind in Kind:
+            if kind not in _SEVERAL_WRITTEN and len(list(self.of(kind))) > 1:
                 mistakes.append(Violation(path, f"at most one {kind} record in a file we write"))
         for index, record in enumerate(self.records):
-            taken = positions(record.tag.place) if record.tag else set()
+            taken = {column for one in record.tag for column in positions(one.place)}
             for number, field in enumerate(record.fields):
+                where = f"{path}[{index}].fields[{number}]"
                 mine = positions(field.place)
                 if mine & taken and not _says_tag(field, record.tag):
-                    where = f"{path}[{index}].fields[{number}].at"
-                    mistakes.append(Violation(where, "a place of its own, in a file we write"))
+                    mistakes.append(
+                        Violation(f"{where}.at", "a place of its own, in what we write")
+                    )
                 taken |= mine
+                if not _is_writable(field.type):
+                    mistakes.append(Violation(f"{where}.type", "a type that we can write"))
         return tuple(mistakes)
+
+
+_SEVERAL_WRITTEN: Final = (Kind.HEADER, Kind.CONTROL, Kind.IGNORE)
+
+
+def _is_writable(field_type: FieldType) -> bool:
+    if isinstance(field_type, Day):
+        return field_type.is_writable
+    return not isinstance(field_type, Binary)
 
 
 def positions(place: Place | None) -> set[int]:
@@ -224,8 +363,8 @@ def positions(place: Place | None) -> set[int]:
     return set()
 
 
-def _says_tag(field: Field, tag: Tag | None) -> bool:
+def _says_tag(field: Field, tag: Tag) -> bool:
     """Is the field the tag itself, written out as a constant?"""
-    if tag is None or not isinstance(field.type, Constant):
-        return False
-    return field.place == tag.place and field.type.value in tag.texts
+    return isinstance(field.type, Constant) and any(
+        field.place == one.place and field.type.value in one.texts for one in tag
+    )

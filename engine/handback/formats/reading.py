@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final, Protocol
 
 import polars as pl
 
-from handback.formats.fields import Constant
+from handback.formats.days import Day, nearest
 from handback.formats.findings import FindingCode, Severity, findings_of
-from handback.formats.layout import Field, Kind, Place, Record
+from handback.formats.layout import DETAIL_KINDS, Field, Place, Record
+from handback.formats.numbers import Binary
+from handback.formats.texts import Constant
 
-_BLANKS: Final = " \t"
-POSITION: Final = ("ordinal", "line", "segment", "raw")
-"""Columns that go with every record: which it is, where it stood, its batch, its text."""
+_BLANKS: Final = " \t\x00"  # some hosts fill up with zero bytes
+POSITION: Final = ("ordinal", "line", "group", "segment", "raw")
+"""Columns that go with every record: which it is, where it stood, its group and batch, its text."""
 
 
 class Cut(Protocol):
@@ -22,8 +25,20 @@ class Cut(Protocol):
         """The records among these lines."""
         ...
 
+    def node(self, record: Record) -> int | None:
+        """The number that rows of a record's path or place have; None where any row may be one."""
+        ...
+
     def text(self, place: Place) -> pl.Expr:
         """The text at a place of a record."""
+        ...
+
+    def octets(self, place: Place) -> pl.Expr:
+        """The bytes at a place of a record, a character for each."""
+        ...
+
+    def rest(self, place: Place) -> pl.Expr:
+        """The text from a place to the end of its record."""
         ...
 
     def size_flaws(self, record: Record) -> list[tuple[FindingCode, str, pl.Expr]]:
@@ -41,9 +56,11 @@ def column_of(name: str) -> str:
 
 
 def read_records(
-    rows: pl.DataFrame, record: Record, cut: Cut
+    rows: pl.DataFrame, record: Record, cut: Cut, near: date | None = None
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """The fields of records of one kind: POSITION and a column per field, and their findings.
+
+    Days that do not name their year are brought near to `near`; unknown without it.
 
     Records of a wrong size are left out, for nobody knows what their fields mean. A value that
     cannot be read is null, and a finding.
@@ -61,6 +78,11 @@ def read_records(
     values = texts.with_columns(
         one.type.decode(pl.col(column_of(one.name))) for one in record.fields
     )
+    values = values.with_columns(
+        nearest(pl.col(column_of(one.name)), near).alias(column_of(one.name))
+        for one in record.fields
+        if isinstance(one.type, Day) and not one.type.has_year
+    )
     for one in record.fields:
         findings += _field_findings(texts, values, one, _severity(record))
     return values, findings
@@ -68,8 +90,7 @@ def read_records(
 
 def _severity(record: Record) -> Severity:
     """A flaw in a record that carries the structure of the file concerns the whole file."""
-    detail = record.kind in (Kind.DETAIL, Kind.ADDENDA)
-    return Severity.REJECT if detail else Severity.QUARANTINE
+    return Severity.REJECT if record.kind in DETAIL_KINDS else Severity.QUARANTINE
 
 
 def _text(field: Field, cut: Cut) -> pl.Expr:
@@ -77,7 +98,9 @@ def _text(field: Field, cut: Cut) -> pl.Expr:
     if field.place is None:
         assert isinstance(field.type, Constant), field
         return pl.lit(field.type.value)
-    text = cut.text(field.place)
+    if isinstance(field.type, Binary):
+        return cut.octets(field.place)
+    text = cut.rest(field.place) if field.rest else cut.text(field.place)
     trim = {
         "both": text.str.strip_chars(_BLANKS),
         "left": text.str.strip_chars_start(_BLANKS),

@@ -9,10 +9,9 @@ from typing import Final
 
 import polars as pl
 
-from handback.formats.controls import Tally, compare, exact_sum
+from handback.formats.controls import Tally, compare, exact_sum, measured
 from handback.formats.findings import Finding, FindingCode, file_finding
 from handback.formats.layout import Kind, Layout, Record
-from handback.formats.reading import column_of
 
 FactValue = str | int | date
 
@@ -42,6 +41,7 @@ class Structure:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._measures = layout.measures()
         self._tally = Tally()
         self._seen: set[int] = set()
         self._marks: list[Mark] = []
@@ -57,8 +57,8 @@ class Structure:
         marks: Sequence[Mark],
         unreadable: pl.DataFrame,
     ) -> list[Finding]:
-        """Take in one chunk: all its records (line, rec), its decoded details, its marks in order
-        of lines, and the values (field) that cannot be read."""
+        """Take in one chunk: all its records (line, rec), its decoded details and addenda, its
+        marks in order of lines, and the values (field) that cannot be read."""
         if rows.is_empty():
             return []
         self.started = True
@@ -97,9 +97,12 @@ class Structure:
                     self._seen.add(index)
         self._tally.unreadable.update(dict(unreadable["field"].value_counts().iter_rows()))
         for frame in details:
-            for name in self._layout.summed_fields():
-                if column_of(name) in frame.columns:
-                    self._tally.sums[name] += exact_sum(frame[column_of(name)])
+            for measure in self._measures:
+                value = measured(frame, measure)
+                if value is not None:
+                    self._tally.sums[measure] += exact_sum(
+                        frame.select(value.alias("")).to_series()
+                    )
 
     def _place(self, mark: Mark) -> list[Finding]:
         """Is this header or control the only one of its kind, and in its place?"""

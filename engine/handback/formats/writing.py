@@ -8,12 +8,15 @@ from typing import Final
 
 import polars as pl
 
-from handback.formats.fields import Constant
-from handback.formats.layout import Cell, Columns, Field, Framing, Layout, Record
+from handback.formats.layout import Cell, Columns, Condition, Field, Framing, Layout, Record
 from handback.formats.lines import MAX_LINE_CHARS
+from handback.formats.texts import Constant
 
 _NEVER: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{FFFD}\x{FEFF}"
 """Characters that reading would flag or drop."""
+
+_TWO_BYTES: Final = r"[^\x00-\x7F\x{FF61}-\x{FF9F}]"
+"""Characters that Shift_JIS writes in two bytes."""
 
 _ROW: Final = "#"  # gives a frame its height where a record has constants only
 
@@ -73,8 +76,9 @@ class RecordWriter:
                 if field.required:
                     yield from _refused(blank & ~wrong, field, "a value")
             if field.width:
-                wide = text.str.len_chars() > field.width
-                yield from _refused(wide, field, f"at most {field.width} characters")
+                wide = self._size(text) > field.width
+                counted = "bytes" if self._layout.in_bytes else "characters"
+                yield from _refused(wide, field, f"at most {field.width} {counted}")
             unsafe = text.str.contains(forbidden)
             yield from _refused(unsafe, field, "no character that the format cannot hold")
             if self._layout.encoding != "utf-8":
@@ -83,6 +87,12 @@ class RecordWriter:
                     field,
                     f"characters of {self._layout.encoding} only",
                 )
+
+    def _size(self, text: pl.Series) -> pl.Series:
+        if not self._layout.in_bytes:
+            return text.str.len_chars()
+        size = pl.col("text").str.len_chars().cast(pl.Int64) + self._surplus(pl.col("text"))
+        return text.to_frame("text").select(size).to_series()
 
     def _forbidden(self) -> str:
         if self._fixed:
@@ -101,30 +111,38 @@ class RecordWriter:
         for other in self._layout.records:
             if other is self._record and other.tag:
                 return
-            if other.tag is None:
+            if not other.tag:
                 continue
-            place = other.tag.place
-            if isinstance(place, Columns):
-                text = lines.str.slice(place.first - 1, place.width)
-            else:
-                mine = next((one for one in self._fields if one.place == place), None)
-                if mine is None:
-                    continue
-                cell = texts.select(_padded(mine, mine.width).alias("cell"))["cell"]
-                text = cell.str.strip_chars(" \t")
-            taken = text.is_in(list(other.tag.texts)).fill_null(False)
+            claims = [self._claimed(one, texts, lines) for one in other.tag]
+            if any(claim is None for claim in claims):
+                continue
+            taken = pl.DataFrame([claim for claim in claims if claim is not None])
+            both = taken.select(pl.all_horizontal(pl.all())).to_series()
             expected = f"a record that does not begin like the {other.kind} record"
-            yield from (Refusal(row, "", expected) for row in taken.arg_true())
+            yield from (Refusal(row, "", expected) for row in both.arg_true())
+
+    def _claimed(self, one: Condition, texts: pl.DataFrame, lines: pl.Series) -> pl.Series | None:
+        """Which records another kind's tag would claim, None where it can claim none."""
+        place = one.place
+        if isinstance(place, Columns):
+            text = lines.str.slice(place.first - 1, place.width)
+        else:
+            mine = next((field for field in self._fields if field.place == place), None)
+            if mine is None:
+                return None
+            cell = texts.select(self._padded(mine, mine.width).alias("cell"))["cell"]
+            text = cell.str.strip_chars(" \t")
+        return text.is_in(list(one.texts)).fill_null(False).alias(str(place))
 
     def _fixed_line(self) -> pl.Expr:
         places = {
-            field.place.first: (field.place.width, _padded(field, field.place.width))
+            field.place.first: (field.place.width, self._padded(field, field.place.width))
             for field in self._fields
             if isinstance(field.place, Columns)
         }
-        tag = self._record.tag
-        if tag and isinstance(tag.place, Columns) and tag.place.first not in places:
-            places[tag.place.first] = (tag.place.width, pl.lit(tag.texts[0]))
+        for one in self._record.tag:
+            if isinstance(one.place, Columns):
+                places.setdefault(one.place.first, (one.place.width, pl.lit(one.texts[0])))
         pieces, column = [], 1
         for first in sorted(places):
             width, text = places[first]
@@ -135,18 +153,41 @@ class RecordWriter:
 
     def _delimited_line(self) -> pl.Expr:
         cells = {
-            field.place.number: _padded(field, field.width)
+            field.place.number: self._padded(field, field.width)
             for field in self._fields
             if isinstance(field.place, Cell)
         }
-        tag = self._record.tag
-        if tag and isinstance(tag.place, Cell):
-            cells.setdefault(tag.place.number, pl.lit(tag.texts[0]))
+        for one in self._record.tag:
+            if isinstance(one.place, Cell):
+                cells.setdefault(one.place.number, pl.lit(one.texts[0]))
         numbers = range(1, self._record.cells + 1)
         row = [self._quoted(cells.get(number, pl.lit(""))) for number in numbers]
         line = pl.concat_str(row, separator=self._layout.delimiter)
+        if self._layout.record_end:
+            line = pl.concat_str(line, pl.lit(self._layout.record_end))
         empty = self._layout.quote * 2
         return pl.when(line == "").then(pl.lit(empty)).otherwise(line) if empty else line
+
+    def _padded(self, field: Field, width: int) -> pl.Expr:
+        """The text of a field filled up to its width; blanks where it has no value."""
+        text = pl.col(field.name)
+        room = width - self._surplus(text) if self._layout.in_bytes else pl.lit(width)
+        if field.justify == "left":
+            filled = text.str.pad_end(room, " ")
+        elif field.pad == "0" and field.is_number:
+            filled = text.str.zfill(room)
+        else:
+            filled = text.str.pad_start(room, field.pad)
+        blank = text.is_null() | (text == "")
+        return pl.when(blank).then(pl.lit(" " * width)).otherwise(filled)
+
+    def _surplus(self, text: pl.Expr) -> pl.Expr:
+        """How many bytes a text takes beyond one for each character."""
+        if self._layout.encoding == "utf-8":
+            return text.str.len_bytes().cast(pl.Int64) - text.str.len_chars().cast(pl.Int64)
+        if self._layout.encoding == "cp932":
+            return text.str.count_matches(_TWO_BYTES).cast(pl.Int64)
+        return pl.lit(0, dtype=pl.Int64)
 
     def _quoted(self, cell: pl.Expr) -> pl.Expr:
         quote = self._layout.quote
@@ -156,19 +197,6 @@ class RecordWriter:
         inner = cell.str.replace_all(quote, quote * 2, literal=True)
         quoted = pl.concat_str(pl.lit(quote), inner, pl.lit(quote))
         return pl.when(cell.str.contains(marks)).then(quoted).otherwise(cell)
-
-
-def _padded(field: Field, width: int) -> pl.Expr:
-    """The text of a field filled up to its width; blanks where it has no value."""
-    text = pl.col(field.name)
-    if field.justify == "left":
-        filled = text.str.pad_end(width, " ")
-    elif field.pad == "0" and field.is_number:
-        filled = text.str.zfill(width)
-    else:
-        filled = text.str.pad_start(width, field.pad)
-    blank = text.is_null() | (text == "")
-    return pl.when(blank).then(pl.lit(" " * width)).otherwise(filled)
 
 
 def _refused(rows: pl.Series, field: Field, expected: str) -> Iterator[Refusal]:

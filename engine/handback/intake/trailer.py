@@ -19,6 +19,8 @@ def has_trailer(content: BinaryIO, layout: Layout) -> bool:
 
     A last line without its end might go on: the file is then read to see whether all agrees.
     """
+    if not layout.framing.has_lines:
+        return _read(content, layout).worst is not Severity.QUARANTINE
     end = _read(io.BytesIO(_head(content, layout) + _tail(content)), layout)
     if not end.control_seen or end.terminated:
         return end.control_seen

@@ -13,12 +13,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from handback.errors import InvalidAgreement, Violation
+from handback.formats.builtin import builtin, list_builtin
 from handback.formats.compiling import compile_layout
 from handback.formats.document import Section
 from handback.formats.layout import Layout
 from handback.formats.references import ReferenceTemplate
 from handback.partners import consistency, keys
-from handback.partners.codes import CodeMap, ReasonClass
+from handback.partners.codes import BY_TEXT, CodeMap, ReasonClass
 from handback.partners.document import dotted, load, placed
 from handback.partners.file_name import FileNameTemplate
 from handback.partners.policy import CHOICES, Action, Reference, RetryPolicy, default_policy
@@ -171,6 +172,9 @@ class _Reading:
         layouts = self._layouts()
         payout, template = self._payout()
         handback = self._table("handback", keys.HANDBACK)
+        for name in (payout["format"], handback["format"]):
+            if name not in layouts and name in list_builtin():
+                layouts[name] = builtin(name).layout
         codes = self._codes(handback["format"])
         policies = self._policies(template)
         parts = consistency.Parts(fields, layouts, payout, template, handback, codes)
@@ -254,6 +258,10 @@ class _Reading:
 
     def _codes(self, handback_format: str | None) -> CodeMap:
         classes: dict[str, ReasonClass] = {}
+        brought_along = handback_format in list_builtin() and not self._has_format(handback_format)
+        if handback_format is not None and brought_along:
+            named = builtin(handback_format).codes
+            classes |= {code: BY_TEXT[text] for code, text in named.items()}
         for name, table in self._entries("codes").items():
             if name != handback_format:
                 told = f"codes of the hand-back format, {handback_format}"
@@ -266,6 +274,9 @@ class _Reading:
                     found = self._read(keys.CLASS, text, "codes", name, code)
                     classes[code] = found or ReasonClass.OPS
         return CodeMap(classes)
+
+    def _has_format(self, name: str | None) -> bool:
+        return name in self._entries("formats")
 
     def _policies(self, template: ReferenceTemplate | None) -> dict[ReasonClass, RetryPolicy]:
         """A policy for every class."""

@@ -15,6 +15,7 @@ from typing import Final
 
 import polars as pl
 
+from handback.formats.texts import SEVERAL
 from handback.lifecycle.table import Trigger
 
 
@@ -127,18 +128,24 @@ class CodeMap:
     """A partner's codes for one file type.
 
     A key is `code` or `code/sub`; the empty key stands for a record without a code. Codes are
-    text: `0001` and `1` are two codes, `R03` and `r03` as well.
+    text: `0001` and `1` are two codes, `R03` and `r03` as well. Of several codes on one record,
+    `R03+R20`, the strictest class counts.
     """
 
     classes: Mapping[str, ReasonClass]
 
     def find(self, code: str | None) -> ReasonClass | None:
-        """The class of one code, None where the map does not have it.
+        """The class of a code, None where the map does not have it.
 
-        `code/sub` without an entry of its own falls back on that of `code`.
+        `code/sub` without an entry of its own falls back on that of `code`. Among several, one
+        that the map does not have counts as OPS does.
         """
         wanted = code or ""
         found = self.classes.get(wanted)
+        if found is None and SEVERAL in wanted:
+            classes = [self.find(one) for one in wanted.split(SEVERAL)]
+            found = strictest(one or ReasonClass.OPS for one in classes)
+            return None if found is ReasonClass.OPS and None in classes else found
         return found if found is not None else self.classes.get(wanted.partition("/")[0])
 
     def classify(self, records: pl.DataFrame, column: str = "code") -> pl.DataFrame:

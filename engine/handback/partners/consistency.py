@@ -8,9 +8,11 @@ from datetime import date
 from typing import Any, Final
 
 from handback.errors import Violation
-from handback.formats.fields import Constant, Day, Decimal, Integer, Text
+from handback.formats.days import Day
 from handback.formats.layout import Field, Kind, Layout
+from handback.formats.numbers import Decimal, Integer
 from handback.formats.references import ReferenceTemplate
+from handback.formats.texts import Constant, Text
 from handback.partners.codes import CodeMap, ReasonClass
 from handback.partners.policy import Reference
 from handback.partners.vocabulary import (

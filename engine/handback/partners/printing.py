@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from handback.formats.fields import Decimal, Text
 from handback.formats.layout import Framing, Kind, Layout
+from handback.formats.numbers import Decimal
+from handback.formats.texts import Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,353 @@
+"""Trees, such as XML and JSON, as records: what opens and closes becomes rows of texts.
+
+A record stands at a path from the root, a field at a path below its record. Details, addenda and
+controls are told when they close; a header is told when the first record within it opens, so that
+it comes before what it heads. So the fields of a header have to stand before its first record.
+Nothing of the tree is kept but the texts of the records that are open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import polars as pl
+
+from handback.formats.compiling import ALONE
+from handback.formats.findings import Finding, FindingCode, file_finding
+from handback.formats.layout import (
+    CONTROL_KINDS,
+    HEADER_KINDS,
+    Cell,
+    Cells,
+    Condition,
+    Field,
+    Framing,
+    Kind,
+    Layout,
+    Path,
+    Place,
+    Record,
+)
+from handback.formats.lines import LINES, MAX_LINE_CHARS
+from handback.formats.texts import SEVERAL
+
+ROOT: Final = "."
+MAX_DEPTH: Final = 128
+_MAX_PIECES: Final = 256  # of some 8 KiB each: more than a text may have
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A text wanted: of which record (by its node), in which cell; `every` takes all of them."""
+
+    node: int
+    cell: int
+    every: bool
+
+
+@dataclass(slots=True)
+class Step:
+    """One name on the way from the root: what stands there, and what may come below."""
+
+    below: dict[str, Step] = field(default_factory=dict)
+    attributes: dict[str, list[Slot]] = field(default_factory=dict)
+    nodes: list[int] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
+
+    def at(self, names: Iterable[str]) -> Step:
+        """The step some names further down, made where it is not there yet."""
+        step = self
+        for name in names:
+            step = step.below.setdefault(name, Step())
+        return step
+
+
+@dataclass(slots=True)
+class Node:
+    """Records of one path that are told at one time; layout records are parted by their tags."""
+
+    path: str
+    header: bool
+    kind: Kind
+    cells: dict[tuple[str, bool], int] = field(default_factory=dict)
+    alone: int | None = None
+
+
+class Plan:
+    """A layout prepared for a tree: its records by node, their fields by cell, and the steps."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.nodes: list[Node] = []
+        self._numbers: dict[tuple[str, bool], int] = {}
+        self.layout = replace(layout, records=tuple(self._placed(one) for one in layout.records))
+        self.root = Step()
+        for number, node in enumerate(self.nodes):
+            if not node.path.endswith(ALONE):
+                self._grow(number, node)
+                node.alone = self._numbers.get((node.path + ALONE, False))
+
+    def node_of(self, record: Record) -> int:
+        """The number of a record's node."""
+        return self._numbers[record.path, record.kind in HEADER_KINDS]
+
+    def _placed(self, record: Record) -> Record:
+        header = record.kind in HEADER_KINDS
+        number = self._numbers.setdefault((record.path, header), len(self.nodes))
+        if number == len(self.nodes):
+            self.nodes.append(Node(record.path, header, record.kind))
+        node = self.nodes[number]
+        # What a header says of itself when it stands alone lies in the cells of the header.
+        twin = self._numbers.get((record.path.removesuffix(ALONE), True))
+        cells = self.nodes[twin].cells if record.path.endswith(ALONE) and twin is not None else None
+        cells = node.cells if cells is None else cells
+        node.cells = cells
+        tag = tuple(Condition(_cells(one.place, cells), one.texts) for one in record.tag)
+        fields = tuple(self._field(one, cells) for one in record.fields)
+        return replace(record, tag=tag, fields=fields)
+
+    def _field(self, one: Field, cells: dict[tuple[str, bool], int]) -> Field:
+        return one if one.place is None else replace(one, place=_cells(one.place, cells))
+
+    def _grow(self, number: int, node: Node) -> None:
+        names = node.path.split("/")
+        if self.layout.framing is not Framing.XML and names[0] != ROOT:
+            names = [ROOT, *names]
+        top = self.root.at(names)
+        top.nodes.append(number)
+        for (path, every), cell in node.cells.items():
+            slot = Slot(number, cell - 1, every)
+            steps, _, attribute = path.partition("@")
+            step = top.at(name for name in steps.split("/") if name and name != ROOT)
+            if attribute:
+                step.attributes.setdefault(attribute, []).append(slot)
+            else:
+                step.slots.append(slot)
+
+
+def _cells(place: Place, cells: dict[tuple[str, bool], int]) -> Cell | Cells:
+    assert isinstance(place, Path), place
+    found = [cells.setdefault((path, place.every), len(cells) + 1) for path in place.paths]
+    return Cell(found[0]) if len(found) == 1 else Cells(tuple(found))
+
+
+@dataclass(slots=True)
+class _Open:
+    """A record that has begun: its node, its row, whether it was told, and whether a detail was
+    told since it began."""
+
+    node: int
+    row: list[object]
+    told: bool = False
+    answered: bool = False
+
+
+class TreeReader:
+    """Takes what a parser meets, name by name, and gives rows of the records in it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._steps: list[Step | None] = [plan.root]
+        self._open: list[_Open] = []
+        self._texts: list[list[str] | None] = []
+        self._rows: list[list[tuple[object, ...]]] = [[] for _ in plan.nodes]
+        self._unanswered: list[tuple[int, list[object]]] = []
+        self._details = 0
+        self._told = 0
+        self.line = 0
+        self.height = 0
+        self.findings: list[Finding] = []
+
+    def start(self, name: str, attributes: Mapping[str, str] | None = None) -> bool:
+        """Something of this name opens. False where it stands too deep to go on."""
+        above = self._steps[-1]
+        step = above.below.get(name) if above is not None else None
+        if step is None and len(self._steps) == 1:
+            step = self._plan.root.below.get(ROOT)
+        self._steps.append(step)
+        if step is None:
+            self._texts.append(None)
+            return len(self._steps) <= MAX_DEPTH
+        if step.nodes:
+            self._begin(step.nodes)
+        self._texts.append([] if step.slots else None)
+        if attributes and step.attributes:
+            for attribute, slots in step.attributes.items():
+                if attribute in attributes:
+                    self._store(slots, attributes[attribute])
+        return len(self._steps) <= MAX_DEPTH
+
+    def text(self, piece: str) -> None:
+        """Text within what opened last."""
+        texts = self._texts[-1] if self._texts else None
+        if texts is not None and len(texts) < _MAX_PIECES:
+            texts.append(piece)
+
+    def end(self) -> None:
+        """What opened last closes."""
+        step, texts = self._steps.pop(), self._texts.pop()
+        if step is None:
+            return
+        if texts is not None:
+            self._store(step.slots, "".join(texts).strip())
+        first = len(self._open) - len(step.nodes)
+        closing, self._open = self._open[first:], self._open[:first]
+        for record in closing:
+            self._close(record)
+
+    def broken(self, line: int, raw: str, flaw: FindingCode) -> None:
+        """A record that cannot be read at all stands here."""
+        self._told += 1
+        self.height += 1
+        self._rows[0].append((self._told, line, flaw.value, raw, *[None] * self._width(0)))
+
+    def finish(self) -> None:
+        """The tree ends: the headers of the file that nothing answers stand for themselves."""
+        if not self._details:
+            for alone, row in self._unanswered[:1]:
+                self._tell(alone, row)
+
+    def take(self) -> pl.DataFrame:
+        """The rows told so far, in their order: LINES, `node`, and a column per cell."""
+        frames = [self._frame(number, rows) for number, rows in enumerate(self._rows) if rows]
+        self._rows = [[] for _ in self._plan.nodes]
+        self.height = 0
+        if not frames:
+            return LINES.to_frame().with_columns(
+                pl.lit(0, dtype=pl.Int32).alias("node"),
+                *(pl.lit(None, dtype=pl.String).alias(name) for name in self._cell_names()),
+            )
+        rows = pl.concat(frames, how="diagonal").sort("told").drop("told")
+        missing = [name for name in self._cell_names() if name not in rows.columns]
+        return rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in missing)
+
+    def _begin(self, nodes: Sequence[int]) -> None:
+        for above in self._open:
+            if not above.told and self._plan.nodes[above.node].header:
+                self._tell(above.node, above.row)
+                above.told = True
+        for number in nodes:
+            blank: list[object] = [self.line, None, None, *[None] * self._width(number)]
+            self._open.append(_Open(number, blank))
+
+    def _close(self, record: _Open) -> None:
+        node = self._plan.nodes[record.node]
+        if node.kind in CONTROL_KINDS:
+            record.row[0] = self.line  # where it closes
+        if not record.told:
+            self._tell(record.node, record.row)
+        if node.kind is Kind.DETAIL:
+            self._details += 1
+            for above in self._open:
+                above.answered = True
+        if node.alone is not None and not record.answered:
+            if node.kind is Kind.HEADER:
+                self._unanswered.append((node.alone, record.row))
+            else:
+                self._tell(node.alone, record.row)
+                self._details += 1
+
+    def _store(self, slots: Sequence[Slot], text: str) -> None:
+        for slot in slots:
+            record = next(one for one in reversed(self._open) if one.node == slot.node)
+            if record.told and text:
+                self._misplaced(slot)
+                continue
+            at = slot.cell + 3
+            before = record.row[at]
+            if len(text) > MAX_LINE_CHARS:
+                record.row[1], text = FindingCode.LINE_TOO_LONG.value, text[:MAX_LINE_CHARS]
+            if before is None:
+                record.row[at] = text
+            elif slot.every:
+                record.row[at] = self._joined(str(before), text)
+            else:
+                record.row[1] = FindingCode.FIELD_REPEATED.value
+
+    def _joined(self, before: str, text: str) -> str:
+        if not text:
+            return before
+        return f"{before}{SEVERAL}{text}"[:MAX_LINE_CHARS]
+
+    def _misplaced(self, slot: Slot) -> None:
+        if not self.findings:
+            path = self._plan.nodes[slot.node].path
+            message = f"a field of the header {path} stands behind the first record within it"
+            self.findings.append(
+                file_finding(FindingCode.HEADER_MISPLACED, message, line=self.line)
+            )
+
+    def _tell(self, node: int, row: list[object]) -> None:
+        self._told += 1
+        self.height += 1
+        self._rows[node].append((self._told, *row))
+
+    def _width(self, node: int) -> int:
+        return len(self._plan.nodes[node].cells)
+
+    def _cell_names(self) -> Iterator[str]:
+        widest = max((self._width(node) for node in range(len(self._rows))), default=0)
+        return (f"cell_{number}" for number in range(1, widest + 1))
+
+    def _frame(self, number: int, rows: list[tuple[object, ...]]) -> pl.DataFrame:
+        cells = [f"cell_{cell}" for cell in self._plan.nodes[number].cells.values()]
+        schema = {
+            "told": pl.Int64(),
+            "line": pl.Int64(),
+            "flaw": pl.String(),
+            "quoted": pl.String(),
+        }
+        schema |= dict.fromkeys(cells, pl.String())
+        columns = dict(zip(schema, zip(*rows, strict=True), strict=True))
+        frame = pl.DataFrame(columns, schema=schema)
+        quoted = [
+            pl.format(f"{path.replace('{', '').replace('}', '')}={{}}", pl.col(f"cell_{cell}"))
+            for (path, _), cell in self._plan.nodes[number].cells.items()
+        ]
+        raw = pl.coalesce(
+            "quoted", pl.concat_str(quoted or [pl.lit("")], separator=" ", ignore_nulls=True)
+        )
+        return frame.select(
+            "told", "line", raw.alias("raw"), "flaw",
+            pl.lit(number, dtype=pl.Int32).alias("node"), *cells,
+        )  # fmt: skip
+
+
+class TreeCut:
+    """Finds fields in the rows of a tree."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def rows(self, lines: pl.DataFrame, *, last: bool) -> pl.DataFrame:
+        """The rows are records already."""
+        return lines
+
+    def node(self, record: Record) -> int | None:
+        """Which records a row may be."""
+        return self._plan.node_of(record)
+
+    def text(self, place: Place) -> pl.Expr:
+        """The text at a path."""
+        if isinstance(place, Cell):
+            return pl.col(f"cell_{place.number}")
+        assert isinstance(place, Cells), place
+        cells = [pl.col(f"cell_{number}") for number in place.numbers]
+        return pl.coalesce(pl.when(cell.str.strip_chars() != "").then(cell) for cell in cells)
+
+    def octets(self, place: Place) -> pl.Expr:
+        """Nothing: texts are made of characters."""
+        raise AssertionError(place)
+
+    def rest(self, place: Place) -> pl.Expr:
+        """The text at a path; there is no rest."""
+        return self.text(place)
+
+    def size_flaws(self, record: Record) -> list[tuple[FindingCode, str, pl.Expr]]:
+        """Nothing: a record may lack whatever is not required."""
+        return []
+
+    def is_cut(self, raw: str, record: Record) -> bool:
+        """Never: a tree that was cut is not one."""
+        return False
