@@ -21,6 +21,8 @@ from handback.store.tables import Instant, Redemption
 
 INSTANT = pl.Datetime("us", "UTC")
 
+_ROWS_AT_ONCE = 500
+
 # What `move` needs: one row per redemption with the version it was decided on. Further columns
 # whose names begin with `was_` are further conditions on the column named after that.
 MOVES = pl.Schema(
@@ -169,15 +171,17 @@ def fetch_frame(tx: sa.Connection, select: sa.Select[Any]) -> pl.DataFrame:
     schema = schema_of(list(select.selected_columns))
     if tx.dialect.name == "postgresql":
         return fetch_arrays(tx, select, schema)
+    columns: list[list[object]] = [[] for _ in schema]
     # The driver's own rows: SQLAlchemy's would cost as much again as fetching and framing them.
     with tx.execute(select) as result:
         assert result.cursor is not None
-        rows = result.cursor.fetchall()
-    if not rows:
-        return schema.to_frame()
+        # Few at a time, so that the rows are gone again before the garbage collector counts them.
+        while rows := result.cursor.fetchmany(_ROWS_AT_ONCE):
+            for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+                column.extend(values)
     # Column by column: from rows a frame is made at less than half the pace.
-    columns = zip(schema.items(), zip(*rows, strict=True), strict=True)
-    return pl.DataFrame([pl.Series(name, column, kind) for (name, kind), column in columns])
+    named = zip(schema.items(), columns, strict=True)
+    return pl.DataFrame([pl.Series(name, column, kind) for (name, kind), column in named])
 
 
 def alike(frame: pl.DataFrame) -> dict[str, Any]:
