@@ -197,3 +197,28 @@ def test_a_document_cut_anywhere_is_not_complete() -> None:
     for length in range(whole):
         assert read(layout_of(STATUS_REPORT), content[:length]).facts.worst is Severity.QUARANTINE
     assert read(layout_of(STATUS_REPORT), content[:whole]).facts.worst is None
+
+
+ONLY_RETURNED = """
+framing = "xml"
+[[records]]
+kind = "detail"
+path = "Notes/Note"
+tag = [{ at = "Reason", blank = false }, { at = "@side", is = "credit" }]
+fields = [{ name = "reference", at = "Ref" }, { name = "code", at = "Reason" }]
+[[records]]
+kind = "ignore"
+path = "Notes/Note"
+"""
+
+
+def test_records_of_one_path_are_told_by_their_tags() -> None:
+    notes = [
+        "<Note side='credit'><Ref>A</Ref><Reason>AC01</Reason></Note>",
+        "<Note side='credit'><Ref>B</Ref><Reason> </Reason></Note>",
+        "<Note side='debit'><Ref>C</Ref><Reason>AC04</Reason></Note>",
+        "<Note side='credit'><Ref>D</Ref></Note>",
+    ]
+    reading = read(layout_of(ONLY_RETURNED), f"<Notes>{''.join(notes)}</Notes>".encode())
+    assert reading.findings.is_empty()
+    assert reading.details.select("reference", "code").rows() == [("A", "AC01")]

@@ -133,6 +133,10 @@ class ChunkReader:
             text = self._cut.text(one.place)
             if not isinstance(one.place, Columns):
                 text = text.str.strip_chars(" \t")
+            if not one.texts:
+                blank = text.str.strip_chars(" \t").fill_null("") == ""
+                conditions.append(blank if one.blank else ~blank)
+                continue
             conditions.append(text.is_in(list(one.texts)))
         return pl.all_horizontal(conditions) if conditions else None
 

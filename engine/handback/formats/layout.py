@@ -155,10 +155,12 @@ Place = Cell | Columns | Named | Path | Cells
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The text at `place` is one of `texts` (the first is written)."""
+    """The text at `place` is one of `texts` (the first is written), or is blank or not."""
 
     place: Cell | Columns | Path | Cells
     texts: tuple[str, ...]
+    blank: bool = False
+    """Whether it is blank, where there are no texts."""
 
 
 Tag = tuple[Condition, ...]

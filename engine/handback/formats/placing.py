@@ -60,16 +60,18 @@ def tag_of(section: Section, framing: Framing) -> Tag:
 def _condition(tag: Section, framing: Framing) -> Condition | None:
     place = place_of(tag, framing, named=False)
     texts = tag.texts("is")
-    if not texts or not all(texts):
+    by_presence = tag.has("blank") and not tag.has("is")
+    blank = tag.flag("blank")
+    if not by_presence and (not texts or not all(texts)):
         tag.mistake("is", "the text that tells this kind of record, or a list of them")
     if isinstance(place, Columns) and any(len(text) != place.width for text in texts):
         tag.mistake("is", f"texts of {place.width} characters, as wide as the columns")
     tag.refuse_unknown()
     if not isinstance(place, Columns) and any(text != text.strip() for text in texts):
         tag.mistake("is", "texts without blanks around them")
-    if not isinstance(place, Cell | Columns | Path) or not texts:
+    if not isinstance(place, Cell | Columns | Path) or not (texts or by_presence):
         return None
-    return Condition(place, texts)
+    return Condition(place, texts, blank)
 
 
 def _path(section: Section) -> Path | None:

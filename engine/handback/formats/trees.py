@@ -21,7 +21,6 @@ from handback.formats.layout import (
     HEADER_KINDS,
     Cell,
     Cells,
-    Condition,
     Field,
     Framing,
     Kind,
@@ -103,7 +102,7 @@ class Plan:
         cells = self.nodes[twin].cells if record.path.endswith(ALONE) and twin is not None else None
         cells = node.cells if cells is None else cells
         node.cells = cells
-        tag = tuple(Condition(_cells(one.place, cells), one.texts) for one in record.tag)
+        tag = tuple(replace(one, place=_cells(one.place, cells)) for one in record.tag)
         fields = tuple(self._field(one, cells) for one in record.fields)
         return replace(record, tag=tag, fields=fields)
 

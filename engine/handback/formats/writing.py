@@ -132,6 +132,9 @@ class RecordWriter:
                 return None
             cell = texts.select(self._padded(mine, mine.width).alias("cell"))["cell"]
             text = cell.str.strip_chars(" \t")
+        if not one.texts:
+            blank = text.str.strip_chars(" \t").fill_null("") == ""
+            return (blank if one.blank else ~blank).alias(str(place))
         return text.is_in(list(one.texts)).fill_null(False).alias(str(place))
 
     def _fixed_line(self) -> pl.Expr:
@@ -141,7 +144,7 @@ class RecordWriter:
             if isinstance(field.place, Columns)
         }
         for one in self._record.tag:
-            if isinstance(one.place, Columns):
+            if isinstance(one.place, Columns) and one.texts:
                 places.setdefault(one.place.first, (one.place.width, pl.lit(one.texts[0])))
         pieces, column = [], 1
         for first in sorted(places):
@@ -158,7 +161,7 @@ class RecordWriter:
             if isinstance(field.place, Cell)
         }
         for one in self._record.tag:
-            if isinstance(one.place, Cell):
+            if isinstance(one.place, Cell) and one.texts:
                 cells.setdefault(one.place.number, pl.lit(one.texts[0]))
         numbers = range(1, self._record.cells + 1)
         row = [self._quoted(cells.get(number, pl.lit(""))) for number in numbers]
