@@ -20,7 +20,11 @@ MAX_FILE_BYTES: Final = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The store, the folders and the clock. Landing and spool are shared by all processes."""
+    """The store, the folders and the clock. Landing and spool are shared by all processes.
+
+    `writers` is how many chunks of a file a process applies at once; the embedded store has one
+    writer whatever it says.
+    """
 
     store: Store
     landing: Landing
@@ -28,6 +32,7 @@ class Desk:
     agreements: Agreements
     clock: Clock
     max_file_bytes: int = MAX_FILE_BYTES
+    writers: int = 2
 
     def holding(self, file_id: int, *, wait: bool = False) -> AbstractContextManager[bool]:
         """Try to hold a file against all who would decode it or begin its run; whether it was had.

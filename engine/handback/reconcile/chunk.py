@@ -14,6 +14,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.errors import VersionConflict
+from handback.journal.changes import without
 from handback.journal.commit import Cause, commit_presumed
 from handback.journal.traces import links_of
 from handback.partners.policy import Reference
@@ -84,8 +85,7 @@ def apply_chunk(
     Raises VersionConflict where a redemption moved meanwhile: nothing may then be committed.
     """
     deciding = _Deciding(store, tx, terms, classified)
-    presumed = deciding.presumption.presumed
-    committed = commit_presumed(store, tx, cause, presumed, deciding.decide_rest, now)
+    committed = commit_presumed(store, tx, cause, deciding.presumed, deciding.decide_rest, now)
     _write_queue(store, tx, terms, deciding.decided)
     repeated = open_breaks(store, tx, terms, classified.given.file_id, deciding.breaks, now)
     fates = _settled(deciding.decided.fates, repeated)
@@ -101,31 +101,41 @@ class _Deciding:
         self, store: Store, tx: sa.Connection, terms: Terms, classified: Classified
     ) -> None:
         self._store, self._tx, self._terms, self._given = store, tx, terms, classified.given
-        self._telling = classified.presumption.records
+        self._presumption = classified.presumption
         self._matched = match(store, tx, terms, classified.others)
         # What else the chunk says of a redemption may come before: then both are read.
         besides = self._matched.filter(pl.col("match") == int(Match.ONE))["redemption_id"]
         too_early = submitted_before(store, tx, classified.presumption.submitted_since)
         self._unlike = pl.concat([besides, too_early])
-        self.presumption = classified.presumption.without(self._unlike)
+        self.presumed = classified.presumption.presumed.without(self._unlike)
         self.decided = Decided()
         self.breaks = pl.DataFrame()
 
     def decide_rest(self, unlike: pl.Series) -> pl.DataFrame:
         """The changes that all others make, where these redemptions (Int64) are not as presumed."""
         store, tx, terms = self._store, self._tx, self._terms
-        every = pl.concat([self._unlike, unlike])
-        left = self._telling.filter(pl.col("redemption_id").is_in(every.implode()))
+        unlike = pl.concat([self._unlike, unlike])
+        left = self._presumption.records.filter(pl.col("redemption_id").is_in(unlike.implode()))
         matched = pl.concat([self._matched, match(store, tx, terms, left)])
         ids = matched.filter(pl.col("match") == int(Match.ONE))["redemption_id"]
         standing = standings(store, tx, ids)
         known = answers(store, tx, needs_answers(matched, standing))
         read = decide(matched, standing, known, self._given)
-        read = replace(read, fates=pl.concat([read.fates, unmatched_fates(matched)]))
-        held = self.presumption.without(unlike)
-        self.decided = held.decided + read
-        self.breaks = pl.concat([held.breaks, broken(matched, standing, read.fates)])
+        self._settle(unlike, matched, standing, read)
         return read.changes
+
+    def _settle(
+        self, unlike: pl.Series, matched: pl.DataFrame, standing: pl.DataFrame, read: Decided
+    ) -> None:
+        """What was read beside what was presumed of all but the redemptions that are unlike it."""
+        held, fates = self._presumption, pl.concat([read.fates, unmatched_fates(matched)])
+        self.decided = replace(
+            read,
+            fates=pl.concat([without(held.decided.fates, unlike), fates]),
+            due_again=pl.concat([without(held.decided.due_again, unlike), read.due_again]),
+        )
+        breaks = broken(matched, standing, fates)
+        self.breaks = pl.concat([without(held.breaks, unlike), breaks])
 
 
 def _write_queue(store: Store, tx: sa.Connection, terms: Terms, decided: Decided) -> None:

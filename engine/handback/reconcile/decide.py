@@ -14,7 +14,7 @@ from datetime import datetime
 import polars as pl
 
 from handback.breaks.kinds import BreakKind
-from handback.journal.changes import CHANGES, changes_of, without
+from handback.journal.changes import CHANGES, changes_of
 from handback.lifecycle import relation
 from handback.lifecycle.table import State, Trigger
 from handback.partners import policy
@@ -77,15 +77,6 @@ class Decided:
             pl.concat([self.fates, other.fates]),
             pl.concat([self.due_again, other.due_again]),
             pl.concat([self.no_longer_due, other.no_longer_due]),
-        )
-
-    def without(self, redemption_ids: pl.Series) -> Decided:
-        """What the records of other redemptions come to."""
-        return Decided(
-            without(self.changes, redemption_ids),
-            without(self.fates, redemption_ids),
-            without(self.due_again, redemption_ids),
-            without(self.no_longer_due, redemption_ids),
         )
 
 

@@ -64,6 +64,9 @@ def match(store: Store, tx: sa.Connection, terms: Terms, records: pl.DataFrame) 
     Their own `redemption_id` and `attempt`, what the reference claims, are replaced by what was
     found. The order of rows stays.
     """
+    kept = records.drop("redemption_id", "attempt")
+    if records.is_empty():
+        return pl.DataFrame(schema={**kept.schema, **MATCHED})
     left = records
     found = [pl.DataFrame(schema={"ordinal": pl.Int64(), **MATCHED})]
     for number, rule in enumerate(terms.agreement.handback.match):
@@ -75,10 +78,8 @@ def match(store: Store, tx: sa.Connection, terms: Terms, records: pl.DataFrame) 
         found.append(verdicts)
         left = left.join(verdicts, on="ordinal", how="anti")
     verdicts = pl.concat(found)
-    return (
-        records.drop("redemption_id", "attempt")
-        .join(verdicts, on="ordinal", how="left", maintain_order="left")
-        .with_columns(pl.col("match", "redemption_id", "answered_attempt").fill_null(0))
+    return kept.join(verdicts, on="ordinal", how="left", maintain_order="left").with_columns(
+        pl.col("match", "redemption_id", "answered_attempt").fill_null(0)
     )
 
 

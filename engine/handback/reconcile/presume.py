@@ -61,18 +61,6 @@ class Presumption:
     submitted_since: pl.DataFrame
     presumed: Presumed
 
-    def without(self, redemption_ids: pl.Series) -> Presumption:
-        """What is left where these redemptions (Int64) are not as presumed."""
-        if redemption_ids.is_empty():
-            return self
-        return Presumption(
-            without(self.records, redemption_ids),
-            self.decided.without(redemption_ids),
-            without(self.breaks, redemption_ids),
-            without(self.submitted_since, redemption_ids),
-            self.presumed.without(redemption_ids),
-        )
-
 
 def presume(terms: Terms, records: pl.DataFrame, given: Given) -> Presumption:
     """What is presumed of a chunk's records (columns of DETAIL with the classes of their codes).

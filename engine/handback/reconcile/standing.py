@@ -57,6 +57,8 @@ _ANSWERS = (
 
 def standings(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.DataFrame:
     """The redemptions with these ids (Int64) as they stand in this transaction."""
+    if redemption_ids.is_empty():
+        return STANDINGS.to_frame()
     keys = store.dialect.stage(tx, "standings", _keys(redemption_ids))
     select = (
         sa.select(

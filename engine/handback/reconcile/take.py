@@ -51,8 +51,8 @@ def take_chunks(run: Run) -> bool:
     It is not where `stopping` says to stop between chunks.
     """
     taking = _Taking(run)
-    # One applies, another reads and classifies what comes next.
-    threads = ThreadPoolExecutor(2, thread_name_prefix="chunk")
+    # While one applies, another reads and classifies what comes next.
+    threads = ThreadPoolExecutor(max(2, run.desk.writers), thread_name_prefix="chunk")
     try:
         chunks = range(run.contents.chunks)
         taken = [threads.submit(copy_context().run, taking.take, chunk) for chunk in chunks]
@@ -68,7 +68,7 @@ class _Taking:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._applying = threading.Lock()
+        self._applying = threading.Semaphore(run.desk.writers)
         # For each chunk, how many stand in earlier steps.
         firsts = accumulate(run.contents.steps, initial=0)
         self._earlier = [
