@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-_REJECTED_SHARE: Final = 0.07
+REJECTED_SHARE: Final = 0.07
 # Their classes say what follows, a failure or another attempt, so none of them opens a break.
-_REJECTING: Final = ("0201", "0301", "0401")
+REJECTING: Final = ("0201", "0301", "0401")
 _SEED: Final = 1
 
 
@@ -52,8 +52,8 @@ def answered(details: pl.DataFrame, mix: Mix, order: str) -> pl.DataFrame:
     """The records of a hand-back file: 7 % rejects, 1 % other quantities, 1 % repeats."""
     chance = np.random.default_rng(_SEED)
     count = len(details)
-    rejected = pl.lit(pl.Series(chance.random(count) < _REJECTED_SHARE))
-    codes = pl.lit(pl.Series(chance.choice(_REJECTING, count)))
+    rejected = pl.lit(pl.Series(chance.random(count) < REJECTED_SHARE))
+    codes = pl.lit(pl.Series(chance.choice(REJECTING, count)))
     differs = pl.lit(pl.Series(chance.random(count) < 0.01))
     records = details.with_columns(
         place=pl.int_range(pl.len()).cast(pl.Float64),

@@ -15,11 +15,14 @@ from typing import Final
 
 import psycopg
 import sqlalchemy as sa
+from psycopg import sql
 
 from handback_server.bench.postgres import Databases, running_server, server_pid
 
 # Durable as in production; the rest is PostgreSQL's own default, save the size of its log.
 _AS_IN_PRODUCTION: Final = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+# What goes into a table emptied in the same transaction is then not logged as well.
+_LOADED_UNLOGGED: Final = {"wal_level": "minimal", "max_wal_senders": "0"}
 _TOLD: Final = (
     "server_version",
     "fsync",
@@ -55,8 +58,19 @@ class Place:
 class Ground:
     """Gives out places on one store."""
 
-    def __init__(self, store: str, folder: Path, server: sa.URL | None) -> None:
+    def __init__(
+        self,
+        store: str,
+        folder: Path,
+        server: sa.URL | None,
+        grown: int = 0,
+        keep: Path | None = None,
+    ) -> None:
         self.store = store
+        self.grown = grown
+        """How many finished redemptions a grown database has."""
+        self.keep = keep
+        """Where databases last, None where they do not."""
         self._folder = folder
         self._server = server
 
@@ -72,6 +86,29 @@ class Ground:
         with databases.fresh(empty=True) as url:
             yield Place(self.store, url, folder, server_pid(self._server))
         databases.close()
+
+    @contextmanager
+    def lasting(self, name: str, *, anew: bool) -> Iterator[Place]:
+        """A place whose database stays in the folder to keep; `anew` begins with an empty one.
+
+        Its other folder is gone when left. Where nothing is kept it is a place like any other.
+        """
+        if self.keep is None:
+            with self.place(name) as place:
+                yield place
+            return
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix=name) as made:
+            folder = Path(made)
+            if self._server is None:
+                file = self.keep / f"{name}.db"
+                if anew:
+                    file.unlink(missing_ok=True)
+                yield Place(self.store, f"sqlite:///{file}", folder, None)
+                return
+            if anew:
+                _make_anew(self._server, name)
+            url = _text(self._server.set(database=name))
+            yield Place(self.store, url, folder, server_pid(self._server))
 
     def facts(self) -> Mapping[str, object]:
         """The machine, the versions and the settings of the database."""
@@ -90,21 +127,31 @@ class Ground:
     def _database_facts(self) -> Mapping[str, str]:
         if self._server is None:
             return {"sqlite": sqlite3.sqlite_version, "journal_mode": "wal", "synchronous": "full"}
-        url = self._server.render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True) as connection:
+        with psycopg.connect(_text(self._server), autocommit=True) as connection:
             shown = {name: connection.execute(f"show {name}".encode()) for name in _TOLD}
             return {name: str(found.fetchall()[0][0]) for name, found in shown.items()}
 
 
 @contextmanager
-def ground(store: str, postgres: str | None = None) -> Iterator[Ground]:
-    """A ground on `sqlite` or `postgres`; the latter on a throw-away server, or the one named."""
+def ground(
+    store: str, postgres: str | None = None, grown: int = 0, keep: Path | None = None
+) -> Iterator[Ground]:
+    """A ground on `sqlite` or `postgres`; the latter on a throw-away server, or the one named.
+
+    In the folder `keep` lasts what is to last: a server of its own on PostgreSQL, one for each use
+    of the folder.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="handback-bench-")))
         server = None
+        if keep is not None:
+            keep = keep.resolve()
+            keep.mkdir(parents=True, exist_ok=True)
         if store == "postgres":
-            server = stack.enter_context(running_server(postgres, _AS_IN_PRODUCTION))
-        yield Ground(store, folder, server)
+            cluster = keep / "cluster" if keep else None
+            settings = {**_AS_IN_PRODUCTION, **(_LOADED_UNLOGGED if keep else {})}
+            server = stack.enter_context(running_server(postgres, settings, cluster))
+        yield Ground(store, folder, server, grown, keep)
 
 
 def settle(place: Place) -> None:
@@ -117,6 +164,17 @@ def settle(place: Place) -> None:
     with psycopg.connect(place.url, autocommit=True) as connection:
         connection.execute("vacuum analyze")
         connection.execute("checkpoint")
+
+
+def _make_anew(server: sa.URL, database: str) -> None:
+    named = sql.Identifier(database)
+    with psycopg.connect(_text(server), autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database if exists {}").format(named))
+        connection.execute(sql.SQL("create database {}").format(named))
+
+
+def _text(url: sa.URL) -> str:
+    return url.render_as_string(hide_password=False)
 
 
 def _cpu_name() -> str:

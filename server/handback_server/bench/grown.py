@@ -26,8 +26,9 @@ from handback.clock import SystemClock
 from handback.ledger.snapshots import roll_up
 from handback.lifecycle.table import State
 from handback.store.session import Store
+from handback_server.bench.apart import apart
 from handback_server.bench.engine import UNIT, engine
-from handback_server.bench.ground import Place, settle
+from handback_server.bench.ground import Ground, Place, settle
 from handback_server.bench.left_behind import rows
 from handback_server.bench.past import PER_BREAK, Batch, Owner
 
@@ -73,6 +74,24 @@ def load(place: Place, count: int, state: State = State.CONFIRMED) -> range:
             pass
     settle(place)
     return range(batches[0].first, batches[0].first + count)
+
+
+@contextmanager
+def grown(ground: Ground) -> Iterator[Place]:
+    """A place with as many finished redemptions as the ground is asked for.
+
+    It is the one that was kept, or is made and then kept. Raises ValueError where that has fewer.
+    """
+    mark = ground.keep / f"grown-{ground.store}" if ground.keep else None
+    there = int(mark.read_text()) if mark and mark.exists() else 0
+    if 0 < there < ground.grown:
+        raise ValueError(f"{mark} says that there are but {there:,} redemptions")
+    with ground.lasting("grown", anew=not there) as place:
+        if not there:
+            apart(load, place, ground.grown)
+            if mark:
+                mark.write_text(str(ground.grown))
+        yield place
 
 
 @contextmanager

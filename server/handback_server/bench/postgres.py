@@ -31,13 +31,15 @@ _SUPERVISOR = """
 set -eu
 export LC_ALL=C TZ=UTC
 trap 'rm -rf "$1"' EXIT
-"$2/initdb" -D "$1/cluster" -U postgres --auth=trust --encoding=UTF8 --no-sync >"$1/log" 2>&1 \
+[ -e "$1/cluster/PG_VERSION" ] \
+    || "$2/initdb" -D "$1/cluster" -U postgres --auth=trust --encoding=UTF8 --no-sync \
+        >"$1/log" 2>&1 \
     || { cat "$1/log"; exit 1; }
 "$2/pg_ctl" -D "$1/cluster" -l "$1/log" -o "$3" --silent --wait start >/dev/null 2>&1 </dev/null \
     || { cat "$1/log"; exit 1; }
 echo ready
 read -r _ || true
-"$2/pg_ctl" -D "$1/cluster" --silent --mode=immediate stop >/dev/null 2>&1
+"$2/pg_ctl" -D "$1/cluster" --silent --mode="$4" stop >/dev/null 2>&1
 """
 
 # A time zone far from UTC, because no query may lean on the server's.
@@ -53,11 +55,14 @@ _FOR_SPEED_NOT_SAFETY = {
 
 @contextmanager
 def running_server(
-    elsewhere: str | None = None, settings: Mapping[str, str] | None = None
+    elsewhere: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    keep: Path | None = None,
 ) -> Iterator[sa.URL]:
     """The URL of a server that runs as long as the context; `settings` override the fast ones.
 
     `elsewhere` is the URL of a server that runs already, on which databases may be created.
+    Databases last in the folder `keep`, where it is given; else they go with the server.
     """
     if elsewhere:
         yield sa.make_url(elsewhere).set(drivername="postgresql")
@@ -65,12 +70,24 @@ def running_server(
     folder = Path(tempfile.mkdtemp(prefix="handback-pg-", dir="/tmp"))  # socket paths are short
     user = _UNPRIVILEGED if os.geteuid() == 0 else None
     binaries = _binaries(folder, copy_for=user)
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        (folder / "cluster").symlink_to(keep.resolve())
     if user:
-        subprocess.run(["chown", "-R", user, folder], check=True)
+        subprocess.run(["chown", "-R", user, folder, *([keep] if keep else [])], check=True)
     options = {**_FOR_SPEED_NOT_SAFETY, **(settings or {})}
     flags = " ".join(f"-c {name}={value}" for name, value in options.items())
     supervisor = subprocess.Popen(
-        ["/bin/sh", "-c", _SUPERVISOR, "sh", folder, binaries, f"-h '' -k {folder} {flags}"],
+        [
+            "/bin/sh",
+            "-c",
+            _SUPERVISOR,
+            "sh",
+            folder,
+            binaries,
+            f"-h '' -k {folder} {flags}",
+            "fast" if keep else "immediate",
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
