@@ -18,8 +18,8 @@ from typing import Concatenate, Final, Generic, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from handback.errors import HandbackError, LimitReached
-from handback.journal.group import GroupCommit
+from handback.errors import LimitReached, ShuttingDown
+from handback.journal.group import Entry, Line, Run, run_group
 from handback.store.session import Store
 
 # When the present call is over, on the event loop's clock; set for every call that has a deadline.
@@ -110,19 +110,21 @@ class Bridge:
 
 
 class Groups(Generic[Command, Answer]):
-    """Lets callers on the event loop share commits; see `GroupCommit` for `run`.
+    """Lets callers on the event loop share commits, one group at a time on a thread of its own.
 
-    The loop is woken once for a group. Waking it for each caller costs more than deciding what one
-    of them asks for.
+    The loop is woken once for a group, and begins the next only when it has done what is ready by
+    then: told everybody, and taken in what they ask for next. So groups grow with the load, and
+    loop and thread seldom want the interpreter at the same moment.
     """
 
-    def __init__(
-        self, run: Callable[[Hashable, Sequence[Command]], Sequence[Answer | HandbackError]]
-    ) -> None:
+    def __init__(self, run: Run[Command, Answer]) -> None:
+        self._run = run
+        self._line: Line[Command, asyncio.Future[Answer]] = Line()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
         self._loop = asyncio.get_running_loop()
-        self._commit: GroupCommit[Command, asyncio.Future[Answer], Answer] = GroupCommit(
-            run, self._deliver
-        )
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def run(self, key: Hashable, command: Command) -> Answer:
         """The answer to a command, once it is committed with others of its key.
@@ -130,25 +132,42 @@ class Groups(Generic[Command, Answer]):
         Raises its domain error, LimitReached where too many wait, ShuttingDown after `close`. A
         caller that is cancelled while its command waits takes it back.
         """
+        if self._closed:
+            raise ShuttingDown()
         future: asyncio.Future[Answer] = self._loop.create_future()
-        self._commit.submit(key, command, future)
+        self._line.join(key, command, future)
+        if self._idle.is_set():
+            self._idle.clear()
+            self._loop.call_soon(self._begin)
         return await future
 
-    def _deliver(
-        self, answers: Sequence[tuple[asyncio.Future[Answer], Answer | BaseException]]
+    def _begin(self) -> None:
+        if group := self._line.take_group():
+            self._thread.submit(self._commit, group)
+        else:
+            self._idle.set()
+
+    def _commit(self, group: Sequence[Entry[Command, asyncio.Future[Answer]]]) -> None:
+        answers = run_group(self._run, group[0].key, [entry.command for entry in group])
+        callers = [entry.caller for entry in group]
+        self._loop.call_soon_threadsafe(self._tell, callers, answers)
+
+    def _tell(
+        self,
+        callers: Sequence[asyncio.Future[Answer]],
+        answers: Sequence[Answer | BaseException],
     ) -> None:
-        self._loop.call_soon_threadsafe(_tell, answers)
+        for caller, answer in zip(callers, answers, strict=True):
+            if caller.done():
+                continue  # it has gone
+            if isinstance(answer, BaseException):
+                caller.set_exception(answer)
+            else:
+                caller.set_result(answer)
+        self._loop.call_soon(self._begin)
 
     async def close(self) -> None:
         """Take nothing new, finish what waits."""
-        await asyncio.to_thread(self._commit.close)
-
-
-def _tell(answers: Sequence[tuple[asyncio.Future[Answer], Answer | BaseException]]) -> None:
-    for future, answer in answers:
-        if future.done():
-            continue  # the caller has gone
-        if isinstance(answer, BaseException):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)
+        self._closed = True
+        await self._idle.wait()
+        self._thread.shutdown()

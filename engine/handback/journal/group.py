@@ -6,12 +6,11 @@ a lone caller never waits for company.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from handback.errors import HandbackError, LimitReached, ShuttingDown, StoreUnavailable
+from handback.errors import HandbackError, LimitReached, StoreUnavailable
 
 # One command costs the database a few rows; a hundred of them still commit in milliseconds.
 MAX_GROUP = 128
@@ -30,92 +29,57 @@ Command = TypeVar("Command")
 Caller = TypeVar("Caller", bound=Place)
 Answer = TypeVar("Answer")
 
+# Takes commands that share a key, gives an answer or a domain error for each, in order.
+Run = Callable[[Hashable, Sequence[Command]], Sequence[Answer | HandbackError]]
 
-class _Entry(NamedTuple, Generic[Command, Caller]):
+
+class Entry(NamedTuple, Generic[Command, Caller]):
+    """A command, who waits for it, and the key that it shares with others of its group."""
+
     key: Hashable
     command: Command
     caller: Caller
 
 
-class GroupCommit(Generic[Command, Caller, Answer]):
-    """Runs commands in groups on one thread.
+class Line(Generic[Command, Caller]):
+    """Commands that wait for their commit. Belongs to one thread."""
 
-    `run` takes commands that share a key (an actor: a block has one) and returns an answer or a
-    domain error for each, in order. Where it raises instead, each command is run again by itself,
-    so that the one at fault cannot fail its neighbours; a store that is out of reach is no
-    command's fault, and answers all of them.
+    def __init__(self) -> None:
+        self._waiting: deque[Entry[Command, Caller]] = deque()
 
-    `deliver` is given the callers of a group with what each is to be told, once they are committed,
-    on that thread. It must be quick: the next group waits.
-    """
+    def join(self, key: Hashable, command: Command, caller: Caller) -> None:
+        """Go to the end. Raises LimitReached where too many wait already."""
+        if len(self._waiting) >= MAX_WAITING:
+            raise LimitReached("commands waiting to be committed", retry_after_s=0.1)
+        self._waiting.append(Entry(key, command, caller))
 
-    def __init__(
-        self,
-        run: Callable[[Hashable, Sequence[Command]], Sequence[Answer | HandbackError]],
-        deliver: Callable[[Sequence[tuple[Caller, Answer | BaseException]]], None],
-        name: str = "group-commit",
-    ) -> None:
-        self._run = run
-        self._deliver = deliver
-        self._waiting: deque[_Entry[Command, Caller]] = deque()
-        self._changed = threading.Condition()
-        self._closed = False
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
-
-    def submit(self, key: Hashable, command: Command, caller: Caller) -> None:
-        """Ask for a command; the caller is told its answer or error once it is committed.
-
-        Raises LimitReached where too many wait already, ShuttingDown after `close`.
-        """
-        with self._changed:
-            if self._closed:
-                raise ShuttingDown()
-            if len(self._waiting) >= MAX_WAITING:
-                raise LimitReached("commands waiting to be committed", retry_after_s=0.1)
-            self._waiting.append(_Entry(key, command, caller))
-            self._changed.notify()
-
-    def close(self) -> None:
-        """Take nothing new, finish what waits."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        self._thread.join()
-
-    def _work(self) -> None:
-        while group := self._gather():
-            answers = self._answers(group[0].key, [entry.command for entry in group])
-            callers = (entry.caller for entry in group)
-            self._deliver(list(zip(callers, answers, strict=True)))
-
-    def _gather(self) -> list[_Entry[Command, Caller]]:
-        """What has gathered for the key that waits longest; empty once closed and done."""
-        with self._changed:
-            taken: list[_Entry[Command, Caller]] = []
-            while not taken:
-                while not self._waiting and not self._closed:
-                    self._changed.wait()
-                if not self._waiting:
-                    break
-                left: deque[_Entry[Command, Caller]] = deque()
-                for entry in self._waiting:
-                    if entry.caller.cancelled():
-                        continue
-                    fits = not taken or entry.key == taken[0].key
-                    (taken if fits and len(taken) < MAX_GROUP else left).append(entry)
-                self._waiting = left
+    def take_group(self) -> list[Entry[Command, Caller]]:
+        """What has gathered for the key that waits longest, out of the line; perhaps nothing."""
+        taken: list[Entry[Command, Caller]] = []
+        left: deque[Entry[Command, Caller]] = deque()
+        for entry in self._waiting:
+            if entry.caller.cancelled():
+                continue
+            fits = len(taken) < MAX_GROUP and (not taken or entry.key == taken[0].key)
+            (taken if fits else left).append(entry)
+        self._waiting = left
         return taken
 
-    def _answers(
-        self, key: Hashable, commands: Sequence[Command]
-    ) -> Sequence[Answer | BaseException]:
-        try:
-            return self._run(key, commands)
-        except StoreUnavailable as failure:
-            # It concerns all of them, and asking once for each would only keep the others waiting.
-            return [failure] * len(commands)
-        except Exception as failure:
-            if len(commands) == 1:
-                return [failure]
-            return [answer for one in commands for answer in self._answers(key, [one])]
+
+def run_group(
+    run: Run[Command, Answer], key: Hashable, commands: Sequence[Command]
+) -> Sequence[Answer | BaseException]:
+    """What to tell the caller of each command.
+
+    Where `run` raises, each command is run again by itself, so that the one at fault cannot fail
+    its neighbours. A store that is out of reach is no command's fault, and answers all of them.
+    """
+    try:
+        return run(key, commands)
+    except StoreUnavailable as failure:
+        # It concerns all of them, and asking once for each would only keep the others waiting.
+        return [failure] * len(commands)
+    except Exception as failure:
+        if len(commands) == 1:
+            return [failure]
+        return [answer for one in commands for answer in run_group(run, key, [one])]
