@@ -18,8 +18,17 @@ import polars as pl
 from handback.errors import InvalidRequest, Violation
 from handback.formats.columns import place_by_names
 from handback.formats.controls import Tally, exact_sum, measured
-from handback.formats.layout import CONTROL_KINDS, HEADER_KINDS, Kind, Layout, Named, Record
+from handback.formats.layout import (
+    CONTROL_KINDS,
+    HEADER_KINDS,
+    Framing,
+    Kind,
+    Layout,
+    Named,
+    Record,
+)
 from handback.formats.reading import column_of
+from handback.formats.tree_writing import Assembly
 from handback.formats.writing import RecordWriter, Refusal
 
 MAX_VIOLATIONS: Final = 100
@@ -71,6 +80,8 @@ class _Encoder:
 
     def __init__(self, layout: Layout, facts: Mapping[str, object]) -> None:
         self._layout, self._names = _placed(layout)
+        assembled = layout.framing in (Framing.XML, Framing.JSON)
+        self._assembly = Assembly(layout) if assembled else None
         self._facts = facts
         self._tally = Tally()
         self._quantity = 0
@@ -82,8 +93,7 @@ class _Encoder:
         with SpooledTemporaryFile(max_size=_MEMORY_BYTES) as body:
             for frame in details:
                 body.write(self._details(frame))
-            head = self._names + b"".join(self._marks(kind) for kind in HEADER_KINDS)
-            tail = b"".join(self._marks(kind) for kind in CONTROL_KINDS)
+            head, tail = self._around()
             if self._mistakes:
                 raise InvalidRequest(self._mistakes)
             body.seek(0)
@@ -93,6 +103,21 @@ class _Encoder:
             target.write(tail)
         records = self._tally.counts[Kind.DETAIL]
         return Encoded(records, self._quantity, target.size_bytes, target.digest())
+
+    def _around(self) -> tuple[bytes, bytes]:
+        """What stands before the details, and what behind them; worthless after a mistake."""
+        head = self._names + b"".join(self._marks(kind) for kind in HEADER_KINDS)
+        if self._assembly is None:
+            return head, b"".join(self._marks(kind) for kind in CONTROL_KINDS)
+        detail = next(self._layout.of(Kind.DETAIL))
+        head = self._encoded(self._assembly.begin()) + head
+        head += self._encoded(self._assembly.details(detail))
+        tail = self._encoded(self._assembly.after_details(detail))
+        tail += b"".join(self._marks(kind) for kind in CONTROL_KINDS)
+        return head, tail + self._encoded(self._assembly.end())
+
+    def _encoded(self, text: str) -> bytes:
+        return text.encode(self._layout.encoding)
 
     def _details(self, frame: pl.DataFrame) -> bytes:
         """The bytes of one frame of details, each with its addenda; worthless after a mistake."""
@@ -111,6 +136,8 @@ class _Encoder:
             return b""
         self._sum(frame)
         end = self._layout.line_end
+        if self._assembly is not None:
+            return self._encoded(self._assembly.joined(lines[0], first=start == 0))
         joined = pl.DataFrame(lines).select(pl.concat_str(pl.all(), separator=end)).to_series()
         return _bytes(joined, self._layout)
 
@@ -132,7 +159,12 @@ class _Encoder:
             frame = pl.DataFrame({name: [value] for name, value in values.items()} or {"": [None]})
             lines, refusals = RecordWriter(self._layout, record).write(frame)
             self._refuse(_violation("facts", one) for one in refusals)
-            written += b"" if self._mistakes else _bytes(lines, self._layout)
+            if self._mistakes:
+                continue
+            if self._assembly is None:
+                written += _bytes(lines, self._layout)
+            else:
+                written += self._encoded(self._assembly.mark(record, lines.item()))
         return written
 
     def _value(self, record: Record, name: str) -> object:

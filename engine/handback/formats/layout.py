@@ -328,6 +328,11 @@ class Layout:
         """Why this layout cannot write a payout file; empty where it can."""
         path = f"formats.{self.name}.records"
         mistakes = []
+        if self.framing is Framing.XLSX:
+            told = "a framing that we can write, such as delimited"
+            mistakes.append(Violation(f"formats.{self.name}.framing", told))
+        if self.framing.is_tree and any(self.of(Kind.ADDENDA)):
+            mistakes.append(Violation(path, "no addenda in a tree we write"))
         for kind in Kind:
             if kind not in _SEVERAL_WRITTEN and len(list(self.of(kind))) > 1:
                 mistakes.append(Violation(path, f"at most one {kind} record in a file we write"))

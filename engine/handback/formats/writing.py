@@ -11,6 +11,7 @@ import polars as pl
 from handback.formats.layout import Cell, Columns, Condition, Field, Framing, Layout, Record
 from handback.formats.lines import MAX_LINE_CHARS
 from handback.formats.texts import Constant
+from handback.formats.tree_writing import element
 
 _NEVER: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{FFFD}\x{FEFF}"
 """Characters that reading would flag or drop."""
@@ -49,6 +50,9 @@ class RecordWriter:
             *(field.type.encode(pl.col(field.name)).alias(field.name) for field in self._fields),
         )
         refusals += self._refusals(values, texts)
+        if self._layout.framing.is_tree:
+            line = element(self._layout, self._record)
+            return texts.select(line.alias("line"))["line"], refusals
         line = self._fixed_line() if self._fixed else self._delimited_line()
         lines = texts.select(line.alias("line"))["line"]
         refusals += self._whole(texts, lines)
@@ -95,7 +99,7 @@ class RecordWriter:
         return text.to_frame("text").select(size).to_series()
 
     def _forbidden(self) -> str:
-        if self._fixed:
+        if self._fixed or self._layout.framing.is_tree:
             return rf"[{_NEVER}\t\r\n]"
         if self._layout.quote:
             return rf"[{_NEVER}]"
