@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,7 +15,8 @@ from handback_server.bench import by_row, core_batches, floor, row_tables
 from handback_server.bench.answers import Mix, answered
 from handback_server.bench.apart import Figures
 from handback_server.bench.by_hand import Job
-from handback_server.bench.ground import Place
+from handback_server.bench.ground import Place, ground
+from handback_server.bench.ingest import ingest
 
 RECORDS = 2_000
 OF_STATES = "select state, count(*) from {} group by state"
@@ -82,3 +84,38 @@ def test_answers_are_of_the_mix() -> None:
 
 def share(records: pl.DataFrame, of: pl.Expr) -> float:
     return len(records.filter(of)) / len(records)
+
+
+def test_ingest_tells_its_rate_beside_the_others_and_that_the_laws_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A process of its own for each step is for figures, which nobody reads here.
+    monkeypatch.setattr("handback_server.bench.ingest.apart", lambda step, *given: step(*given))
+    with ground("sqlite") as own:
+        told = ingest(own, 1_000, "random")
+    rates: dict[str, Any] = {n: rate for n, rate in told.items() if n.endswith("records_per_s")}
+    assert set(rates) == {
+        "records_per_s",
+        "floor_records_per_s",
+        "row_by_row_records_per_s",
+        "core_batches_records_per_s",
+    }
+    assert all(isinstance(rate, float) and rate > 0 for rate in rates.values())
+    assert told["ratio_to_floor"] == rates["records_per_s"] / rates["floor_records_per_s"]
+    assert told["records"] == 1_000
+    assert told["order"] == "random"
+    assert told["laws_hold"] is True
+    assert "statements" not in told
+
+
+def test_a_profile_has_the_statements_of_its_body_alone() -> None:
+    with ground("postgres", profiled=True) as own, own.place("only") as place:
+        engine = sa.create_engine(place.sqlalchemy_url)
+        with engine.connect() as connection:
+            connection.execute(sa.text("select 1 as before"))
+            with own.profile() as statements:
+                connection.execute(sa.text("select 2 as meanwhile"))
+        engine.dispose()
+    told = [statement["query"] for statement in statements]
+    assert "select $1 as meanwhile" in told
+    assert "select $1 as before" not in told

@@ -29,7 +29,8 @@ def ingest(ground: Ground, records: int, order: str) -> Mapping[str, object]:
     core_rate = _beside(ground, "core", core_batches.run, records, order, _CORE_RECORDS)
     with ground.place("product") as place:
         apart(prepare, place, records, order)
-        ours = apart(run, place)
+        with ground.profile() as statements:
+            ours = apart(run, place)
         laws_hold = apart(laws, place)
     rate, floor_rate = records / ours.seconds, records / at_best.seconds
     return {
@@ -50,6 +51,7 @@ def ingest(ground: Ground, records: int, order: str) -> Mapping[str, object]:
         "floor_cpu_s": at_best.cpu_s,
         "floor_database_cpu_s": at_best.database_cpu_s,
         "laws_hold": laws_hold,
+        **({"statements": statements} if statements else {}),
     }
 
 
