@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -12,7 +13,17 @@ import click
 if TYPE_CHECKING:
     from handback_server.bench.ground import Ground
 
-_NAMES: Final = ("ingest", "payouts", "startup", "submit", "verify", "watch", "workers")
+_NAMES: Final = (
+    "growth",
+    "ingest",
+    "payouts",
+    "reads",
+    "startup",
+    "submit",
+    "verify",
+    "watch",
+    "workers",
+)
 
 Benchmark = Callable[["Ground", int, str], Mapping[str, object]]
 
@@ -29,6 +40,18 @@ Benchmark = Callable[["Ground", int, str], Mapping[str, object]]
     help="In which the partner answers.",
 )
 @click.option("--postgres", metavar="URL", help="A server that runs already, not a throw-away one.")
+@click.option(
+    "--grown",
+    type=click.IntRange(min=0),
+    default=1_000_000,
+    show_default=True,
+    help="Finished redemptions of the large database, for growth and reads.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the large database is kept for the next time.",
+)
 @click.option("--profile", is_flag=True, help="Say what PostgreSQL's time went into (ingest).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(
@@ -37,6 +60,8 @@ def bench(
     records: int,
     order: str,
     postgres: str | None,
+    grown: int,
+    keep: Path | None,
     profile: bool,
     as_json: bool,
 ) -> None:
@@ -45,7 +70,7 @@ def bench(
 
     module = importlib.import_module(f"handback_server.bench.{name}")
     run: Benchmark = getattr(module, name)
-    with ground(store, postgres, profiled=profile) as chosen:
+    with ground(store, postgres, grown, keep, profiled=profile) as chosen:
         told = {"benchmark": name, "store": store, **run(chosen, records, order), **chosen.facts()}
     if as_json:
         click.echo(json.dumps(_rounded(told)))
