@@ -124,25 +124,28 @@ def _next_ordinal(batch_id: int, after: int) -> sa.Select[Any]:
 def _steps(tx: sa.Connection, batch_id: int, first: int, last: int) -> list[Step]:
     """The dispatch of these ordinals, one step for all first attempts, one for all second ones…"""
     inside = (ATTEMPT.c.batch_id == batch_id) & ATTEMPT.c.ordinal.between(first, last)
-    least, most = sa.func.min(ATTEMPT.c.attempt), sa.func.max(ATTEMPT.c.attempt)
-    range_of = sa.select(least.label("least"), most.label("most")).where(inside)
-    found = tx.execute(range_of).one()
-    steps = []
-    for attempt in range(found.least, found.most + 1):
-        of_attempt = inside & (ATTEMPT.c.attempt == attempt)
-        is_first = attempt == 1
-        step = Step(
+    number = ATTEMPT.c.attempt
+    told = sa.select(sa.func.min(number), sa.func.max(number), sa.func.count()).where(inside)
+    least, most, count = tx.execute(told).one()
+    counts = {least: count}
+    if least != most:
+        counted = sa.select(number, sa.func.count().label("redemptions"))
+        counts = {
+            row.attempt: row.redemptions
+            for row in tx.execute(counted.where(inside).group_by(number).order_by(number))
+        }
+    return [
+        Step(
             Trigger.DISPATCH,
-            State.SUBMITTED if is_first else State.RETRYING,
+            State.SUBMITTED if attempt == 1 else State.RETRYING,
             # Nothing but its submit has happened to what is submitted.
-            1 if is_first else None,
+            1 if attempt == 1 else None,
             attempt,
-            sa.select(ATTEMPT.c.redemption_id, ATTEMPT.c.quantity).where(of_attempt),
-            tx.scalars(sa.select(sa.func.count()).where(of_attempt)).one(),
+            sa.select(ATTEMPT.c.redemption_id, ATTEMPT.c.quantity).where(inside, number == attempt),
+            count,
         )
-        if step.count:
-            steps.append(step)
-    return steps
+        for attempt, count in counts.items()
+    ]
 
 
 def _told(step: Step, links: pl.DataFrame) -> pl.DataFrame:

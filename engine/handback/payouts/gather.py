@@ -10,6 +10,7 @@ that only has to be delivered.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -147,7 +148,14 @@ class _Sealing:
     def _pages(
         self, tx: sa.Connection, due: Sequence[Stretch], wanted: Collection[str]
     ) -> Iterator[pl.DataFrame]:
-        return (due_rows(tx, self._terms, stretch, wanted) for stretch in due)
+        """The rows of each stretch, read while those of the one before are encoded."""
+        with ThreadPoolExecutor(1, thread_name_prefix="gather") as thread:
+            coming = thread.submit(due_rows, tx, self._terms, due[0], wanted)
+            for stretch in due[1:]:
+                page = coming.result()
+                coming = thread.submit(due_rows, tx, self._terms, stretch, wanted)
+                yield page
+            yield coming.result()
 
     def _next_sequence(self, tx: sa.Connection) -> int:
         newest = sa.select(sa.func.max(BATCH.c.sequence))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from tempfile import SpooledTemporaryFile
@@ -82,7 +83,10 @@ class OutboundFile:
         while True:
             outbound = Outbound()
             details = self._details(pages(), outbound, clashing, careful)
-            with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
+            with (
+                closing(details),
+                SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file,
+            ):
                 try:
                     encode(self._payout.layout, self._facts(), details, cast(BinaryIO, file))
                 except InvalidRequest:
@@ -117,7 +121,7 @@ class OutboundFile:
         outbound: Outbound,
         clashing: dict[int, str],
         careful: bool,
-    ) -> Iterator[pl.DataFrame]:
+    ) -> Generator[pl.DataFrame]:
         """The rows that go into the file; on the way `outbound` gets to know of them."""
         before = 0
         for page in pages:
