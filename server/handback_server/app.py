@@ -21,6 +21,8 @@ from handback_server._stubs.v1 import (
     breaks_pb2,
     breaks_pb2_grpc,
     events_pb2,
+    formats_pb2,
+    formats_pb2_grpc,
     handback_files_pb2,
     handback_files_pb2_grpc,
     ledger_pb2,
@@ -35,6 +37,7 @@ from handback_server.runtime import Runtime
 from handback_server.services.agreements import Agreements
 from handback_server.services.breaks import Breaks
 from handback_server.services.events import Events, add_events
+from handback_server.services.formats import Formats
 from handback_server.services.handback_files import HandbackFiles
 from handback_server.services.ledger import Ledger
 from handback_server.services.payouts import Payouts
@@ -50,6 +53,7 @@ _SERVICES: Final[Sequence[tuple[Callable[[Runtime], Any], Callable[[Any, Any], N
     (HandbackFiles, handback_files_pb2_grpc.add_HandbackFileServiceServicer_to_server),
     (Breaks, breaks_pb2_grpc.add_BreakServiceServicer_to_server),
     (Agreements, agreements_pb2_grpc.add_AgreementServiceServicer_to_server),
+    (Formats, formats_pb2_grpc.add_FormatServiceServicer_to_server),
     (Ledger, ledger_pb2_grpc.add_LedgerServiceServicer_to_server),
     (Events, add_events),
 )
@@ -61,6 +65,7 @@ _NAMES: Final = tuple(
         handback_files_pb2,
         breaks_pb2,
         agreements_pb2,
+        formats_pb2,
         ledger_pb2,
         events_pb2,
         health_pb2,

@@ -182,6 +182,10 @@ def handback_file(view: FileView) -> handback_files_pb2.HandbackFile:
         actor=view.actor,
         received_at=instant(view.received_at),
         closed_at=instant(view.closed_at),
+        envelope=view.envelope or "",
+        previous_file_id=optional_id(Prefix.HANDBACK_FILE, view.previous_file_id),
+        message_id=view.message_id or "",
+        removed_at=instant(view.removed_at),
     )
 
 

@@ -11,6 +11,7 @@ from handback.errors import StoreUnavailable
 from handback.ids import Prefix, public_id
 from handback.intake import queries
 from handback.intake.pickup import pick_up
+from handback.intake.retention import remove_expired
 from handback.ledger.snapshots import roll_up
 from handback.payouts.rounds import deliver_round, gather_round
 from handback.reconcile.run import reconcile
@@ -19,6 +20,7 @@ from handback_server.workers import Work
 
 _LOG: Final = logging.getLogger(__name__)
 _ACTOR: Final = "reconcile"
+_RETENTION_S: Final = 600.0  # bytes are kept for days
 # A snapshot of balances is due every thousand blocks: some seconds of a busy server.
 _ROLL_UP_S: Final = 10.0
 
@@ -33,6 +35,7 @@ def works(runtime: Runtime) -> Sequence[Work]:
         Work("reconcile", partial(_reconcile, runtime), settings.pickup_s),
         Work("gather", partial(gather_round, desk.store, desk.landing, *terms), settings.gather_s),
         Work("deliver", bring, settings.deliver_s),
+        Work("retention", partial(remove_expired, desk), _RETENTION_S),
         Work("roll up", partial(roll_up, desk.store), _ROLL_UP_S),
     )
 

@@ -57,6 +57,8 @@ EVENT = lifecycle_pb2.RedemptionEvent(
     cursor="12",
 )
 FILE = handback_files_pb2.HandbackFile(
+    envelope="gzip",
+    previous_file_id="hbf_0000000000005",
     file_id=HBF,
     programme="aurora",
     partner="skyways",

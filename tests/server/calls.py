@@ -17,6 +17,7 @@ from handback_server._stubs.v1 import (
     agreements_pb2_grpc,
     breaks_pb2_grpc,
     events_pb2_grpc,
+    formats_pb2_grpc,
     handback_files_pb2_grpc,
     ledger_pb2_grpc,
     payouts_pb2_grpc,
@@ -40,6 +41,7 @@ class Callers:
         self.files = handback_files_pb2_grpc.HandbackFileServiceStub(channel)
         self.breaks = breaks_pb2_grpc.BreakServiceStub(channel)
         self.agreements = agreements_pb2_grpc.AgreementServiceStub(channel)
+        self.formats = formats_pb2_grpc.FormatServiceStub(channel)
         self.ledger = ledger_pb2_grpc.LedgerServiceStub(channel)
         self.events = events_pb2_grpc.EventServiceStub(channel)
 

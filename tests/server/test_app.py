@@ -35,6 +35,7 @@ SERVICES = {
         "HandbackFile",
         "Break",
         "Agreement",
+        "Format",
         "Ledger",
         "Event",
     )

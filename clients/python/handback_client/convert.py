@@ -75,6 +75,21 @@ def file_states(words: Iterable[str]) -> list[handback_files_pb2.HandbackFileSta
     ]
 
 
+def file_state(number: int) -> models.FileState:
+    """The state of a hand-back file."""
+    return _FILE_STATES.get(number, models.FileState.UNKNOWN)
+
+
+def reason_class(number: int) -> models.ReasonClass:
+    """What a partner's code means."""
+    return _REASON_CLASSES.get(number, models.ReasonClass.UNKNOWN)
+
+
+def trigger(number: int) -> models.Trigger:
+    """What moves a redemption."""
+    return _TRIGGERS.get(number, models.Trigger.UNKNOWN)
+
+
 def instant(stamp: Timestamp) -> datetime | None:
     """An aware UTC instant; None for a stamp that was not set."""
     if not stamp.seconds and not stamp.nanos:
@@ -221,6 +236,10 @@ def handback_file(
         actor=message.actor,
         received_at=instant(message.received_at),
         closed_at=instant(message.closed_at),
+        envelope=message.envelope,
+        previous_file_id=message.previous_file_id,
+        message_id=message.message_id,
+        removed_at=instant(message.removed_at),
         replayed=replayed,
     )
 

@@ -255,7 +255,9 @@ class HandbackFile:
     """One arrival of a file in which a partner answers.
 
     `verdict` is a fixed word for what was found of it (`ACCEPTED`, `REPEAT`), empty before;
-    `repeats_file_id` is the file it repeats, empty where it repeats none.
+    `repeats_file_id` is the file it repeats, empty where it repeats none; `previous_file_id` the
+    newest one before it of the same name and other content. `envelope` is what it was compressed
+    in, such as `gzip`. Its bytes are kept until `removed_at`.
     """
 
     file_id: str
@@ -275,6 +277,10 @@ class HandbackFile:
     actor: str
     received_at: datetime | None
     closed_at: datetime | None
+    envelope: str = ""
+    previous_file_id: str = ""
+    message_id: str = ""
+    removed_at: datetime | None = None
     # True where the same request had been answered before and this is that answer.
     replayed: bool = field(default=False, compare=False)
 

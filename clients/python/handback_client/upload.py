@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,8 +19,36 @@ PART_BYTES = 512 << 10
 _BYTES_PER_S = 1 << 20
 
 
+class Content:
+    """The file at a path, or bytes that have a name; read anew each time it is asked for."""
+
+    def __init__(self, source: str | Path | bytes, file_name: str = "") -> None:
+        if isinstance(source, bytes):
+            if not file_name:
+                raise ValueError("bytes need a file_name")
+            self._source: bytes | Path = source
+            size_bytes = len(source)
+        else:
+            self._source = Path(source)
+            size_bytes = self._source.stat().st_size
+        self.file_name = file_name or Path(str(source)).name
+        self.extra_s = size_bytes / _BYTES_PER_S
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes in parts. Raises OSError at once where the file cannot be opened."""
+        if isinstance(self._source, bytes):
+            return _chunks(BytesIO(self._source))
+        return _chunks(self._source.open("rb"))
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    with stream:
+        while chunk := stream.read(PART_BYTES):
+            yield chunk
+
+
 class Upload:
-    """The file at a path, or bytes, with what the server needs to know ahead of them."""
+    """A file with what the server needs to know ahead of its bytes."""
 
     def __init__(
         self,
@@ -30,28 +59,17 @@ class Upload:
         file_name: str,
         request_key: str,
     ) -> None:
-        if isinstance(source, bytes):
-            if not file_name:
-                raise ValueError("bytes need a file_name")
-            self._source: bytes | Path = source
-            size_bytes = len(source)
-        else:
-            self._source = Path(source)
-            size_bytes = self._source.stat().st_size
-            file_name = file_name or self._source.name
+        self._content = Content(source, file_name)
         self._header = HandbackFileHeader(
-            programme=programme, request_key=request_key, partner=partner, file_name=file_name
+            programme=programme,
+            request_key=request_key,
+            partner=partner,
+            file_name=self._content.file_name,
         )
-        self.extra_s = size_bytes / _BYTES_PER_S
+        self.extra_s = self._content.extra_s
 
     def parts(self) -> Iterator[UploadHandbackFileRequest]:
         """The header, then the bytes. Raises OSError at once where the file cannot be opened."""
-        if isinstance(self._source, bytes):
-            return self._parts(BytesIO(self._source))
-        return self._parts(self._source.open("rb"))
-
-    def _parts(self, stream: BinaryIO) -> Iterator[UploadHandbackFileRequest]:
-        with stream:
-            yield UploadHandbackFileRequest(header=self._header)
-            while chunk := stream.read(PART_BYTES):
-                yield UploadHandbackFileRequest(chunk=chunk)
+        header = UploadHandbackFileRequest(header=self._header)
+        chunks = self._content.chunks()
+        return chain([header], (UploadHandbackFileRequest(chunk=chunk) for chunk in chunks))

@@ -13,7 +13,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
 from handback.exchange.streams import PIECE_BYTES, pieces_of
 
@@ -38,52 +38,65 @@ class NotOneMember(Exception):
     """An archive of no files or several."""
 
 
-class Decompressor(Protocol):
-    """One compressed stream, as the standard library's decompressors are."""
+class _Stream:
+    """One compressed stream, under a decompressor of the standard library's usual kind."""
+
+    def __init__(
+        self, inner: bz2.BZ2Decompressor | lzma.LZMADecompressor | zstd.ZstdDecompressor
+    ) -> None:
+        self._inner = inner
 
     @property
-    def eof(self) -> bool: ...
+    def ended(self) -> bool:
+        return self._inner.eof
+
     @property
-    def needs_input(self) -> bool: ...
+    def wants_more(self) -> bool:
+        return self._inner.needs_input and not self.ended
+
     @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+    def rest(self) -> bytes:
+        """What was given to it beyond its end."""
+        return self._inner.unused_data
+
+    def unpacked(self, piece: bytes) -> bytes:
+        return self._inner.decompress(piece, PIECE_BYTES)
 
 
-class _Gzip:
-    """zlib's decompressor, used like the others."""
+class _GzipStream:
+    """The same under zlib's decompressor, which is of another kind."""
 
     def __init__(self) -> None:
-        self._stream = zlib.decompressobj(wbits=31)
+        self._inner = zlib.decompressobj(wbits=31)
 
     @property
-    def eof(self) -> bool:
-        return self._stream.eof
+    def ended(self) -> bool:
+        return self._inner.eof
 
     @property
-    def needs_input(self) -> bool:
-        return not self._stream.unconsumed_tail
+    def wants_more(self) -> bool:
+        return not self._inner.unconsumed_tail and not self.ended
 
     @property
-    def unused_data(self) -> bytes:
-        return self._stream.unused_data
+    def rest(self) -> bytes:
+        return self._inner.unused_data
 
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        return self._stream.decompress(self._stream.unconsumed_tail + data, max_length)
-
-
-def _xz() -> Decompressor:
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY_BYTES)
+    def unpacked(self, piece: bytes) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + piece, PIECE_BYTES)
 
 
-def _zstd() -> Decompressor:
+def _xz() -> _Stream:
+    return _Stream(lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY_BYTES))
+
+
+def _zstd() -> _Stream:
     limits: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
-    return zstd.ZstdDecompressor(options=limits)
+    return _Stream(zstd.ZstdDecompressor(options=limits))
 
 
-_DECOMPRESSORS: Final[Mapping[str, Callable[[], Decompressor]]] = {
-    "gzip": _Gzip,
-    "bzip2": bz2.BZ2Decompressor,
+_STREAMS: Final[Mapping[str, Callable[[], _Stream | _GzipStream]]] = {
+    "gzip": _GzipStream,
+    "bzip2": lambda: _Stream(bz2.BZ2Decompressor()),
     "xz": _xz,
     "zstd": _zstd,
 }
@@ -104,16 +117,14 @@ def members_of(layer: str, content: BinaryIO) -> Iterator[bytes]:
     """
     rest = content.read(PIECE_BYTES)
     while rest:
-        stream = _DECOMPRESSORS[layer]()
-        while not stream.eof:
-            piece = _decompressed(stream, rest)
+        stream = _STREAMS[layer]()
+        while not stream.ended:
+            piece = _unpacked(stream, rest)
             yield piece
-            rest = b""
-            if stream.needs_input and not stream.eof:
-                rest = content.read(PIECE_BYTES)
-                if not rest and not piece:
-                    raise Damaged("cut short")
-        rest = stream.unused_data.lstrip(b"\0")  # tapes and some programs fill up with zeros
+            rest = content.read(PIECE_BYTES) if stream.wants_more else b""
+            if stream.wants_more and not rest and not piece:
+                raise Damaged("cut short")
+        rest = stream.rest.lstrip(b"\0")  # tapes and some programs fill up with zeros
         while not rest and (more := content.read(PIECE_BYTES)):
             rest = more.lstrip(b"\0")
 
@@ -136,10 +147,10 @@ def zip_member(content: BinaryIO) -> Iterator[bytes]:
         raise Damaged("damaged") from damage
 
 
-def _decompressed(stream: Decompressor, data: bytes) -> bytes:
+def _unpacked(stream: _Stream | _GzipStream, piece: bytes) -> bytes:
     """The next piece. Decompressors call bad bytes by very different names."""
     try:
-        return stream.decompress(data, PIECE_BYTES)
+        return stream.unpacked(piece)
     except (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, ValueError, EOFError) as damage:
         raise Damaged("damaged") from damage
 

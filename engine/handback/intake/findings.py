@@ -93,6 +93,11 @@ class FindingLog:
         row = (0, 0, "", str(code), int(severity), message, "")
         self.add(pl.DataFrame([row], schema=FINDINGS, orient="row"))
 
+    def kept(self) -> pl.DataFrame:
+        """The findings that were kept, by line; schema FINDINGS."""
+        every = pl.concat([pl.DataFrame(schema=FINDINGS), *self._kept])
+        return every.sort("line", "ordinal", maintain_order=True)
+
     def replace(self, store: Store, tx: sa.Connection, file_id: int) -> int:
         """Make these the stored findings of a file, by line, behind what operators noted on it.
 
@@ -100,8 +105,7 @@ class FindingLog:
         """
         notes = fetch_frame(tx, _of(file_id).where(FINDING.c.code.in_([*OperatorNote])))
         tx.execute(sa.delete(FINDING).where(FINDING.c.file_id == file_id))
-        kept = pl.concat([pl.DataFrame(schema=FINDINGS), *self._kept])
-        rows = kept.sort("line", "ordinal", maintain_order=True).select(
+        rows = self.kept().select(
             pl.lit(file_id, pl.Int64).alias("file_id"),
             "ordinal",
             pl.when(pl.col("line") > 0).then("line").alias("line"),

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from handback.ids import Prefix, public_id
 from handback.intake.findings import FileNote, FindingLog
 from handback.intake.opening import NOTHING, Look
-from handback.intake.queries import FILE, FileView
+from handback.intake.queries import FILE
 from handback.intake.states import FileState, Verdict
 from handback.partners.agreement import Handback
 from handback.partners.vocabulary import DuplicateSequence, EmptyFile, StepBack
@@ -110,45 +110,56 @@ class Said:
 
 
 def compare(
-    tx: sa.Connection, file: FileView, said: Said, terms: Handback, log: FindingLog
+    tx: sa.Connection, partner_id: int, file_id: int, said: Said, terms: Handback, log: FindingLog
 ) -> None:
     """Log what is odd about a file's message id and sequence, given the others of its partner."""
+    others = FILE.c.partner_id == partner_id
     if terms.duplicate_sequence is DuplicateSequence.QUARANTINE:
         for column, text, note in (
             (FILE.c.message_id, said.message_id, FileNote.MESSAGE_ID_REUSED),
             (FILE.c.file_sequence, said.sequence, FileNote.SEQUENCE_REUSED),
         ):
-            other = None if text is None else _taken_with(tx, file, column, text)
+            other = (
+                None
+                if text is None
+                else _taken_with(tx, others & (FILE.c.file_id != file_id), column, text)
+            )
             if other is not None:
                 log.tell(note, f"{_shown(other)} with other content says {text} too")
                 return
     if said.sequence_number is not None:
-        _compare_order(tx, file, said.sequence_number, terms, log)
+        _compare_order(tx, others & (FILE.c.file_id < file_id), said.sequence_number, terms, log)
 
 
 def _compare_order(
-    tx: sa.Connection, file: FileView, number: int, terms: Handback, log: FindingLog
+    tx: sa.Connection,
+    earlier: sa.ColumnElement[bool],
+    number: int,
+    terms: Handback,
+    log: FindingLog,
 ) -> None:
     """Files are compared in the order of their arrival, whenever each came to be decoded."""
-    taken = _highest_before(tx, file, _TAKEN)
+    taken = _highest(tx, earlier, _TAKEN)
     if taken is not None and number < taken:
         if terms.step_back is StepBack.QUARANTINE:
             log.tell(FileNote.SEQUENCE_STEP_BACK, f"{number} comes after {taken}")
         return
-    came = _highest_before(tx, file, _CAME)
+    came = _highest(tx, earlier, _CAME)
     if came is not None and number > came + 1:
         missing = f"{came + 1}" if number == came + 2 else f"{came + 1} to {number - 1}"
         log.tell(FileNote.SEQUENCE_GAP, f"{missing} did not come before {number}")
 
 
 def _taken_with(
-    tx: sa.Connection, file: FileView, column: sa.ColumnElement[str], text: str
+    tx: sa.Connection,
+    others: sa.ColumnElement[bool],
+    column: sa.ColumnElement[str],
+    text: str,
 ) -> int | None:
-    """Another file of the partner that says the same and was not held back."""
+    """Another file that says the same and was not held back."""
     other = sa.select(FILE.c.file_id).where(
-        FILE.c.partner_id == file.partner_id,
+        others,
         column == text,
-        FILE.c.file_id != file.file_id,
         FILE.c.verdict.is_not(None),
         FILE.c.state.in_(_TAKEN),
     )
@@ -156,16 +167,11 @@ def _taken_with(
     return found
 
 
-def _highest_before(tx: sa.Connection, file: FileView, states: list[int]) -> int | None:
-    """The highest sequence of the partner's files in these states that came before this one."""
+def _highest(tx: sa.Connection, earlier: sa.ColumnElement[bool], states: list[int]) -> int | None:
+    """The highest sequence of earlier files in these states."""
     select = (
         sa.select(FILE.c.sequence_number)
-        .where(
-            FILE.c.partner_id == file.partner_id,
-            FILE.c.sequence_number.is_not(None),
-            FILE.c.file_id < file.file_id,
-            FILE.c.state.in_(states),
-        )
+        .where(earlier, FILE.c.sequence_number.is_not(None), FILE.c.state.in_(states))
         .order_by(FILE.c.sequence_number.desc())
         .limit(1)
     )

@@ -128,7 +128,7 @@ def _settle(
     said = identity.Said.of(facts.header)
     with desk.store.write() as tx:
         desk.one_by_one(tx, file.partner_id)
-        identity.compare(tx, file, said, terms, log)
+        identity.compare(tx, file.partner_id, file.file_id, said, terms, log)
         verdict = judge(
             log.causes,
             finding_count=log.total,

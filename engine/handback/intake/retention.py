@@ -49,10 +49,12 @@ def _remove_of(desk: Desk, terms: Terms) -> int:
     )
     with desk.store.read() as tx:
         found = tx.execute(expired).all()
+    removed = 0
     for row in found:
         with apart(f"the content of {public_id(Prefix.HANDBACK_FILE, row.file_id)}"):
             _remove(desk, row.file_id, row.landing_key, before)
-    return len(found)
+            removed += 1
+    return removed
 
 
 def _remove(desk: Desk, file_id: int, landing_key: str, before: datetime) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from tempfile import TemporaryFile
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
-from handback.errors import InvalidRequest, LimitReached, Violation
+from handback.errors import InvalidRequest, Violation
 from handback.intake import quarantine, queries
+from handback.intake.context import PlacedFinding, placed_finding
 from handback.intake.queries import FileFilter
 from handback.intake.receive import Origin, ReceivedFile, receive
 from handback.intake.states import FileState
@@ -19,8 +20,7 @@ from handback_server._stubs.v1.handback_files_pb2_grpc import HandbackFileServic
 from handback_server.callers import Context, command_of
 from handback_server.paging import page_of
 from handback_server.runtime import Runtime
-
-MAX_CHUNK_BYTES: Final = 1 << 20
+from handback_server.uploads import spool
 
 
 class HandbackFiles(HandbackFileServiceServicer):
@@ -41,24 +41,10 @@ class HandbackFiles(HandbackFileServiceServicer):
         command = command_of(context, first.header.request_key)
         # A caller may take its time; only what is whole takes a thread of the engine's.
         with TemporaryFile(dir=self._runtime.settings.home) as spooled:
-            await self._spool(requests, spooled)
+            await spool(self._bridge, requests, spooled, self._runtime.settings.max_file_bytes)
             received = await self._bridge.run(self._receive, first.header, spooled, command)
         file = convert.handback_file(received.file)
         return pb.UploadHandbackFileResponse(file=file, replayed=received.replayed)
-
-    async def _spool(
-        self, requests: AsyncIterator[pb.UploadHandbackFileRequest], spooled: BinaryIO
-    ) -> None:
-        left = self._runtime.settings.max_file_bytes
-        async for request in requests:
-            if not request.HasField("chunk"):
-                raise InvalidRequest([Violation("chunk", "expected in all but the first message")])
-            if len(request.chunk) > MAX_CHUNK_BYTES:
-                raise LimitReached(f"{MAX_CHUNK_BYTES} bytes in one chunk")
-            left -= len(request.chunk)
-            if left < 0:
-                raise LimitReached(f"file size of {self._runtime.settings.max_file_bytes} bytes")
-            await self._bridge.run(spooled.write, request.chunk)
 
     def _receive(
         self, header: pb.HandbackFileHeader, spooled: BinaryIO, command: Command
@@ -68,7 +54,6 @@ class HandbackFiles(HandbackFileServiceServicer):
         name = convert.named(header.file_name, "header.file_name")
         with self._runtime.store.read() as tx:
             terms = self._runtime.agreements.current(tx, programme, partner)
-        spooled.seek(0)
         return receive(self._runtime.desk, terms, spooled, Origin(name, "upload"), command)
 
     async def GetHandbackFile(
@@ -108,6 +93,22 @@ class HandbackFiles(HandbackFileServiceServicer):
         views, token = page.cut(found, lambda view: view.number)
         findings = map(convert.finding, views)
         return pb.ListFindingsResponse(findings=findings, next_page_token=token)
+
+    async def GetFinding(
+        self, request: pb.GetFindingRequest, context: Context
+    ) -> pb.GetFindingResponse:
+        """Give one finding in its place."""
+        programme = convert.named(request.programme, "programme")
+        file_id = convert.file_number(request.file_id)
+        desk, number = self._runtime.desk, request.number
+        found: PlacedFinding = await self._bridge.run(
+            placed_finding, desk, programme, file_id, number
+        )
+        lines = [
+            pb.FileLine(line=line.number, content=line.content, cut_bytes=line.cut_bytes)
+            for line in found.lines
+        ]
+        return pb.GetFindingResponse(finding=convert.finding(found.finding), lines=lines)
 
     async def GetRunReport(
         self, request: pb.GetRunReportRequest, context: Context

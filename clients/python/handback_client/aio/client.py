@@ -16,6 +16,7 @@ from handback_client.aio.batches import AsyncBatches
 from handback_client.aio.breaks import AsyncBreaks
 from handback_client.aio.connection import Connection
 from handback_client.aio.files import AsyncFiles
+from handback_client.aio.formats import AsyncFormats
 from handback_client.aio.partners import AsyncPartners
 from handback_client.aio.runtime import each, open_channel
 from handback_client.aio.submitting import AsyncBulkSubmit
@@ -30,11 +31,11 @@ from handback_client.retry import ALWAYS, USUAL, RetryPolicy
 class AsyncClient:
     """A connection to one server on behalf of one programme.
 
-    Use it as a context manager, or `close` it. `batches`, `files`, `breaks` and `partners` hold
-    the calls about payout batches, hand-back files, breaks and agreements. Every method raises a
-    `HandbackError`; each names the leaves it may raise beside those any call may end with
-    (InvalidRequest, ServerUnreachable, StoreUnavailable, ShuttingDown, DeadlineExceeded,
-    NotAuthenticated, NotAllowed).
+    Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `partners` and
+    `formats` hold the calls about payout batches, hand-back files, breaks, agreements, and about
+    trying files and drafting layouts. Every method raises a `HandbackError`; each names the leaves
+    it may raise beside those any call may end with (InvalidRequest, ServerUnreachable,
+    StoreUnavailable, ShuttingDown, DeadlineExceeded, NotAuthenticated, NotAllowed).
 
     A command without a `request_key` gets one of its own: repeating it by itself the client does
     nothing twice, but a program that may be started anew should choose its keys and keep them.
@@ -71,6 +72,7 @@ class AsyncClient:
         self.files = AsyncFiles(connection)
         self.breaks = AsyncBreaks(connection)
         self.partners = AsyncPartners(connection)
+        self.formats = AsyncFormats(connection)
 
     def within(self, deadline_s: float) -> Self:
         """The same client on the same channel with another deadline, in seconds."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from handback_client import convert
+from handback_client import convert, convert_inspection
 from handback_client._stubs.v1 import handback_files_pb2
 from handback_client._stubs.v1.handback_files_pb2_grpc import HandbackFileServiceStub
 from handback_client.aio.connection import Connection
+from handback_client.inspection import PlacedFinding
 from handback_client.keys import new_request_key
 from handback_client.models import Finding, HandbackFile, RunReport
 from handback_client.upload import Upload
@@ -80,6 +81,14 @@ class AsyncFiles:
         async for page in self._connection.pages(self._files.ListFindings, request):
             for finding in page.findings:
                 yield convert.finding(finding)
+
+    async def finding(self, file_id: str, number: int) -> PlacedFinding:
+        """One finding with the lines around its place. Raises NotFound."""
+        request = handback_files_pb2.GetFindingRequest(
+            programme=self._connection.programme, file_id=file_id, number=number
+        )
+        answer = await self._connection.call(self._files.GetFinding, request)
+        return convert_inspection.placed_finding(answer)
 
     async def report(self, file_id: str) -> RunReport:
         """What became of the records of a file, as of now. Raises NotFound."""

@@ -22,6 +22,7 @@ _HOME_OF_COMMAND: Mapping[str, str] = {
     "fail": "redemptions",
     "watch": "watch",
     "files": "files",
+    "format": "formats",
     "breaks": "breaks",
     "batches": "batches",
     "partner": "partner",

@@ -87,6 +87,29 @@ def list_findings(session: Session, file_id: str, limit: int | None) -> None:
         session.output.many(client.files.findings(file_id), FINDING_COLUMNS, limit)
 
 
+@files_command.command("finding")
+@click.argument("file_id")
+@click.argument("number", type=click.IntRange(min=1))
+@click.pass_obj
+def show_finding(session: Session, file_id: str, number: int) -> None:
+    """Show one finding with the bytes around its place."""
+    with session.client() as client:
+        placed = client.files.finding(file_id, number)
+    if session.as_json:
+        session.output.line(placed)
+        return
+    session.output.one(placed.finding)
+    for line in placed.lines:
+        mark = ">" if line.line == placed.finding.line else " "
+        cut = f" … and {line.cut_bytes} bytes" if line.cut_bytes else ""
+        click.echo(f"{mark}{line.line:8}  {_shown(line.content)}{cut}")
+
+
+def _shown(content: bytes) -> str:
+    """Bytes as text in which nothing is hidden: what is no printable ASCII stands as \\xNN."""
+    return "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in content)
+
+
 @files_command.command("release")
 @click.argument("file_id")
 @click.option("--comment", required=True, metavar="TEXT", help="Why it may be applied.")

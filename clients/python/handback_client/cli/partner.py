@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import click
 
 from handback_client.cli.command import Group, key_option, limit_option
+from handback_client.cli.documents import programme_of, text_of_document
 from handback_client.cli.session import Session
 
 COLUMNS = ("partner", "agreement_version", "created_at")
@@ -32,8 +32,8 @@ def apply_agreements(session: Session, paths: tuple[Path, ...], request_key: str
     if request_key and len(paths) > 1:
         raise click.UsageError("--key goes with a single document")
     for path in paths:
-        source = _text(path)
-        with session.client(_programme(source)) as client:
+        source = text_of_document(path)
+        with session.client(programme_of(source)) as client:
             agreement = client.partners.apply(source, request_key=request_key)
         if session.as_json:
             session.output.line(agreement)
@@ -49,8 +49,8 @@ def check_agreements(session: Session, paths: tuple[Path, ...]) -> None:
     """List every mistake of documents and change nothing; exit code 1 where there is one."""
     wrong = False
     for path in paths:
-        source = _text(path)
-        with session.client(_programme(source)) as client:
+        source = text_of_document(path)
+        with session.client(programme_of(source)) as client:
             violations = client.partners.check(source)
         wrong = wrong or bool(violations)
         if session.as_json:
@@ -101,19 +101,3 @@ def list_versions(session: Session, partner: str, limit: int | None) -> None:
     """List the versions of a partner's agreement, newest first."""
     with session.client() as client:
         session.output.many(client.partners.agreements(partner), VERSION_COLUMNS, limit)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"{path}: expected UTF-8 text: {error}") from error
-
-
-def _programme(source: str) -> str:
-    """The programme that a document names; empty where it cannot be read."""
-    try:
-        named = tomllib.loads(source).get("programme", "")
-    except tomllib.TOMLDecodeError:
-        return ""
-    return named if isinstance(named, str) else ""

@@ -22,6 +22,7 @@ from handback_client.sync.batches import Batches
 from handback_client.sync.breaks import Breaks
 from handback_client.sync.connection import Connection
 from handback_client.sync.files import Files
+from handback_client.sync.formats import Formats
 from handback_client.sync.partners import Partners
 from handback_client.sync.runtime import each, open_channel
 from handback_client.sync.submitting import BulkSubmit
@@ -31,11 +32,11 @@ from handback_client.sync.watch import Watch
 class Client:
     """A connection to one server on behalf of one programme.
 
-    Use it as a context manager, or `close` it. `batches`, `files`, `breaks` and `partners` hold
-    the calls about payout batches, hand-back files, breaks and agreements. Every method raises a
-    `HandbackError`; each names the leaves it may raise beside those any call may end with
-    (InvalidRequest, ServerUnreachable, StoreUnavailable, ShuttingDown, DeadlineExceeded,
-    NotAuthenticated, NotAllowed).
+    Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `partners` and
+    `formats` hold the calls about payout batches, hand-back files, breaks, agreements, and about
+    trying files and drafting layouts. Every method raises a `HandbackError`; each names the leaves
+    it may raise beside those any call may end with (InvalidRequest, ServerUnreachable,
+    StoreUnavailable, ShuttingDown, DeadlineExceeded, NotAuthenticated, NotAllowed).
 
     A command without a `request_key` gets one of its own: repeating it by itself the client does
     nothing twice, but a program that may be started anew should choose its keys and keep them.
@@ -72,6 +73,7 @@ class Client:
         self.files = Files(connection)
         self.breaks = Breaks(connection)
         self.partners = Partners(connection)
+        self.formats = Formats(connection)
 
     def within(self, deadline_s: float) -> Self:
         """The same client on the same channel with another deadline, in seconds."""

@@ -51,6 +51,10 @@ class HandbackFileServiceStub:
     """Lists what was found wrong or odd in the bytes of a file, in the order it was found.
     Reasons: INVALID_REQUEST, NOT_FOUND.
     """
+    GetFinding: _grpc.UnaryUnaryMultiCallable[_handback_files_pb2.GetFindingRequest, _handback_files_pb2.GetFindingResponse]
+    """Gives one finding with the lines around its place.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
+    """
     GetRunReport: _grpc.UnaryUnaryMultiCallable[_handback_files_pb2.GetRunReportRequest, _handback_files_pb2.GetRunReportResponse]
     """Says what became of the records of a file, and what that means for the payout batches it
     answers.
@@ -87,6 +91,10 @@ class HandbackFileServiceAsyncStub(HandbackFileServiceStub):
     """
     ListFindings: _aio.UnaryUnaryMultiCallable[_handback_files_pb2.ListFindingsRequest, _handback_files_pb2.ListFindingsResponse]  # type: ignore[assignment]
     """Lists what was found wrong or odd in the bytes of a file, in the order it was found.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
+    """
+    GetFinding: _aio.UnaryUnaryMultiCallable[_handback_files_pb2.GetFindingRequest, _handback_files_pb2.GetFindingResponse]  # type: ignore[assignment]
+    """Gives one finding with the lines around its place.
     Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     GetRunReport: _aio.UnaryUnaryMultiCallable[_handback_files_pb2.GetRunReportRequest, _handback_files_pb2.GetRunReportResponse]  # type: ignore[assignment]
@@ -146,6 +154,16 @@ class HandbackFileServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_handback_files_pb2.ListFindingsResponse, _abc.Awaitable[_handback_files_pb2.ListFindingsResponse]]:
         """Lists what was found wrong or odd in the bytes of a file, in the order it was found.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def GetFinding(
+        self,
+        request: _handback_files_pb2.GetFindingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_handback_files_pb2.GetFindingResponse, _abc.Awaitable[_handback_files_pb2.GetFindingResponse]]:
+        """Gives one finding with the lines around its place.
         Reasons: INVALID_REQUEST, NOT_FOUND.
         """
 

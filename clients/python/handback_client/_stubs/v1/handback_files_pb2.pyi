@@ -108,6 +108,10 @@ class HandbackFile(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
     CLOSED_AT_FIELD_NUMBER: _builtins.int
+    ENVELOPE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FILE_ID_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    REMOVED_AT_FIELD_NUMBER: _builtins.int
     file_id: _builtins.str
     """Its id, such as `hbf_000000000001f`."""
     programme: _builtins.str
@@ -138,6 +142,12 @@ class HandbackFile(_message.Message):
     """How many findings it has."""
     actor: _builtins.str
     """Who brought it."""
+    envelope: _builtins.str
+    """What it was compressed in, the outermost layer first, such as `gzip+zip`; empty for nothing."""
+    previous_file_id: _builtins.str
+    """The newest file before it that had the same name and other content; empty for none."""
+    message_id: _builtins.str
+    """The message id the partner gave it; empty where it gave none."""
     @_builtins.property
     def received_at(self) -> _timestamp_pb2.Timestamp:
         """When its bytes were safe."""
@@ -145,6 +155,10 @@ class HandbackFile(_message.Message):
     @_builtins.property
     def closed_at(self) -> _timestamp_pb2.Timestamp:
         """When its run was closed; unset before."""
+
+    @_builtins.property
+    def removed_at(self) -> _timestamp_pb2.Timestamp:
+        """When its bytes were removed, as the agreement says; unset as long as they are kept."""
 
     def __init__(
         self,
@@ -166,10 +180,14 @@ class HandbackFile(_message.Message):
         actor: _builtins.str = ...,
         received_at: _timestamp_pb2.Timestamp | None = ...,
         closed_at: _timestamp_pb2.Timestamp | None = ...,
+        envelope: _builtins.str = ...,
+        previous_file_id: _builtins.str = ...,
+        message_id: _builtins.str = ...,
+        removed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "received_at", b"received_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "received_at", b"received_at", "removed_at", b"removed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "agreement_version", b"agreement_version", "closed_at", b"closed_at", "file_id", b"file_id", "file_name", b"file_name", "file_sequence", b"file_sequence", "finding_count", b"finding_count", "fingerprint", b"fingerprint", "partner", b"partner", "programme", b"programme", "received_at", b"received_at", "record_count", b"record_count", "repeats_file_id", b"repeats_file_id", "size_bytes", b"size_bytes", "source", b"source", "state", b"state", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "agreement_version", b"agreement_version", "closed_at", b"closed_at", "envelope", b"envelope", "file_id", b"file_id", "file_name", b"file_name", "file_sequence", b"file_sequence", "finding_count", b"finding_count", "fingerprint", b"fingerprint", "message_id", b"message_id", "partner", b"partner", "previous_file_id", b"previous_file_id", "programme", b"programme", "received_at", b"received_at", "record_count", b"record_count", "removed_at", b"removed_at", "repeats_file_id", b"repeats_file_id", "size_bytes", b"size_bytes", "source", b"source", "state", b"state", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -224,6 +242,36 @@ class Finding(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Finding: _TypeAlias = Finding  # noqa: Y015
+
+@_typing.final
+class FileLine(_message.Message):
+    """One line of a file, as bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    CUT_BYTES_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """Its number, from 1."""
+    content: _builtins.bytes
+    """Its first bytes, without the line's end."""
+    cut_bytes: _builtins.int
+    """How many bytes of it are left out."""
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        content: _builtins.bytes = ...,
+        cut_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "cut_bytes", b"cut_bytes", "line", b"line"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileLine: _TypeAlias = FileLine  # noqa: Y015
 
 @_typing.final
 class RunReport(_message.Message):
@@ -556,6 +604,66 @@ class ListFindingsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListFindingsResponse: _TypeAlias = ListFindingsResponse  # noqa: Y015
+
+@_typing.final
+class GetFindingRequest(_message.Message):
+    """Asks for one finding in its place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns the file."""
+    file_id: _builtins.str
+    """The file."""
+    number: _builtins.int
+    """The finding's number in the file."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        file_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id", "number", b"number", "programme", b"programme"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFindingRequest: _TypeAlias = GetFindingRequest  # noqa: Y015
+
+@_typing.final
+class GetFindingResponse(_message.Message):
+    """One finding in its place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDING_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def finding(self) -> Global___Finding:
+        """The finding."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___FileLine]:
+        """The line it stands on and those around it; empty where it concerns the file as a whole."""
+
+    def __init__(
+        self,
+        *,
+        finding: Global___Finding | None = ...,
+        lines: _abc.Iterable[Global___FileLine] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFindingResponse: _TypeAlias = GetFindingResponse  # noqa: Y015
 
 @_typing.final
 class GetRunReportRequest(_message.Message):

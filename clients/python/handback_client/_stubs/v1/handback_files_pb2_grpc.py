@@ -55,6 +55,11 @@ class HandbackFileServiceStub(object):
                 request_serializer=handback_dot_v1_dot_handback__files__pb2.ListFindingsRequest.SerializeToString,
                 response_deserializer=handback_dot_v1_dot_handback__files__pb2.ListFindingsResponse.FromString,
                 _registered_method=True)
+        self.GetFinding = channel.unary_unary(
+                '/handback.v1.HandbackFileService/GetFinding',
+                request_serializer=handback_dot_v1_dot_handback__files__pb2.GetFindingRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_handback__files__pb2.GetFindingResponse.FromString,
+                _registered_method=True)
         self.GetRunReport = channel.unary_unary(
                 '/handback.v1.HandbackFileService/GetRunReport',
                 request_serializer=handback_dot_v1_dot_handback__files__pb2.GetRunReportRequest.SerializeToString,
@@ -110,6 +115,14 @@ class HandbackFileServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetFinding(self, request, context):
+        """Gives one finding with the lines around its place.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetRunReport(self, request, context):
         """Says what became of the records of a file, and what that means for the payout batches it
         answers.
@@ -158,6 +171,11 @@ def add_HandbackFileServiceServicer_to_server(servicer, server):
                     servicer.ListFindings,
                     request_deserializer=handback_dot_v1_dot_handback__files__pb2.ListFindingsRequest.FromString,
                     response_serializer=handback_dot_v1_dot_handback__files__pb2.ListFindingsResponse.SerializeToString,
+            ),
+            'GetFinding': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFinding,
+                    request_deserializer=handback_dot_v1_dot_handback__files__pb2.GetFindingRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_handback__files__pb2.GetFindingResponse.SerializeToString,
             ),
             'GetRunReport': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRunReport,
@@ -284,6 +302,33 @@ class HandbackFileService(object):
             '/handback.v1.HandbackFileService/ListFindings',
             handback_dot_v1_dot_handback__files__pb2.ListFindingsRequest.SerializeToString,
             handback_dot_v1_dot_handback__files__pb2.ListFindingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFinding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.HandbackFileService/GetFinding',
+            handback_dot_v1_dot_handback__files__pb2.GetFindingRequest.SerializeToString,
+            handback_dot_v1_dot_handback__files__pb2.GetFindingResponse.FromString,
             options,
             channel_credentials,
             insecure,

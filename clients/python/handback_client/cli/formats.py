@@ -1,0 +1,168 @@
+"""Formats: trying files before they count, and drafting layouts from samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from handback_client.cli.command import Group
+from handback_client.cli.documents import programme_of, text_of_document
+from handback_client.cli.files import FINDING_COLUMNS
+from handback_client.cli.session import Session
+from handback_client.inspection import CodeShare, FileCheck
+from handback_client.models import Trigger
+
+CODE_COLUMNS = ("code", "means", "records", "quantity", "then")
+RECORD_COLUMNS = (
+    "ordinal",
+    "line",
+    "reference",
+    "redemption_id",
+    "code",
+    "quantity",
+    "unit",
+    "member_ref",
+    "partner_ref",
+    "answered_on",
+)
+_GOOD = ("ACCEPTED", "ACCEPTED_WITH_FINDINGS", "HEARTBEAT")
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A dry run in a few lines."""
+
+    verdict: str
+    state: str
+    repeats_file_id: str
+    envelope: str
+    content_bytes: int
+    header: str
+    control: str
+    records: int
+    quantity: int
+    rejected: int
+    with_reference: int
+    findings: int
+
+
+@dataclass(frozen=True)
+class CodeRow:
+    """What one code would do."""
+
+    code: str
+    means: str
+    records: int
+    quantity: int
+    then: str
+
+
+@click.group("format", cls=Group)
+def format_command() -> None:
+    """Formats of files: trying one, drafting one. Nothing is written."""
+
+
+@format_command.command("check")
+@click.argument("path", type=_FILE)
+@click.option(
+    "--agreement",
+    required=True,
+    metavar="PARTNER|FILE",
+    help="The partner whose agreement it is, or a TOML document that may be new.",
+)
+@click.option(
+    "--version",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="This version of the partner's agreement; the latest unless given.",
+)
+@click.pass_obj
+def check_file(session: Session, path: Path, agreement: str, version: int | None) -> None:
+    """Say what a hand-back file would be and do; exit code 1 where it would not be accepted."""
+    document = Path(agreement)
+    if document.suffix == ".toml" or document.is_file():
+        if version is not None:
+            raise click.UsageError("--version goes with a partner, not with a document")
+        source = text_of_document(document)
+        with session.client(programme_of(source)) as client:
+            check = client.formats.check(path, agreement=source)
+    else:
+        with session.client() as client:
+            check = client.formats.check(path, partner=agreement, agreement_version=version or 0)
+    _show(session, check)
+    if check.verdict not in _GOOD:
+        raise click.exceptions.Exit(1)
+
+
+@format_command.command("draft")
+@click.argument("paths", nargs=-1, required=True, type=_FILE)
+@click.option(
+    "--name", default="handback", show_default=True, metavar="NAME", help="What to call the format."
+)
+@click.pass_obj
+def draft_format(session: Session, paths: tuple[Path, ...], name: str) -> None:
+    """Propose a layout for sample files of one kind, as TOML with its doubts in comments."""
+    with session.client() as client:
+        draft = client.formats.draft(paths, name=name)
+    if session.as_json:
+        session.output.line(draft)
+        return
+    click.echo(draft.source, nl=False)
+    for remark in draft.remarks:
+        click.echo(remark, err=True)
+    click.echo(f"{draft.unsure_count} things to look at are marked `unsure:`", err=True)
+
+
+def _show(session: Session, check: FileCheck) -> None:
+    output = session.output
+    if output.as_json:
+        output.line(check)
+        return
+    output.one(_summary(check))
+    if check.codes:
+        click.echo()
+        output.many(map(_code_row, check.codes), CODE_COLUMNS, None)
+    if check.first_records:
+        click.echo()
+        output.many(check.first_records, RECORD_COLUMNS, None)
+    if check.findings:
+        click.echo()
+        output.many(check.findings, FINDING_COLUMNS, None)
+
+
+def _summary(check: FileCheck) -> Summary:
+    return Summary(
+        verdict=check.verdict,
+        state=check.state,
+        repeats_file_id=check.repeats_file_id,
+        envelope=check.envelope,
+        content_bytes=check.content_bytes,
+        header=_said(check.header),
+        control=_said(check.control),
+        records=check.records.count,
+        quantity=check.records.quantity,
+        rejected=check.rejected_count,
+        with_reference=check.referenced_count,
+        findings=check.finding_count,
+    )
+
+
+def _code_row(share: CodeShare) -> CodeRow:
+    means = str(share.reason_class) if share.mapped else f"{share.reason_class} (not in the map)"
+    then = "" if share.trigger is Trigger.NONE else str(share.trigger)
+    return CodeRow(
+        code=share.code,
+        means=means,
+        records=share.records.count,
+        quantity=share.records.quantity,
+        then=" + ".join(filter(None, (then, share.action))) or "a break",
+    )
+
+
+def _said(facts: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(facts.items()))

@@ -1,0 +1,73 @@
+"""Messages about looking into files to the dataclasses of `inspection`."""
+
+from __future__ import annotations
+
+from handback_client import inspection
+from handback_client._stubs.v1 import formats_pb2, handback_files_pb2
+from handback_client.convert import file_state, finding, reason_class, tally, trigger
+
+
+def placed_finding(message: handback_files_pb2.GetFindingResponse) -> inspection.PlacedFinding:
+    """One finding in its place."""
+    lines = (
+        inspection.FileLine(line=one.line, content=one.content, cut_bytes=one.cut_bytes)
+        for one in message.lines
+    )
+    return inspection.PlacedFinding(finding=finding(message.finding), lines=tuple(lines))
+
+
+def file_check(message: formats_pb2.FileCheck) -> inspection.FileCheck:
+    """What a file would be."""
+    return inspection.FileCheck(
+        verdict=message.verdict,
+        state=file_state(message.state),
+        repeats_file_id=message.repeats_file_id,
+        envelope=message.envelope,
+        fingerprint=message.fingerprint,
+        content_bytes=message.content_bytes,
+        header=dict(message.header),
+        control=dict(message.control),
+        records=tally(message.records),
+        rejected_count=message.rejected_count,
+        referenced_count=message.referenced_count,
+        finding_count=message.finding_count,
+        findings=tuple(map(finding, message.findings)),
+        codes=tuple(map(_code_share, message.codes)),
+        first_records=tuple(map(_record, message.first_records)),
+    )
+
+
+def format_draft(message: formats_pb2.DraftFormatResponse) -> inspection.FormatDraft:
+    """A proposed layout."""
+    return inspection.FormatDraft(
+        source=message.source, remarks=tuple(message.remarks), unsure_count=message.unsure_count
+    )
+
+
+def _code_share(message: formats_pb2.CodeShare) -> inspection.CodeShare:
+    return inspection.CodeShare(
+        code=message.code,
+        reason_class=reason_class(message.reason_class),
+        mapped=message.mapped,
+        trigger=trigger(message.trigger),
+        action=message.action,
+        records=tally(message.records),
+    )
+
+
+def _record(message: formats_pb2.DecodedRecord) -> inspection.DecodedRecord:
+    return inspection.DecodedRecord(
+        ordinal=message.ordinal,
+        line=message.line,
+        reference=message.reference,
+        redemption_id=message.redemption_id,
+        attempt=message.attempt,
+        batch=message.batch,
+        batch_ordinal=message.batch_ordinal,
+        code=message.code,
+        quantity=message.quantity if message.HasField("quantity") else None,
+        unit=message.unit,
+        member_ref=message.member_ref,
+        partner_ref=message.partner_ref,
+        answered_on=message.answered_on,
+    )

@@ -1,0 +1,193 @@
+"""Trying files and drafting layouts: against the real server, by both clients and by commands."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from click.testing import CliRunner, Result
+
+from agreements import source_of
+from client.conftest import MakeClient
+from fake_clock import FakeClock
+from handback.partners.agreement import parse
+from handback.settings import Settings
+from handback_client import errors
+from handback_client.cli.app import handback
+from handback_server.app import Server
+from intake_files import handback as answers
+from intake_files import row, with_terms
+
+SKYWAYS = source_of("skyways")
+FILE = answers([row(1), row(2, 250), row(3, 40, code="0301"), row(4, 5, code="9999")])
+
+
+@pytest_asyncio.fixture
+async def target(sqlite_url: str, tmp_path: Path, clock: FakeClock) -> AsyncIterator[str]:
+    """Where a real server listens that does nothing by itself."""
+    settings = Settings.read(
+        {
+            "HANDBACK_STORE": sqlite_url,
+            "HANDBACK_HOME": str(tmp_path / "data"),
+            "HANDBACK_LISTEN": "127.0.0.1:0",
+        }
+    )
+    server = await Server.open(settings, clock, lambda runtime: [])
+    yield f"127.0.0.1:{server.port}"
+    await server.close()
+
+
+@pytest_asyncio.fixture
+async def client(target: str, make_client: MakeClient) -> Any:
+    """A client of the real server, with the example partner applied."""
+    client = make_client(target, actor="ada")
+    await client.partners.apply(SKYWAYS)
+    return client
+
+
+async def run(target: str, *args: str) -> Result:
+    """One command on a thread of its own."""
+    options = ["--server", target, "--programme", "aurora"]
+    return await asyncio.to_thread(CliRunner().invoke, handback, [*options, *args])
+
+
+class TestCheck:
+    async def test_a_file_is_tried_under_a_partners_agreement(self, client: Any) -> None:
+        check = await client.formats.check(FILE, partner="skyways", file_name="a.csv")
+        assert (check.verdict, check.state) == ("ACCEPTED", "received")
+        assert (check.records.count, check.records.quantity) == (4, 395)
+        assert (check.rejected_count, check.referenced_count) == (0, 4)
+        assert check.control == {"record_count": "4", "quantity_total": "395"}
+        [ok, temporary, unknown] = check.codes
+        assert (ok.code, ok.reason_class, ok.trigger, ok.action) == ("0000", "ok", "confirm", "")
+        assert (temporary.trigger, temporary.action) == ("reject", "retry")
+        assert (unknown.mapped, unknown.reason_class, unknown.action) == (False, "ops", "review")
+        first = check.first_records[0]
+        assert (first.ordinal, first.code, first.quantity) == (1, "0000", 100)
+        assert first.redemption_id.startswith("rdm_")
+        assert first.answered_on == "2026-03-03"
+        assert [file async for file in client.files.list()] == []
+
+    async def test_findings_come_with_it(self, client: Any) -> None:
+        bad = answers([row(1).replace("100", "many")], total=100)
+        check = await client.formats.check(bad, partner="skyways", file_name="a.csv")
+        assert (check.verdict, check.state) == ("ROWS_REJECTED", "quarantined")
+        assert {finding.code for finding in check.findings} >= {"bad_integer"}
+
+    async def test_a_document_need_not_have_been_applied(self, client: Any) -> None:
+        source = with_terms(SKYWAYS, ('complete = "rename"', 'envelope = ["gzip"]'))
+        other = source.replace('partner = "skyways"', 'partner = "newways"')
+        for document in (source, other):
+            check = await client.formats.check(
+                gzip.compress(FILE), agreement=document, file_name="a.gz"
+            )
+            assert (check.verdict, check.envelope) == ("ACCEPTED", "gzip")
+
+    async def test_what_is_asked_wrongly_is_refused(self, client: Any) -> None:
+        with pytest.raises(errors.NotFound):
+            await client.formats.check(FILE, partner="nobody", file_name="a.csv")
+        with pytest.raises(errors.NotFound):
+            await client.formats.check(
+                FILE, partner="skyways", agreement_version=9, file_name="a.csv"
+            )
+        with pytest.raises(errors.InvalidRequest):
+            await client.formats.check(FILE, file_name="a.csv")
+        with pytest.raises(errors.InvalidAgreement):
+            await client.formats.check(FILE, agreement="programme = 1", file_name="a.csv")
+
+
+class TestDraft:
+    async def test_samples_give_a_layout(self, client: Any, tmp_path: Path) -> None:
+        path = tmp_path / "sample.csv"
+        path.write_bytes(FILE)
+        draft = await client.formats.draft([path], name="answers")
+        assert draft.source.count("[[formats.answers.records]]") == 3
+        assert draft.remarks == ("sample.csv: 4 records, 0 of them rejected, no findings",)
+        assert draft.unsure_count == draft.source.count("unsure:") > 0
+
+    async def test_a_name_that_no_format_can_have_is_refused(
+        self, client: Any, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "sample.csv"
+        path.write_bytes(FILE)
+        with pytest.raises(errors.InvalidRequest):
+            await client.formats.draft([path], name="no name")
+        path.write_bytes(b"")
+        with pytest.raises(errors.InvalidRequest):
+            await client.formats.draft([path])
+
+
+class TestFinding:
+    async def test_it_is_shown_with_the_bytes_around_it(self, client: Any) -> None:
+        bad = answers([row(1), row(2).replace("100", "many"), row(3)], total=200)
+        file = await client.files.upload("skyways", bad, file_name="a.csv")
+        found = {finding.code: finding async for finding in client.files.findings(file.file_id)}
+        placed = await client.files.finding(file.file_id, found["bad_integer"].number)
+        assert placed.finding == found["bad_integer"]
+        assert [line.line for line in placed.lines] == [1, 2, 3, 4, 5]
+        assert b"many" in placed.lines[2].content
+        with pytest.raises(errors.NotFound):
+            await client.files.finding(file.file_id, 99)
+
+
+class TestCommands:
+    async def test_check(self, target: str, client: Any, tmp_path: Path) -> None:
+        path, document = tmp_path / "a.csv", tmp_path / "skyways.toml"
+        path.write_bytes(FILE)
+        document.write_text(SKYWAYS)
+        by_name = await run(target, "format", "check", str(path), "--agreement", "skyways")
+        assert by_name.exit_code == 0, by_name.output
+        by_document = await run(target, "format", "check", str(path), "--agreement", str(document))
+        assert by_document.output == by_name.output
+        assert "verdict\tACCEPTED" in by_name.output
+        assert "9999\tops (not in the map)\t1\t5\treject + review" in by_name.output
+        told = await run(target, "--json", "format", "check", str(path), "--agreement", "skyways")
+        assert json.loads(told.output)["records"] == {"count": 4, "quantity": 395}
+
+    async def test_what_would_wait_is_a_failure(
+        self, target: str, client: Any, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "a.csv"
+        path.write_bytes(FILE[:-10])
+        result = await run(target, "format", "check", str(path), "--agreement", "skyways")
+        assert (result.exit_code, result.output.splitlines()[0]) == (1, "verdict\tTRUNCATED")
+        missing = await run(target, "format", "check", str(path), "--agreement", "none.toml")
+        assert (missing.exit_code, "no such file" in missing.output) == (1, True)
+
+    async def test_draft_gives_a_document_that_reads_its_sample(
+        self, target: str, client: Any, tmp_path: Path
+    ) -> None:
+        path, document = tmp_path / "a.csv", tmp_path / "drafted.toml"
+        path.write_bytes(FILE)
+        result = await run(target, "format", "draft", str(path))
+        assert result.exit_code == 0, result.output
+        rule = 'match = [["reference_key"], ["reference", "quantity", "member"]]'
+        own = SKYWAYS.replace(rule, "").partition("[codes.handback]")[0]
+        outbound = SKYWAYS.partition("[formats.outbound]")[2].partition("[formats.handback]")[0]
+        document.write_text(f"{own}\n{result.stdout}\n[formats.outbound]{outbound}")
+        assert parse(document.read_text()).handback.layout.has_required_control
+        check = await run(
+            target, "--json", "format", "check", str(path), "--agreement", str(document)
+        )
+        told = json.loads(check.output)
+        assert (told["verdict"], told["records"]["count"], told["referenced_count"]) == (
+            "ACCEPTED",
+            4,
+            4,
+        )
+
+    async def test_finding(self, target: str, client: Any) -> None:
+        bad = answers([row(1), row(2).replace("100", "m\x07any\xe9")], total=100)
+        file = await client.files.upload("skyways", bad, file_name="a.csv")
+        found = {finding.code: finding async for finding in client.files.findings(file.file_id)}
+        number = str(found["bad_integer"].number)
+        result = await run(target, "files", "finding", file.file_id, number)
+        assert result.exit_code == 0, result.output
+        shown = result.output.splitlines()
+        assert any(line.startswith(">       3  D,") and "\\x07" in line for line in shown)

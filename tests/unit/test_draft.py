@@ -1,0 +1,188 @@
+"""A layout drafted from samples reads them, names what it can and marks what it cannot know."""
+
+from __future__ import annotations
+
+import io
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handback.errors import InvalidRequest
+from handback.formats.compiling import compile_layout
+from handback.formats.decode import decode
+from handback.onboarding.draft import Draft, Sample, draft
+from intake_files import handback, row
+
+SKYWAYS = handback([row(1, 1500), row(2, 20, code="0301"), row(3, 1)], sequence=7)
+TITLED = (
+    "Transaction Date;Amount;Reference Number;Outcome Code\r\n"
+    "2026-03-01;1.500,00;2020080101;0000\r\n".replace("1.500,00", "1500,00")
+    + "2026-03-01;20,50;2020080102;0001\r\n"
+    "2026-03-02;7,25;2020080103;0000\r\n"
+)
+FIXED = (
+    "HSKYWAYS   20260303000017          \n"
+    "D20200801010000000150000000M1234567\n"
+    "D20200801020000000002000301M7654321\n"
+    "T0000020000001520                  \n"
+)
+NESTED = (
+    "1HEAD 20260303   \n"
+    "5BATCH0001       \n"
+    "6HB00010000000100\n"
+    "7R01             \n"
+    "6HB00020000000250\n"
+    "7R03             \n"
+    "8000400000000350 \n"
+    "9000006          \n"
+)
+
+
+def drafted(*contents: bytes | str, name: str = "answers") -> Draft:
+    samples = [
+        Sample(f"{number}.txt", one.encode() if isinstance(one, str) else one)
+        for number, one in enumerate(contents, 1)
+    ]
+    return draft(samples, name)
+
+
+def records(made: Draft, name: str = "answers") -> list[dict[str, Any]]:
+    """The records of the drafted layout."""
+    found: list[dict[str, Any]] = tomllib.loads(made.source)["formats"][name]["records"]
+    return found
+
+
+def field(record: dict[str, Any], name: str) -> dict[str, Any]:
+    [found] = [one for one in record["fields"] if one["name"] == name]
+    return dict(found)
+
+
+def decoded(made: Draft, content: bytes | str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    layout = compile_layout("answers", tomllib.loads(made.source)["formats"]["answers"])
+    data = content.encode() if isinstance(content, str) else content
+    chunks = list(decode(layout, None, io.BytesIO(data)))
+    rows: list[tuple[Any, ...]] = []
+    for chunk in chunks:
+        assert chunk.findings.is_empty(), chunk.findings
+        rows += chunk.details.select(columns).rows()
+    return rows
+
+
+class TestDelimited:
+    def test_kinds_fields_and_totals_are_found(self) -> None:
+        made = drafted(SKYWAYS)
+        header, detail, control = records(made)
+        assert [one["kind"] for one in (header, detail, control)] == ["header", "detail", "control"]
+        assert [one["tag"] for one in (header, detail, control)] == [
+            {"at": 1, "is": "H"},
+            {"at": 1, "is": "D"},
+            {"at": 1, "is": "T"},
+        ]
+        assert control["required"]
+        assert field(detail, "reference")["at"] == 2
+        assert field(detail, "quantity") == {"name": "quantity", "at": 4, "type": "integer"}
+        assert field(detail, "code")["at"] == 5
+        assert field(control, "record_count")["count"] == ["detail"]
+        assert field(control, "total")["sum"] == "quantity"
+        assert made.remarks == ("1.txt: 3 records, 0 of them rejected, no findings",)
+
+    def test_what_only_people_know_is_marked(self) -> None:
+        made = drafted(SKYWAYS)
+        lines = made.source.splitlines()
+        doubtful = [line for line in lines if "unsure:" in line]
+        assert len(doubtful) == made.unsure_count
+        assert any(line.startswith('"0301" = "ops"') for line in doubtful)
+        assert any('name = "reference"' in line for line in doubtful)
+        assert not any('sum = "quantity"' in line for line in doubtful)
+
+    def test_titles_name_the_columns(self) -> None:
+        made = drafted(TITLED)
+        [detail] = records(made)
+        assert tomllib.loads(made.source)["formats"]["answers"]["header"]
+        assert field(detail, "reference")["column"] == "Reference Number"
+        assert field(detail, "code")["column"] == "Outcome Code"
+        assert field(detail, "answered_on")["pattern"] == "YYYY-MM-DD"
+        assert (field(detail, "quantity")["scale"], field(detail, "quantity")["point"]) == (2, ",")
+        assert decoded(made, TITLED, ["reference", "code", "quantity"]) == [
+            ("2020080101", "0000", 150_000),
+            ("2020080102", "0001", 2_050),
+            ("2020080103", "0000", 725),
+        ]
+
+    def test_delimiters_of_two_marks_are_seen(self) -> None:
+        content = SKYWAYS.replace(b",", b"%%")
+        made = drafted(content)
+        assert tomllib.loads(made.source)["formats"]["answers"]["delimiter"] == "%%"
+        assert len(decoded(made, content, ["reference"])) == 3
+
+    def test_several_samples_must_agree_with_a_total(self) -> None:
+        other = handback([row(4, 99), row(5, 1)], sequence=8)
+        wrong = handback([row(4, 99), row(5, 1)], sequence=8, total=7)
+        assert 'sum = "quantity"' in drafted(SKYWAYS, other).source
+        assert 'sum = "quantity"' not in drafted(SKYWAYS, wrong).source
+
+    def test_a_sequence_is_guessed_where_it_rises(self) -> None:
+        other = handback([row(4, 99), row(5, 1)], sequence=8)
+        header = records(drafted(SKYWAYS, other))[0]
+        assert field(header, "sequence")["at"] == 3
+
+
+class TestFixed:
+    def test_columns_are_cut_where_they_differ(self) -> None:
+        made = drafted(FIXED)
+        layout = tomllib.loads(made.source)["formats"]["answers"]
+        assert (layout["framing"], layout["width"]) == ("fixed", 35)
+        kinds = [(one["kind"], one["tag"]["is"]) for one in records(made)]
+        assert kinds == [("header", "H"), ("detail", "D"), ("control", "T")]
+        assert len(decoded(made, FIXED, ["reference"])) == 2
+
+    def test_nested_records_have_their_kinds(self) -> None:
+        made = drafted(NESTED)
+        assert [(one["tag"]["is"], one["kind"]) for one in records(made)] == [
+            ("1", "header"),
+            ("5", "batch_header"),
+            ("6", "detail"),
+            ("7", "addenda"),
+            ("8", "batch_control"),
+            ("9", "control"),
+        ]
+        codes = [code for (code,) in decoded(made, NESTED, ["code"])]
+        assert codes == ["R01", "R03"]
+
+
+class TestRefusing:
+    @pytest.mark.parametrize("name", ["", "A", "a b", "a" * 64])
+    def test_a_name_must_be_one(self, name: str) -> None:
+        with pytest.raises(InvalidRequest, match="name"):
+            drafted(SKYWAYS, name=name)
+
+    def test_there_must_be_lines(self) -> None:
+        for content in (b"", b"\n\n", b"\xef\xbb\xbf"):
+            with pytest.raises(InvalidRequest, match="samples"):
+                drafted(content)
+
+    def test_other_bytes_are_read_as_a_code_page_and_doubted(self) -> None:
+        made = drafted(TITLED.replace("Amount", "Beträge").encode("cp1252"))
+        assert 'encoding = "latin-1"  # unsure:' in made.source
+
+    @settings(max_examples=80, deadline=None)
+    @given(st.binary(min_size=1, max_size=400))
+    def test_any_bytes_give_a_draft_or_a_refusal(self, content: bytes) -> None:
+        try:
+            made = draft([Sample("any", content)], "answers")
+        except InvalidRequest:
+            return
+        assert tomllib.loads(made.source)["formats"]["answers"]["records"]
+
+    @settings(max_examples=80, deadline=None)
+    @given(st.lists(st.text("HDT,;|0129AB \"'\t\\", max_size=30), min_size=1, max_size=12))
+    def test_any_lines_give_a_draft_or_a_refusal(self, lines: list[str]) -> None:
+        try:
+            made = draft([Sample("any", "\n".join(lines).encode())], "answers")
+        except InvalidRequest:
+            return
+        assert tomllib.loads(made.source)["formats"]["answers"]["records"]
