@@ -73,6 +73,13 @@ def at_every_moment(
         return list(pool.map(kill, range(1, total + 1)))
 
 
+def killed_at(step: str, place: Place, commit: int) -> bool:
+    """Run `module:function`, killed at its n-th commit; whether it got as far as that."""
+    done = _run(step, place, commit, "commits")
+    assert done.returncode in (0, -signal.SIGKILL), done
+    return done.returncode != 0
+
+
 def _run(step: str, place: Place, kill_at: int, counted: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "killing", str(kill_at), counted, step, *place]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,12 @@ import pytest
 import sqlalchemy as sa
 
 from crash.conftest import Copies, bury
-from crash.steps import resume_sending, resume_taking_in
+from crash.steps import GATE, reconcile_ready, resume_sending, resume_taking_in
 from fake_clock import FakeClock
+from handback.intake.pickup import pick_up
+from handback.journal.sequence import sequence_blocks
 from handback.store.session import Store
-from killing import Moment, Place, at_every_moment
+from killing import Moment, Place, at_every_moment, killed_at
 from world import Answer, World, skyways_file
 
 # Everything that is stored, but for ids that a killed process may have used up.
@@ -105,21 +109,49 @@ def test_payouts_leave_once_wherever_their_process_is_killed(
     )
 
 
+def answered(world: World) -> None:
+    """Seven redemptions, and a file that says something of each, and more."""
+    world.apply("skyways")
+    world.submit(100, 200, 300, 400, 500, 600, 700)
+    world.send()
+    sent = world.sent(world.delivered()[-1])
+    codes = ["0000", "0201", "0102", "0301", "9999", "0002", "0000"]
+    answers = [Answer(*one, code) for one, code in zip(sent, codes, strict=True)]
+    stray = Answer("HB000000000000999999", "M1", 5, "0000")
+    contradiction = Answer(*sent[0], "0201")
+    world.hand_back(skyways_file([stray, *reversed(answers), contradiction, answers[1]]))
+
+
 def test_a_file_is_applied_once_wherever_its_process_is_killed(
     place: Place, copies: Copies, only_commits: bool
 ) -> None:
     with world_in(place) as world:
-        world.apply("skyways")
-        world.submit(100, 200, 300, 400, 500, 600, 700)
-        world.send()
-        sent = world.sent(world.delivered()[-1])
-        codes = ["0000", "0201", "0102", "0301", "9999", "0002", "0000"]
-        answers = [Answer(*one, code) for one, code in zip(sent, codes, strict=True)]
-        stray = Answer("HB000000000000999999", "M1", 5, "0000")
-        contradiction = Answer(*sent[0], "0201")
-        world.hand_back(skyways_file([stray, *reversed(answers), contradiction, answers[1]]))
+        answered(world)
     # The arrival, its verdict, the beginning, four chunks, the end.
     assert (
         commits_survived("crash.steps:take_in", copies, resume_taking_in, only_commits=only_commits)
         >= 8
     )
+
+
+@pytest.mark.parametrize("commit", range(1, 6))
+def test_a_file_is_applied_once_where_one_of_two_processes_is_killed(
+    place: Place, copies: Copies, store_kind: str, commit: int
+) -> None:
+    if store_kind == "sqlite":
+        pytest.skip("the embedded store serves one process")
+    with world_in(place) as world:
+        answered(world)
+        pick_up(world.desk, world.transport)
+    expected = undisturbed(copies, resume_taking_in)
+    with copies() as shared, world_in(shared) as world, ThreadPoolExecutor(1) as thread:
+        gate = Path(shared.folder) / GATE
+        os.mkfifo(gate)
+        other = thread.submit(killed_at, "crash.steps:take_part", shared, commit)
+        gate.write_bytes(b"")
+        reconcile_ready(world)
+        other.result()
+        gate.unlink()
+        sequence_blocks(world.store)
+        world.assert_laws()
+        assert end_state(world) == expected
