@@ -48,6 +48,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, drain: Drain, max_message_bytes: int) -> None:
         self._drain = drain
         self._max_message_bytes = max_message_bytes
+        self._within: dict[str, Handler] = {}
         self._under_way = 0
         self._ended = asyncio.Event()
         self._duration = metrics.get_meter("handback").create_histogram(
@@ -66,11 +67,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
         """The handler of the method, within what every call goes through."""
-        handler = await continuation(handler_call_details)
         method = handler_call_details.method
+        if (within := self._within.get(method)) is not None:
+            return within
+        handler = await continuation(handler_call_details)
         if handler is None or not method.startswith(_OURS):
             return handler
-        return self._wrapped(handler, method.removeprefix("/"))
+        self._within[method] = self._wrapped(handler, method.removeprefix("/"))
+        return self._within[method]
 
     def _wrapped(self, handler: Handler, method: str) -> Handler:
         behaviour: Any = (

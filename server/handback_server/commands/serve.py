@@ -65,9 +65,11 @@ def _alone(store_url: str) -> Iterator[None]:
 async def _serve(settings: Settings) -> None:
     from handback.clock import SystemClock
     from handback_server.app import Server
+    from handback_server.runtime import spare_collector
     from handback_server.works import works
 
     server = await Server.open(settings, SystemClock(), works)
+    spare_collector()
     loop = asyncio.get_running_loop()
     for told in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(told, server.drain)
