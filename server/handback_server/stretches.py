@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from handback.journal.names import Names
 from handback.journal.read import Page
 from handback_server.cursors import Cursor
-from handback_server.wire import Encoder, Records, response
+from handback_server.wire import Encoder, Numbers, Records, response
 
 # Events of a stretch, which is what one message brings; one for each event costs 25 times more.
 STRETCH_EVENTS: Final = 2_048
@@ -30,7 +28,7 @@ Filter = Mapping[str, frozenset[int]]
 class Column:
     """The values of some events that filters ask about."""
 
-    def __init__(self, values: npt.NDArray[np.int64]) -> None:
+    def __init__(self, values: Numbers) -> None:
         self._values = values
 
     @cached_property
@@ -46,29 +44,23 @@ class Column:
 
 
 class Stretch:
-    """Events in a row: those after the cursor `start`, up to `end`."""
+    """Events in a row: those after the cursor `start`, up to `end`; `page` is what they are of."""
 
-    def __init__(self, page: Page, encoder: Encoder, offset: int) -> None:
-        """Those of a page from a row on."""
-        self._page = page
+    def __init__(self, page: Page, encoder: Encoder, programme_id: Numbers, offset: int) -> None:
+        """Those of a page from a row on; `programme_id` has a value for each row of the page."""
+        self.page = page
         self._encoder = encoder
-        self._offset = offset
-        self._events = page.events[offset : offset + STRETCH_EVENTS]
+        self._rows = slice(offset, min(offset + STRETCH_EVENTS, len(page.events)))
+        self._programme_id = programme_id
         self._columns: dict[str, Column] = {}
-        positions, counts = page.blocks["position"], page.blocks["event_count"]
-        block, place = self._events["block"], self._events["place"]
-        self.start = Cursor(positions[block[0]] - 1, place[0] - 1)
-        self.end = Cursor(positions[block[-1]] - 1, place[-1])
-        if place[-1] == counts[block[-1]]:
-            self.end = Cursor(positions[block[-1]])
+        first, last = (page.events.row(row, named=True) for row in (offset, self._rows.stop - 1))
+        self.start = Cursor(page.blocks["position"][first["block"]] - 1, first["place"] - 1)
+        position = page.blocks["position"][last["block"]]
+        whole = last["place"] == page.blocks["event_count"][last["block"]]
+        self.end = Cursor(position) if whole else Cursor(position - 1, last["place"])
 
     def __len__(self) -> int:
-        return len(self._events)
-
-    @property
-    def page_after(self) -> int:
-        """The position after which the journal goes on where its page ends."""
-        return self._page.after
+        return self._rows.stop - self._rows.start
 
     @property
     def size_bytes(self) -> int:
@@ -77,7 +69,7 @@ class Stretch:
 
     @cached_property
     def _records(self) -> Records:
-        return self._encoder.records(self._offset, self._offset + len(self))
+        return self._encoder.records(self._rows)
 
     @cached_property
     def _message(self) -> bytes:
@@ -103,26 +95,27 @@ class Stretch:
         """How many of the events are not after the cursor, which is in the first of the blocks."""
         if after <= self.start:
             return 0
-        block = self._events["block"]
-        return min(after.place - self.start.place, int((block == block[0]).sum()))
+        block = self.page.events["block"].to_numpy()[self._rows]
+        return min(after.place - self.start.place, int(np.count_nonzero(block == block[0])))
 
     def _column(self, name: str) -> Column:
         column = self._columns.get(name)
         if column is None:
-            column = self._columns[name] = Column(self._events[name].to_numpy())
+            owner = name == "programme_id"
+            values = self._programme_id if owner else self.page.events[name].to_numpy()
+            column = self._columns[name] = Column(values[self._rows])
         return column
 
 
 def stretches_of(page: Page, names: Names) -> list[Stretch]:
-    """A page of the journal, in stretches; `names` knows all that it names."""
+    """A page of the journal, in stretches. Raises KeyError where it names what `names` has not."""
     if page.events.is_empty():
         return []
-    programme_of = {number: programme for number, (programme, _) in names.partners.items()}
-    programme_id = pl.col("partner_id").replace_strict(programme_of, return_dtype=pl.Int64)
-    owned = replace(page, events=page.events.with_columns(programme_id=programme_id))
-    encoder = Encoder(owned, names)
-    offsets = range(0, len(owned.events), STRETCH_EVENTS)
-    return [Stretch(owned, encoder, offset) for offset in offsets]
+    encoder = Encoder(page, names)
+    partner_ids, which = np.unique(page.events["partner_id"].to_numpy(), return_inverse=True)
+    programmes = np.array([names.partners[number][0] for number in partner_ids.tolist()])
+    offsets = range(0, len(page.events), STRETCH_EVENTS)
+    return [Stretch(page, encoder, programmes[which], offset) for offset in offsets]
 
 
 class Kept:

@@ -1,8 +1,8 @@
 """The end of the journal: giving positions to new blocks, and reading them once for all who watch.
 
-One task follows the journal and keeps its newest stretches in memory. A watcher asks for what comes
-after its cursor: from memory where it is still there, else from the journal itself, and that too is
-kept for others as long as there is room. So a slow watcher costs no memory and loses nothing.
+One task follows the journal and reads what is new for all watchers. Each of them asks for what
+comes after its cursor, and is given it from memory where it is still there, else from the journal.
+So a slow watcher costs no memory and loses nothing.
 """
 
 from __future__ import annotations
@@ -14,25 +14,20 @@ from contextvars import Context
 from typing import Final
 
 from handback.errors import HandbackError, ShuttingDown
-from handback.journal import read
-from handback.journal.names import Names, names
-from handback.journal.read import Extent, Page
+from handback.journal.names import Names
+from handback.journal.read import Extent
 from handback.journal.sequence import listening, sequence_blocks
 from handback.store.session import Store
 from handback_server.bridge import Bridge
 from handback_server.cursors import Cursor
 from handback_server.drain import Drain
-from handback_server.stretches import Kept, Stretch, stretches_of
+from handback_server.pages import Pages
+from handback_server.stretches import Stretch
 
 _LOG: Final = logging.getLogger(__name__)
 
-# Events read at a time, unless one block holds more.
-PAGE_EVENTS: Final = 8_192
-# Of stretches in memory: some 400,000 events.
-KEPT_BYTES: Final = 128 << 20
-# What commits in quick succession is read together: it costs this much latency and saves most of
-# the reads.
-_GATHER_S: Final = 0.005
+# Beyond every position.
+_NO_END: Final = 2**62
 # How long the listener stays deaf to the server's stopping.
 _LISTEN_S: Final = 0.25
 
@@ -51,24 +46,22 @@ class Tail:
         self._store = store
         self._bridge = bridge
         self._drain = drain
-        self._keep = keep
         self._pause_s = pause_s
         self._loop = asyncio.get_running_loop()
         self._sequencing = threading.local()
         self._tasks: list[asyncio.Task[None]] = []
-        self._names = Names()
-        self._kept = Kept(KEPT_BYTES)
-        self._loading: dict[int, asyncio.Task[list[Stretch]]] = {}
+        self._pages = Pages(store, bridge, keep)
         self._settling: asyncio.Task[Extent] | None = None
         self._one_settles = asyncio.Lock()
         self._newest = 0
+        self._behind = False
         self._moved = asyncio.Event()
         self._woken = asyncio.Event()
         self.watchers = 0
 
     async def start(self) -> None:
         """Find the end of the journal, and follow it from now on until the server drains."""
-        self._newest = (await self._bridge.read(read.extent, self._keep)).newest
+        self._newest = (await self._pages.extent()).newest
         self._store.on_commit(self._committed)
         self._tasks.append(asyncio.create_task(self._follow(), name="follow"))
         if not self._store.dialect.serial_commits:
@@ -78,7 +71,7 @@ class Tail:
     async def finished(self) -> None:
         """Return when nothing of it runs any more; the server has begun to drain."""
         await asyncio.gather(*self._tasks)
-        await asyncio.gather(*self._loading.values(), return_exceptions=True)
+        await self._pages.finished()
 
     def _committed(self) -> None:
         """There may be new blocks; called by whatever thread has committed."""
@@ -111,7 +104,6 @@ class Tail:
             try:
                 async with asyncio.timeout(self._pause_s):
                     await self._drain.first(self._woken.wait())
-                await asyncio.sleep(_GATHER_S)
             except TimeoutError:
                 pass
             except ShuttingDown:
@@ -125,15 +117,21 @@ class Tail:
                 _LOG.exception("following the journal failed")
 
     async def _advance(self) -> None:
-        """Take in what was committed since, and tell who waits."""
-        extent = await self.settled_extent()
-        # Nobody is sent what is beyond the horizon, and without watchers nothing is read.
-        missed = extent.horizon if self.watchers else extent.newest
-        if missed > self._newest:
-            self._tell(missed)
-        while self._newest < extent.newest:
-            stretches = await self._load(self._newest, extent.newest)
-            self._tell(stretches[-1].page_after)
+        """Take in what was committed since, and tell who waits.
+
+        What commits meanwhile is taken in together next time.
+        """
+        if not self._store.dialect.serial_commits:
+            await self._bridge.run(self._sequence)
+        if not self.watchers:
+            self._behind = True
+            return
+        more = True
+        while more:
+            stretches = await self._pages.load(self._newest, _NO_END)
+            more = bool(stretches) and stretches[-1].page.more
+            if stretches:
+                self._tell(stretches[-1].page.after)
 
     def _tell(self, newest: int) -> None:
         self._newest = newest
@@ -153,7 +151,13 @@ class Tail:
         async with self._one_settles:
             self._settling = None
             await self._bridge.run(self._sequence)
-            return await self._bridge.read(read.extent, self._keep)
+            extent = await self._pages.extent()
+        if self._behind:
+            # The first to watch after a time without watchers: what came then is not read for it.
+            self._behind = False
+            self._tell(extent.newest)
+        self._woken.set()
+        return extent
 
     async def after(self, cursor: Cursor) -> Stretch | None:
         """The stretch with what comes after a cursor, None at the end of the journal.
@@ -162,66 +166,13 @@ class Tail:
         """
         if cursor.position == self._newest:
             return None
-        stretch = self._kept.get(cursor)
-        if stretch is None:
-            loaded = await asyncio.shield(self._load(cursor.position, self._newest))
-            stretch = next((one for one in loaded if one.end > cursor), None)
-        if stretch is not None:
-            self._read_ahead(stretch.page_after)
-        return stretch
+        return await self._pages.after(cursor, self._newest)
 
     async def moved(self, position: int) -> None:
         """Return once there is something after a position."""
         while self._newest <= position:
             await self._moved.wait()
 
-    def _read_ahead(self, position: int) -> None:
-        """Have the next page ready while this one is sent."""
-        if position < self._newest and Cursor(position) not in self._kept:
-            self._load(position, self._newest)
-
-    def _load(self, position: int, until: int) -> asyncio.Task[list[Stretch]]:
-        """A page of the journal after a position, in stretches; read once for all who ask."""
-        task = self._loading.get(position)
-        if task is None:
-            # A task of nobody's call: its trace and its deadline are not those of one of them.
-            task = asyncio.create_task(self._read(position, until), context=Context())
-            self._loading[position] = task
-            task.add_done_callback(lambda done: self._loaded(position, done))
-        return task
-
-    def _loaded(self, position: int, done: asyncio.Task[list[Stretch]]) -> None:
-        del self._loading[position]
-        # Where it failed, who waits is told and who comes next tries again.
-        if not done.cancelled() and done.exception() is None:
-            for stretch in done.result():
-                self._kept.add(stretch)
-
-    async def _read(self, position: int, until: int) -> list[Stretch]:
-        stretches, self._names = await self._bridge.run(
-            _stretches, self._store, position, until, self._keep, self._names
-        )
-        return stretches
-
     async def names(self) -> Names:
         """The names of programmes and partners as of now."""
-        self._names = await self._bridge.read(names)
-        return self._names
-
-
-def _stretches(
-    store: Store, position: int, until: int, keep: int, known: Names
-) -> tuple[list[Stretch], Names]:
-    """A page after a position, none of it beyond another, and all the names that it needs."""
-    with store.read() as tx:
-        read.extent(tx, keep).check(position)
-        page = read.read_page(tx, position, until, PAGE_EVENTS)
-        if not _names_all(page, known):
-            known = names(tx)
-    return stretches_of(page, known), known
-
-
-def _names_all(page: Page, known: Names) -> bool:
-    partners = set(page.events["partner_id"].unique())
-    units = set(page.events["unit_id"].unique())
-    return partners <= known.partners.keys() and units <= known.units.keys()
+        return await self._pages.names()

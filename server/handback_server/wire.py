@@ -106,9 +106,8 @@ class Encoder:
         first, self._kind = _kinds(events)
         self._by_kind = _serialised(partial(convert.event_kind, names), events[first])
 
-    def records(self, start: int, end: int) -> Records:
-        """The events of some rows, at least of one; `end` is the first that is left out."""
-        rows = slice(start, end)
+    def records(self, rows: slice) -> Records:
+        """The events of some rows, at least of one."""
         body = [
             *_redemption_ids(self._redemption_id[rows]),
             *_number_field(_QUANTITY_TAG, self._quantity[rows]),
@@ -117,7 +116,7 @@ class Encoder:
             self._by_kind.of(self._kind[rows]),
             self._by_block.of(self._block[rows]),
         ]
-        length = np.zeros(end - start, dtype=np.int64)
+        length = np.zeros(len(self._block[rows]), dtype=np.int64)
         for part in body:
             length += part.lengths
         head = [_constant(_EVENTS_TAG), _varint(length)]

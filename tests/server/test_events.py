@@ -12,7 +12,7 @@ import pytest
 
 from fake_clock import FakeClock
 from handback.settings import Settings
-from handback_server import tail
+from handback_server import pages
 from handback_server._stubs.v1 import lifecycle_pb2, redemptions_pb2
 from handback_server._stubs.v1.events_pb2 import WatchRequest, WatchResponse
 from handback_server._stubs.v1.lifecycle_pb2 import RedemptionEvent
@@ -161,7 +161,7 @@ async def test_a_quiet_stream_marks_its_progress(
 async def test_a_watcher_that_falls_behind_the_memory_loses_nothing(
     callers: Callers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "KEPT_BYTES", 10_000)
+    monkeypatch.setattr(pages, "KEPT_BYTES", 10_000)
     async with watching(callers) as slow, watching(callers) as fast:
         await asyncio.gather(slow.until_caught_up(), fast.until_caught_up())
         submitted = []

@@ -145,7 +145,7 @@ def test_every_event_reads_as_the_generated_class_has_it(
 ) -> None:
     for event in events:
         event["block"] %= len(blocks)
-    records = encoder(events, blocks).records(0, len(events))
+    records = encoder(events, blocks).records(slice(0, len(events)))
     expected = [message(event, blocks[event["block"]]) for event in events]
     read = WatchResponse.FromString(response(records.content, Cursor(7, 3)))
     assert read == WatchResponse(events=expected, cursor="7.3")
@@ -167,7 +167,7 @@ def test_some_events_are_those_of_their_rows(events: list[Row], data: st.DataObj
         "committed_at": EPOCH,
     }
     start = data.draw(st.integers(0, len(events) - 1))
-    records = encoder(events, [block]).records(start, len(events))
+    records = encoder(events, [block]).records(slice(start, len(events)))
     events = events[start:]
     rows = sorted(data.draw(st.sets(st.integers(0, len(events) - 1))))
     read = WatchResponse.FromString(records.of(np.array(rows, dtype=np.int64)))

@@ -91,12 +91,14 @@ class Page:
     columns, and its redemption's partner_id and unit_id. Where an event has no file_id or ordinal
     they are 0, where it has no reason_code that is empty.
 
-    `after` is the position of the last block, from where the next page goes on.
+    `after` is the position of the last block, from where the next page goes on; `more` says
+    whether there may be one already.
     """
 
     blocks: pl.DataFrame
     events: pl.DataFrame
     after: int
+    more: bool = False
 
 
 def extent(tx: sa.Connection, keep: int | None = None) -> Extent:
@@ -120,12 +122,12 @@ def read_page(tx: sa.Connection, after: int, until: int, max_events: int) -> Pag
         .order_by(BLOCK.c.position)
         .limit(_MAX_BLOCKS),
     )
-    taken = blocks.filter(
-        (pl.col("event_count").cum_sum() <= max_events) | (pl.int_range(pl.len()) == 0)
-    )
+    counts = np.cumsum(blocks["event_count"].to_numpy())
+    taken = blocks[: max(1, int(np.searchsorted(counts, max_events, side="right")))]
     if taken.is_empty():
         return Page(taken, _EVENTS.to_frame(), after)
-    return Page(taken, _in_order(_events(tx, taken), taken), int(taken["position"][-1]))
+    more = len(taken) < len(blocks) or len(blocks) == _MAX_BLOCKS
+    return Page(taken, _in_order(_events(tx, taken), taken), int(taken["position"][-1]), more)
 
 
 def _events(tx: sa.Connection, blocks: pl.DataFrame) -> pl.DataFrame:
@@ -162,15 +164,19 @@ def _events(tx: sa.Connection, blocks: pl.DataFrame) -> pl.DataFrame:
 
 def _in_order(events: pl.DataFrame, blocks: pl.DataFrame) -> pl.DataFrame:
     """The events that are of these blocks, by block, redemption id and version."""
-    ids = blocks["block_id"].to_numpy()
+    ids, counts = blocks["block_id"].to_numpy(), blocks["event_count"].to_numpy()
     by_id = np.argsort(ids)
     found = np.searchsorted(ids, events["block_id"].to_numpy(), sorter=by_id)
     block = by_id[np.minimum(found, len(ids) - 1)]
-    placed = events.with_columns(block=block).filter(pl.Series(ids[block]) == pl.col("block_id"))
-    ordered = placed.sort("block", "redemption_id", "version")
-    counts = blocks["event_count"].to_numpy()
-    assert len(ordered) == counts.sum(), "every block has the events that it says"
+    keys = (events["version"].to_numpy(), events["redemption_id"].to_numpy(), block)
+    order = np.lexsort(keys)
+    ours = order[ids[block[order]] == events["block_id"].to_numpy()[order]]
+    assert len(ours) == counts.sum(), "every block has the events that it says"
     before = np.repeat(np.cumsum(counts) - counts, counts)
-    return ordered.with_columns(place=np.arange(1, len(ordered) + 1) - before).select(
-        _EVENTS.names()
-    )
+    placed = [
+        pl.Series("block", block[ours]),
+        pl.Series("place", np.arange(1, len(ours) + 1) - before),
+    ]
+    # They come in that order nearly always, and are then not copied.
+    ordered = events if np.array_equal(ours, np.arange(len(events))) else events[ours]
+    return ordered.insert_column(0, placed[1]).insert_column(0, placed[0])

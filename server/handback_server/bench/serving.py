@@ -21,6 +21,8 @@ from handback_server._stubs.v1 import redemptions_pb2 as pb
 from handback_server.app import Server
 from handback_server.bench.ground import Place
 from handback_server.bridge import Groups
+from handback_server.runtime import Runtime
+from handback_server.workers import Work
 
 WATCH: Final = "/handback.v1.EventService/Watch"
 
@@ -44,8 +46,10 @@ def serving(serve: Serve, *given: Any) -> Iterator[str]:
         server.join()
 
 
-def product(parent: Connection, place: Place) -> None:
-    """Handback itself, without work of its own."""
+def product(
+    parent: Connection, place: Place, works: Callable[[Runtime], Sequence[Work]] = lambda _: ()
+) -> None:
+    """Handback itself, without work of its own unless some is given."""
     environment = {
         "HANDBACK_STORE": place.url,
         "HANDBACK_HOME": str(place.folder / "served"),
@@ -53,7 +57,7 @@ def product(parent: Connection, place: Place) -> None:
     }
 
     async def serve() -> None:
-        server = await Server.open(Settings.read(environment), SystemClock(), lambda _: ())
+        server = await Server.open(Settings.read(environment), SystemClock(), works)
         parent.send(server.port)
         await _told_to_stop(parent)
         await server.close()
