@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +20,7 @@ from world import Answer, World, counts, skyways_file
 QUANTITIES = (10, 20, 30, 40, 50)
 CODES = ("0000", "0002", "0102", "0201", "0301", "0501", "7777")
 
-# (which redemption, its code, by how much the quantity differs)
+# (which of the details sent so far, its code, by how much the quantity differs)
 Said = tuple[int, str, int]
 SAID = st.lists(
     st.tuples(
@@ -28,12 +29,20 @@ SAID = st.lists(
     min_size=1,
     max_size=14,
 )
+# Retries are sent again between one file and the next, or have come too late.
+FILES = st.lists(SAID, min_size=1, max_size=3)
+PAUSES = st.sampled_from([timedelta(seconds=2), timedelta(days=20)])
 
 
 def end_of(
-    open_store: OpenStore, said: list[Said], chunk_records: int, *, presuming: bool = True
+    open_store: OpenStore,
+    files: list[list[Said]],
+    pause: timedelta,
+    chunk_records: int,
+    *,
+    presuming: bool = True,
 ) -> object:
-    """What one file does to five redemptions, decoded in chunks of that size."""
+    """What files do to five redemptions, decoded in chunks of that size."""
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         patch.setattr(prepare, "CHUNK_RECORDS", chunk_records)
         if not presuming:
@@ -44,29 +53,38 @@ def end_of(
         world = World(store, FakeClock(), root)
         world.apply("skyways")
         ids = world.submit(*QUANTITIES)
-        world.send()
-        sent = world.sent(world.delivered()[-1])
-        unknown = Answer("HB000000000000999999", "M1", 5, "0000")
-        details = [
-            Answer(sent[at].reference, sent[at].member_ref, sent[at].quantity + difference, code)
-            if at < len(sent)
-            else unknown
-            for at, code, difference in said
-        ]
-        file = world.answer(skyways_file(details))
+        reports = []
+        for sequence, said in enumerate(files, start=1):
+            world.send()
+            world.clock.advance(pause)
+            file = world.answer(answers(world, said, sequence), f"answer-{sequence}.csv")
+            reports.append(counts(world.report(file.file_id)))
         world.assert_laws()
         steps = [[(e.trigger, e.reason_code, e.ordinal) for e in world.history(i)] for i in ids]
         breaks = sorted((b.kind, b.redemption_id, b.quantity, b.ordinal) for b in world.breaks())
-        return steps, breaks, counts(world.report(file.file_id))
+        return steps, breaks, reports
 
 
-@settings(max_examples=8, deadline=None)
-@given(said=SAID, chunk_records=st.integers(1, 5))
+def answers(world: World, said: list[Said], sequence: int) -> bytes:
+    """A file that says that of what was sent, newest first."""
+    sent = [one for payout in reversed(world.delivered()) for one in world.sent(payout)]
+    unknown = Answer("HB000000000000999999", "M1", 5, "0000")
+    details = [
+        Answer(sent[at].reference, sent[at].member_ref, sent[at].quantity + difference, code)
+        if at < len(sent)
+        else unknown
+        for at, code, difference in said
+    ]
+    return skyways_file(details, sequence)
+
+
+@settings(max_examples=15, deadline=None)
+@given(files=FILES, pause=PAUSES, chunk_records=st.integers(1, 5))
 def test_nothing_is_decided_otherwise_for_being_presumed(
-    open_store: OpenStore, said: list[Said], chunk_records: int
+    open_store: OpenStore, files: list[list[Said]], pause: timedelta, chunk_records: int
 ) -> None:
-    read = end_of(open_store, said, chunk_records, presuming=False)
-    assert end_of(open_store, said, chunk_records) == read
+    read = end_of(open_store, files, pause, chunk_records, presuming=False)
+    assert end_of(open_store, files, pause, chunk_records) == read
 
 
 @settings(max_examples=8, deadline=None)
@@ -74,4 +92,5 @@ def test_nothing_is_decided_otherwise_for_being_presumed(
 def test_where_chunks_begin_does_not_matter(
     open_store: OpenStore, said: list[Said], chunk_records: int
 ) -> None:
-    assert end_of(open_store, said, chunk_records) == end_of(open_store, said, 50_000)
+    at_once = end_of(open_store, [said], timedelta(seconds=2), 50_000)
+    assert end_of(open_store, [said], timedelta(seconds=2), chunk_records) == at_once
