@@ -59,7 +59,14 @@ def matches(name: str, found: str) -> None:
 
 def test_every_command_has_a_transcript_or_a_test_of_its_own() -> None:
     own = {"submit", "watch", "files_upload", "partner_apply", "partner_check"}
-    own |= {"files_finding", "format_check", "format_draft"}
+    own |= {
+        "files_finding",
+        "format_check",
+        "format_draft",
+        "format_list",
+        "format_show",
+        "format_test",
+    }
     names = set()
     context = click.Context(handback)
     for name in handback.list_commands(context):

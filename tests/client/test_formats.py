@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from agreements import source_of
 from client.conftest import MakeClient
 from fake_clock import FakeClock
+from handback.formats.builtin import builtin
 from handback.partners.agreement import parse
 from handback.settings import Settings
 from handback_client import errors
@@ -121,6 +122,56 @@ class TestDraft:
         path.write_bytes(b"")
         with pytest.raises(errors.InvalidRequest):
             await client.formats.draft([path])
+
+
+LAYOUT = """framing = "delimited"
+[[records]]
+kind = "detail"
+fields = [{ name = "reference", at = 1 }, { name = "code", at = 2, type = "code" }]
+"""
+EXPECTED = """{"records": [{"ordinal": 1, "line": 1, "reference": "A1", "code": "00"}]}"""
+
+
+@pytest.fixture
+def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """One format that Handback brings along for the time of a test; its golden files."""
+    golden = tmp_path / "formats" / "plain-answers" / "golden"
+    golden.mkdir(parents=True)
+    (golden.parent / "layout.toml").write_text(LAYOUT)
+    (golden.parent / "codes.toml").write_text('"00" = "ok"\n')
+    (golden / "good.csv").write_text("A1,00\n")
+    (golden / "good.csv.expected.json").write_text(EXPECTED)
+    monkeypatch.setattr("handback.formats.builtin._folder", lambda: tmp_path / "formats")
+    builtin.cache_clear()
+    yield golden
+    builtin.cache_clear()
+
+
+class TestBroughtAlong:
+    async def test_they_are_listed_shown_and_tested(self, brought: Path, client: Any) -> None:
+        [listed] = [one async for one in client.formats.list()]
+        assert (listed.name, listed.framing, listed.source) == ("plain-answers", "delimited", "")
+        found = await client.formats.get("plain-answers")
+        assert (found.source, found.codes) == (LAYOUT, {"00": "ok"})
+        [result] = await client.formats.test("plain-answers")
+        assert (result.file_name, result.record_count, result.differences) == ("good.csv", 1, ())
+        for call in (client.formats.get, client.formats.test):
+            with pytest.raises(errors.NotFound):
+                await call("no-such-format")
+
+    async def test_commands(self, target: str, brought: Path, client: Any) -> None:
+        listed = await run(target, "format", "list")
+        assert listed.output == "name\tframing\nplain-answers\tdelimited\n"
+        shown = await run(target, "format", "show", "plain-answers")
+        assert shown.output == f'{LAYOUT}\n[codes]\n"00" = "ok"\n'
+        good = await run(target, "format", "test")
+        assert (good.exit_code, good.output.splitlines()[-1]) == (
+            0,
+            "plain-answers\tgood.csv\t1\tas expected",
+        )
+        (brought / "good.csv").write_text("A2,00\n")
+        bad = await run(target, "format", "test", "plain-answers")
+        assert (bad.exit_code, "records 1" in bad.output) == (1, True)
 
 
 class TestFinding:

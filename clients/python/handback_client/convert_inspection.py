@@ -37,6 +37,25 @@ def file_check(message: formats_pb2.FileCheck) -> inspection.FileCheck:
     )
 
 
+def format_of(message: formats_pb2.Format) -> inspection.Format:
+    """One format that Handback brings along."""
+    return inspection.Format(
+        name=message.name,
+        framing=message.framing,
+        source=message.source,
+        codes=dict(sorted(message.codes.items())),
+    )
+
+
+def golden_result(message: formats_pb2.GoldenResult) -> inspection.GoldenResult:
+    """What one golden file gave."""
+    return inspection.GoldenResult(
+        file_name=message.file_name,
+        record_count=message.record_count,
+        differences=tuple(message.differences),
+    )
+
+
 def format_draft(message: formats_pb2.DraftFormatResponse) -> inspection.FormatDraft:
     """A proposed layout."""
     return inspection.FormatDraft(

@@ -85,6 +85,28 @@ class FileCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A format that Handback brings along: its layout as TOML and the class of each code.
+
+    `source` and `codes` are empty in lists.
+    """
+
+    name: str
+    framing: str
+    source: str
+    codes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenResult:
+    """What one golden file of a format gave; `differences` is empty where it is as expected."""
+
+    file_name: str
+    record_count: int
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FormatDraft:
     """A proposed layout: TOML with its doubts in comments, and what each sample gives under it."""
 

@@ -7,15 +7,18 @@ from tempfile import TemporaryFile
 from typing import Any, BinaryIO, Final
 
 from handback.errors import InvalidRequest, LimitReached, NotFound, Violation
+from handback.formats.builtin import builtin, list_builtin
 from handback.ids import Prefix, public_id
 from handback.onboarding.check import CodeShare, FileCheck, check
 from handback.onboarding.draft import Draft, Sample, draft
+from handback.onboarding.golden import check_golden
 from handback.partners.agreement import Agreement, parse
 from handback_server import convert
 from handback_server._stubs.v1 import formats_pb2 as pb
 from handback_server._stubs.v1 import handback_files_pb2, lifecycle_pb2, payouts_pb2
 from handback_server._stubs.v1.formats_pb2_grpc import FormatServiceServicer
 from handback_server.callers import Context
+from handback_server.paging import page_of
 from handback_server.runtime import Runtime
 from handback_server.uploads import check_size, spool
 
@@ -70,6 +73,44 @@ class Formats(FormatServiceServicer):
                 return agreement, agreements.current(tx, programme, agreement.partner).partner_id
             except NotFound:
                 return agreement, None
+
+    async def ListFormats(
+        self, request: pb.ListFormatsRequest, context: Context
+    ) -> pb.ListFormatsResponse:
+        """Give a page of the formats that Handback brings along."""
+        page = page_of(request, [""])
+        convert.named(request.programme, "programme")
+        behind = [name for name in list_builtin() if name > page.after[0]]
+        names, token = page.cut(behind[: page.fetch], lambda name: [name])
+        found = await self._bridge.run(lambda: [builtin(name) for name in names])
+        formats = [pb.Format(name=one.name, framing=one.layout.framing) for one in found]
+        return pb.ListFormatsResponse(formats=formats, next_page_token=token)
+
+    async def GetFormat(
+        self, request: pb.GetFormatRequest, context: Context
+    ) -> pb.GetFormatResponse:
+        """Give one format."""
+        convert.named(request.programme, "programme")
+        found = await self._bridge.run(builtin, convert.named(request.name, "name"))
+        framing = found.layout.framing
+        shown = pb.Format(name=found.name, framing=framing, source=found.source, codes=found.codes)
+        return pb.GetFormatResponse(format=shown)
+
+    async def TestFormat(
+        self, request: pb.TestFormatRequest, context: Context
+    ) -> pb.TestFormatResponse:
+        """Read the golden files of a format."""
+        convert.named(request.programme, "programme")
+        found = await self._bridge.run(check_golden, convert.named(request.name, "name"))
+        results = [
+            pb.GoldenResult(
+                file_name=one.file_name,
+                record_count=one.record_count,
+                differences=one.differences,
+            )
+            for one in found
+        ]
+        return pb.TestFormatResponse(results=results)
 
     async def DraftFormat(
         self, request_iterator: AsyncIterator[pb.DraftFormatRequest], context: Context

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from handback_client.cli.command import Group
+from handback_client.cli.command import Group, limit_option
 from handback_client.cli.documents import programme_of, text_of_document
 from handback_client.cli.files import FINDING_COLUMNS
 from handback_client.cli.session import Session
@@ -28,6 +29,8 @@ RECORD_COLUMNS = (
     "partner_ref",
     "answered_on",
 )
+FORMAT_COLUMNS = ("name", "framing")
+GOLDEN_COLUMNS = ("format", "file_name", "records", "result")
 _GOOD = ("ACCEPTED", "ACCEPTED_WITH_FINDINGS", "HEARTBEAT")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -59,6 +62,16 @@ class CodeRow:
     records: int
     quantity: int
     then: str
+
+
+@dataclass(frozen=True)
+class GoldenRow:
+    """What one golden file gave."""
+
+    format: str
+    file_name: str
+    records: int
+    result: str
 
 
 @click.group("format", cls=Group)
@@ -96,6 +109,54 @@ def check_file(session: Session, path: Path, agreement: str, version: int | None
             check = client.formats.check(path, partner=agreement, agreement_version=version or 0)
     _show(session, check)
     if check.verdict not in _GOOD:
+        raise click.exceptions.Exit(1)
+
+
+@format_command.command("list")
+@limit_option
+@click.pass_obj
+def list_formats(session: Session, limit: int | None) -> None:
+    """List the formats that Handback brings along."""
+    with session.client() as client:
+        session.output.many(client.formats.list(), FORMAT_COLUMNS, limit)
+
+
+@format_command.command("show")
+@click.argument("name")
+@click.pass_obj
+def show_format(session: Session, name: str) -> None:
+    """Show a format that Handback brings along, as an agreement would declare it."""
+    with session.client() as client:
+        found = client.formats.get(name)
+    if session.as_json:
+        session.output.line(found)
+        return
+    click.echo(found.source, nl=not found.source.endswith("\n"))
+    if found.codes:
+        click.echo("\n[codes]")
+        for code, meaning in found.codes.items():
+            click.echo(f"{json.dumps(code, ensure_ascii=False)} = {json.dumps(meaning)}")
+
+
+@format_command.command("test")
+@click.argument("name", required=False)
+@click.pass_obj
+def check_formats(session: Session, name: str | None) -> None:
+    """Read the golden files of a format, or of all; exit code 1 where one is not as expected."""
+    with session.client() as client:
+        names = [name] if name else [one.name for one in client.formats.list()]
+        rows = [
+            GoldenRow(
+                format=one,
+                file_name=result.file_name,
+                records=result.record_count,
+                result="; ".join(result.differences) or "as expected",
+            )
+            for one in names
+            for result in client.formats.test(one)
+        ]
+    session.output.many(rows, GOLDEN_COLUMNS, len(rows) or 1)
+    if any(row.result != "as expected" for row in rows):
         raise click.exceptions.Exit(1)
 
 

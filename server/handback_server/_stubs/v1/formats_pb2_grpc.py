@@ -40,6 +40,21 @@ class FormatServiceStub(object):
                 request_serializer=handback_dot_v1_dot_formats__pb2.CheckHandbackFileRequest.SerializeToString,
                 response_deserializer=handback_dot_v1_dot_formats__pb2.CheckHandbackFileResponse.FromString,
                 _registered_method=True)
+        self.ListFormats = channel.unary_unary(
+                '/handback.v1.FormatService/ListFormats',
+                request_serializer=handback_dot_v1_dot_formats__pb2.ListFormatsRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_formats__pb2.ListFormatsResponse.FromString,
+                _registered_method=True)
+        self.GetFormat = channel.unary_unary(
+                '/handback.v1.FormatService/GetFormat',
+                request_serializer=handback_dot_v1_dot_formats__pb2.GetFormatRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_formats__pb2.GetFormatResponse.FromString,
+                _registered_method=True)
+        self.TestFormat = channel.unary_unary(
+                '/handback.v1.FormatService/TestFormat',
+                request_serializer=handback_dot_v1_dot_formats__pb2.TestFormatRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_formats__pb2.TestFormatResponse.FromString,
+                _registered_method=True)
         self.DraftFormat = channel.stream_unary(
                 '/handback.v1.FormatService/DraftFormat',
                 request_serializer=handback_dot_v1_dot_formats__pb2.DraftFormatRequest.SerializeToString,
@@ -55,6 +70,30 @@ class FormatServiceServicer(object):
         """Says what a hand-back file would be under an agreement, and what its records would do. The
         first message says under which, the others carry the file's bytes.
         Reasons: INVALID_REQUEST, INVALID_AGREEMENT, NOT_FOUND, LIMIT_REACHED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFormats(self, request, context):
+        """Lists the formats that Handback brings along, by name.
+        Reasons: INVALID_REQUEST.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFormat(self, request, context):
+        """Gives one of them.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TestFormat(self, request, context):
+        """Reads the golden files of one of them, and says where they give something else than expected.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -76,6 +115,21 @@ def add_FormatServiceServicer_to_server(servicer, server):
                     servicer.CheckHandbackFile,
                     request_deserializer=handback_dot_v1_dot_formats__pb2.CheckHandbackFileRequest.FromString,
                     response_serializer=handback_dot_v1_dot_formats__pb2.CheckHandbackFileResponse.SerializeToString,
+            ),
+            'ListFormats': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFormats,
+                    request_deserializer=handback_dot_v1_dot_formats__pb2.ListFormatsRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_formats__pb2.ListFormatsResponse.SerializeToString,
+            ),
+            'GetFormat': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFormat,
+                    request_deserializer=handback_dot_v1_dot_formats__pb2.GetFormatRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_formats__pb2.GetFormatResponse.SerializeToString,
+            ),
+            'TestFormat': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestFormat,
+                    request_deserializer=handback_dot_v1_dot_formats__pb2.TestFormatRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_formats__pb2.TestFormatResponse.SerializeToString,
             ),
             'DraftFormat': grpc.stream_unary_rpc_method_handler(
                     servicer.DraftFormat,
@@ -111,6 +165,87 @@ class FormatService(object):
             '/handback.v1.FormatService/CheckHandbackFile',
             handback_dot_v1_dot_formats__pb2.CheckHandbackFileRequest.SerializeToString,
             handback_dot_v1_dot_formats__pb2.CheckHandbackFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFormats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.FormatService/ListFormats',
+            handback_dot_v1_dot_formats__pb2.ListFormatsRequest.SerializeToString,
+            handback_dot_v1_dot_formats__pb2.ListFormatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFormat(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.FormatService/GetFormat',
+            handback_dot_v1_dot_formats__pb2.GetFormatRequest.SerializeToString,
+            handback_dot_v1_dot_formats__pb2.GetFormatResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestFormat(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.FormatService/TestFormat',
+            handback_dot_v1_dot_formats__pb2.TestFormatRequest.SerializeToString,
+            handback_dot_v1_dot_formats__pb2.TestFormatResponse.FromString,
             options,
             channel_credentials,
             insecure,

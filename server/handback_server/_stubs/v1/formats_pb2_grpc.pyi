@@ -38,6 +38,18 @@ class FormatServiceStub:
     first message says under which, the others carry the file's bytes.
     Reasons: INVALID_REQUEST, INVALID_AGREEMENT, NOT_FOUND, LIMIT_REACHED.
     """
+    ListFormats: _grpc.UnaryUnaryMultiCallable[_formats_pb2.ListFormatsRequest, _formats_pb2.ListFormatsResponse]
+    """Lists the formats that Handback brings along, by name.
+    Reasons: INVALID_REQUEST.
+    """
+    GetFormat: _grpc.UnaryUnaryMultiCallable[_formats_pb2.GetFormatRequest, _formats_pb2.GetFormatResponse]
+    """Gives one of them.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
+    """
+    TestFormat: _grpc.UnaryUnaryMultiCallable[_formats_pb2.TestFormatRequest, _formats_pb2.TestFormatResponse]
+    """Reads the golden files of one of them, and says where they give something else than expected.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
+    """
     DraftFormat: _grpc.StreamUnaryMultiCallable[_formats_pb2.DraftFormatRequest, _formats_pb2.DraftFormatResponse]
     """Proposes a layout for sample files. The first message names it; each sample begins with a
     message of its own, and the others carry bytes.
@@ -53,6 +65,18 @@ class FormatServiceAsyncStub(FormatServiceStub):
     """Says what a hand-back file would be under an agreement, and what its records would do. The
     first message says under which, the others carry the file's bytes.
     Reasons: INVALID_REQUEST, INVALID_AGREEMENT, NOT_FOUND, LIMIT_REACHED.
+    """
+    ListFormats: _aio.UnaryUnaryMultiCallable[_formats_pb2.ListFormatsRequest, _formats_pb2.ListFormatsResponse]  # type: ignore[assignment]
+    """Lists the formats that Handback brings along, by name.
+    Reasons: INVALID_REQUEST.
+    """
+    GetFormat: _aio.UnaryUnaryMultiCallable[_formats_pb2.GetFormatRequest, _formats_pb2.GetFormatResponse]  # type: ignore[assignment]
+    """Gives one of them.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
+    """
+    TestFormat: _aio.UnaryUnaryMultiCallable[_formats_pb2.TestFormatRequest, _formats_pb2.TestFormatResponse]  # type: ignore[assignment]
+    """Reads the golden files of one of them, and says where they give something else than expected.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     DraftFormat: _aio.StreamUnaryMultiCallable[_formats_pb2.DraftFormatRequest, _formats_pb2.DraftFormatResponse]  # type: ignore[assignment]
     """Proposes a layout for sample files. The first message names it; each sample begins with a
@@ -72,6 +96,36 @@ class FormatServiceServicer(metaclass=_abc_1.ABCMeta):
         """Says what a hand-back file would be under an agreement, and what its records would do. The
         first message says under which, the others carry the file's bytes.
         Reasons: INVALID_REQUEST, INVALID_AGREEMENT, NOT_FOUND, LIMIT_REACHED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListFormats(
+        self,
+        request: _formats_pb2.ListFormatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_formats_pb2.ListFormatsResponse, _abc.Awaitable[_formats_pb2.ListFormatsResponse]]:
+        """Lists the formats that Handback brings along, by name.
+        Reasons: INVALID_REQUEST.
+        """
+
+    @_abc_1.abstractmethod
+    def GetFormat(
+        self,
+        request: _formats_pb2.GetFormatRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_formats_pb2.GetFormatResponse, _abc.Awaitable[_formats_pb2.GetFormatResponse]]:
+        """Gives one of them.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def TestFormat(
+        self,
+        request: _formats_pb2.TestFormatRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_formats_pb2.TestFormatResponse, _abc.Awaitable[_formats_pb2.TestFormatResponse]]:
+        """Reads the golden files of one of them, and says where they give something else than expected.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

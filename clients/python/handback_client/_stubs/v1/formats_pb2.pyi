@@ -22,6 +22,252 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class Format(_message.Message):
+    """One format that Handback brings along."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class CodesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FRAMING_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    CODES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, as an agreement uses it."""
+    framing: _builtins.str
+    """How its files are framed, such as `fixed` or `xml`."""
+    source: _builtins.str
+    """Its layout as TOML; empty in lists."""
+    @_builtins.property
+    def codes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The class of each of its codes; empty in lists, and where an agreement has to say."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        framing: _builtins.str = ...,
+        source: _builtins.str = ...,
+        codes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "framing", b"framing", "name", b"name", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Format: _TypeAlias = Format  # noqa: Y015
+
+@_typing.final
+class ListFormatsRequest(_message.Message):
+    """Asks for a page of formats."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme on whose behalf; all see the same formats."""
+    page_size: _builtins.int
+    """How many to give at most: 100 where it is 0, and never more than 1,000."""
+    page_token: _builtins.str
+    """The token of the page before; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "programme", b"programme"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFormatsRequest: _TypeAlias = ListFormatsRequest  # noqa: Y015
+
+@_typing.final
+class ListFormatsResponse(_message.Message):
+    """A page of formats."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMATS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Asks for the next page; empty on the last one."""
+    @_builtins.property
+    def formats(self) -> _containers.RepeatedCompositeFieldContainer[Global___Format]:
+        """The formats, by name."""
+
+    def __init__(
+        self,
+        *,
+        formats: _abc.Iterable[Global___Format] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["formats", b"formats", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFormatsResponse: _TypeAlias = ListFormatsResponse  # noqa: Y015
+
+@_typing.final
+class GetFormatRequest(_message.Message):
+    """Asks for one format."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme on whose behalf."""
+    name: _builtins.str
+    """Its name."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "programme", b"programme"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFormatRequest: _TypeAlias = GetFormatRequest  # noqa: Y015
+
+@_typing.final
+class GetFormatResponse(_message.Message):
+    """One format."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def format(self) -> Global___Format:
+        """The format."""
+
+    def __init__(
+        self,
+        *,
+        format: Global___Format | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFormatResponse: _TypeAlias = GetFormatResponse  # noqa: Y015
+
+@_typing.final
+class TestFormatRequest(_message.Message):
+    """Asks to read the golden files of a format."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme on whose behalf."""
+    name: _builtins.str
+    """Its name."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "programme", b"programme"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TestFormatRequest: _TypeAlias = TestFormatRequest  # noqa: Y015
+
+@_typing.final
+class GoldenResult(_message.Message):
+    """What one golden file gave."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    RECORD_COUNT_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    file_name: _builtins.str
+    """The golden file."""
+    record_count: _builtins.int
+    """How many detail records were decoded."""
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where it gave something else than expected; empty where all is well."""
+
+    def __init__(
+        self,
+        *,
+        file_name: _builtins.str = ...,
+        record_count: _builtins.int = ...,
+        differences: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "file_name", b"file_name", "record_count", b"record_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GoldenResult: _TypeAlias = GoldenResult  # noqa: Y015
+
+@_typing.final
+class TestFormatResponse(_message.Message):
+    """What the golden files of a format gave."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___GoldenResult]:
+        """One result for each."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___GoldenResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TestFormatResponse: _TypeAlias = TestFormatResponse  # noqa: Y015
+
+@_typing.final
 class FileCheckHeader(_message.Message):
     """Under which agreement a file is tried."""
 
