@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from handback.exchange.envelope import Unopenable
+from handback.formats.layout import Framing, Kind, Layout
 from handback.intake import queries
 from handback.intake.desk import Desk
 from handback.intake.opening import opened
@@ -43,10 +44,31 @@ def placed_finding(desk: Desk, programme: str, file_id: int, number: int) -> Pla
             return PlacedFinding(finding, ())
         terms = desk.agreements.at_version(tx, file.partner_id, file.agreement_version)
     try:
-        with opened(desk, file.landing_key, terms.agreement.handback) as found:
-            return PlacedFinding(finding, tuple(lines_around(found.content, finding.line)))
+        handback = terms.agreement.handback
+        with opened(desk, file.landing_key, handback) as found:
+            around = _around(found.content, handback.layout, finding.line)
+            return PlacedFinding(finding, tuple(around))
     except Unopenable:
         return PlacedFinding(finding, ())
+
+
+def _around(content: BinaryIO, layout: Layout, line: int) -> Iterator[Line]:
+    if layout.framing is Framing.XLSX:
+        return iter(())  # its rows are packed away
+    if layout.framing is Framing.FIXED and not layout.line_end:
+        return records_around(content, layout, line)
+    return lines_around(content, line)
+
+
+def records_around(content: BinaryIO, layout: Layout, number: int) -> Iterator[Line]:
+    """The same of records that run on: the record with that number and those beside it."""
+    head = next((one.width for one in layout.of(Kind.HEADER) if not one.tag), layout.width)
+    first = max(1, number - _LINES_AROUND)
+    content.seek(head + (first - 2) * layout.width if first > 1 else 0)
+    for one in range(first, number + _LINES_AROUND + 1):
+        record = content.read(head if one == 1 else layout.width)
+        if record:
+            yield Line(one, record[:_SHOWN_BYTES], max(0, len(record) - _SHOWN_BYTES))
 
 
 def lines_around(content: BinaryIO, line: int) -> Iterator[Line]:

@@ -97,7 +97,14 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
         desk.spool.writing(file.file_id) as writer,
     ):
         template = agreement.payout.reference
-        decoded = decode(handback.layout, template, found.content, chunk_records=CHUNK_RECORDS)
+        arrived_on = file.received_at.astimezone(agreement.time_zone).date()
+        decoded = decode(
+            handback.layout,
+            template,
+            found.content,
+            chunk_records=CHUNK_RECORDS,
+            arrived_on=arrived_on,
+        )
         answers = 0
         for step in steps(_details(decoded, log), CHUNK_RECORDS):
             answers += sum(chunk.height - chunk["code"].null_count() for chunk in step)

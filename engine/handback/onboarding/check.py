@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, BinaryIO, Final
 
 import polars as pl
@@ -86,6 +87,7 @@ def check(
     Without a `partner_id` it is compared with no other files. Raises what reading raises.
     """
     terms = agreement.handback
+    arrived_on = desk.clock.now().astimezone(agreement.time_zone).date()
     reading = _Reading(agreement)
     outside = fingerprint(received)
     received.seek(0)
@@ -96,7 +98,7 @@ def check(
             if found.layers:
                 look = Look(fingerprint(found.content), "+".join(found.layers))
                 found.content.seek(0)
-            reading.read(found.content)
+            reading.read(found.content, arrived_on)
     except Unopenable as reason:
         reading.log.tell(reason.flaw, reason.message)
     if look.content.sha256 == NOTHING and terms.empty is EmptyFile.HEARTBEAT:
@@ -153,10 +155,11 @@ class _Reading:
         self.referenced = 0
         self._shares: list[pl.DataFrame] = []
 
-    def read(self, content: BinaryIO) -> None:
+    def read(self, content: BinaryIO, arrived_on: date) -> None:
         """Decode the whole, in bounded memory."""
         terms = self._agreement.handback
-        decoded = decode(terms.layout, self._agreement.payout.reference, content)
+        template = self._agreement.payout.reference
+        decoded = decode(terms.layout, template, content, arrived_on=arrived_on)
         self.facts = decoded.facts
         for chunk in decoded:
             self.log.add(chunk.findings)

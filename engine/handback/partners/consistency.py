@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from handback.errors import Violation
 from handback.formats.days import Day
-from handback.formats.layout import Field, Kind, Layout
+from handback.formats.layout import Field, Framing, Kind, Layout
 from handback.formats.numbers import Decimal, Integer
 from handback.formats.references import ReferenceTemplate
 from handback.formats.texts import Constant, Text
@@ -19,6 +19,7 @@ from handback.partners.vocabulary import (
     DETAIL_NAMES,
     FACT_NAMES,
     Completeness,
+    Compression,
     MatchColumn,
     Need,
     Printed,
@@ -132,6 +133,8 @@ def _of_inbound(parts: Parts, layout: Layout) -> Iterator[Violation]:
     if complete is Completeness.TRAILER and not layout.has_required_control:
         told = "a layout whose control record is required, where that shows a whole file"
         yield Violation("handback.complete", told)
+    if layout.framing is Framing.XLSX and Compression.ZIP in (parts.handback["envelope"] or ()):
+        yield Violation("handback.envelope", "no `zip`, as a workbook is such an archive itself")
     if parts.handback["marker_suffix"] is not None and complete not in (None, Completeness.MARKER):
         yield Violation(
             "handback.marker_suffix", "nothing of this name without complete = `marker`"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 
-from handback.intake.context import Line, lines_around
+from handback.formats.compiling import compile_layout
+from handback.intake.context import Line, lines_around, records_around
 
 
 def around(content: bytes, line: int) -> list[tuple[int, bytes]]:
@@ -29,3 +30,19 @@ def test_long_lines_are_cut_and_say_by_how_much() -> None:
     long, short = lines_around(io.BytesIO(content), 1)
     assert long == Line(1, b"x" * 400, 299_600)
     assert short == Line(2, b"y", 0)
+
+
+def test_records_that_run_on_are_counted_by_their_width() -> None:
+    field = {"name": "reference", "at": [1, 4]}
+    records = [
+        {"kind": "header", "width": 2, "fields": [{"name": "sequence", "at": [1, 2]}]},
+        {"kind": "detail", "tag": {"at": [1, 1], "is": "D"}, "fields": [field]},
+    ]
+    layout = compile_layout(
+        "runs", {"framing": "fixed", "width": 4, "line_end": "none", "records": records}
+    )
+    content = io.BytesIO(b"07D001D002D003D004D0")
+    found = [(one.number, one.content) for one in records_around(content, layout, 4)]
+    assert found == [(2, b"D001"), (3, b"D002"), (4, b"D003"), (5, b"D004"), (6, b"D0")]
+    first = [(one.number, one.content) for one in records_around(content, layout, 1)]
+    assert first == [(1, b"07"), (2, b"D001"), (3, b"D002")]

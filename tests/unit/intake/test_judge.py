@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from handback.exchange.envelope import EnvelopeFlaw
 from handback.formats.findings import FindingCode
 from handback.intake.findings import Cause, FileNote
 from handback.intake.judge import judge, state_after
 from handback.intake.states import FileState, Verdict
+from sources import ROOT
 
 
 def verdict(
@@ -51,6 +53,15 @@ def test_the_fault_that_explains_the_others_names_the_file() -> None:
     assert verdict(total, sequence, rows=True) is Verdict.CONTROL_MISMATCH
     assert verdict(sequence, rows=True, findings=1) is Verdict.ROWS_REJECTED
     assert verdict(sequence) is Verdict.SEQUENCE_REUSED
+
+
+def test_the_page_of_operations_has_every_verdict() -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    table = page.partition("## Hand-back files")[2].partition("## Quarantine")[0]
+    rows = [row.split("|")[3].strip() for row in table.splitlines() if row.startswith("|")]
+    assert {str(verdict) for verdict in Verdict} <= {row.strip("`") for row in rows}
+    for code in (*FileNote, *EnvelopeFlaw):
+        assert f"`{code}`" in table
 
 
 def test_every_finding_that_can_condemn_a_file_gives_a_verdict() -> None:
