@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import product
 from typing import Final
 
 import polars as pl
@@ -165,20 +166,21 @@ def _write_large(store: Store, names: Sequence[str], batches: Sequence[Batch]) -
                 tx.execute(sa.text(f'truncate "{name}"'))
                 tx.execute(sa.select(sa.func.set_config("maintenance_work_mem", "1GB", True)))
             _strip(tx, table)
-            _fill(store, tx, table, batches)
+            _fill(store, tx, [table], batches)
             _restore(tx, table)
 
 
 def _write(store: Store, names: Sequence[str], batches: Sequence[Batch]) -> None:
     with store.write() as tx:
-        for name in names:
-            _fill(store, tx, TABLES[name], batches)
+        _fill(store, tx, [TABLES[name] for name in names], batches)
 
 
-def _fill(store: Store, tx: sa.Connection, table: sa.Table, batches: Sequence[Batch]) -> None:
+def _fill(
+    store: Store, tx: sa.Connection, tables: Sequence[sa.Table], batches: Sequence[Batch]
+) -> None:
     numbers = pl.DataFrame({"n": pl.int_range(batches[0].count, eager=True)})
     series = store.dialect.stage(tx, "series", numbers)
-    for batch in batches:
+    for table, batch in product(tables, batches):
         for select in rows(table, batch, series):
             names = [column.name for column in select.selected_columns]
             tx.execute(sa.insert(table).from_select(names, select))
