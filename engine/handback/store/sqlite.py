@@ -84,13 +84,9 @@ class SQLite:
             return
         plain = _plain(frame)
         same = alike(plain)
-        varying = tuple(name for name in plain.columns if name not in same)
-        values, width = _by_row(plain.select(varying)), len(varying)
-        whole = len(plain) // _ROWS_AT_ONCE * _ROWS_AT_ONCE * width
-        for count, some in (_ROWS_AT_ONCE, values[:whole]), (1, values[whole:]):
-            statement = _insert_statement(table, tuple(same), varying, count)
-            starts = range(0, len(some), count * width)
-            calls = ([*same.values(), *some[start : start + count * width]] for start in starts)
+        varying = plain.drop(same)
+        for count, calls in _calls(varying, tuple(same.values())):
+            statement = _insert_statement(table, tuple(same), tuple(varying.columns), count)
             _driver(tx).executemany(statement, calls)
 
     def insert_absent(self, tx: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> None:
@@ -106,7 +102,7 @@ class SQLite:
         return table
 
     def move(self, tx: sa.Connection, moves: pl.DataFrame) -> pl.Series:
-        """Update row by row in key order: there is no network, so a join saves nothing here.
+        """Update by primary key, a hundred rows by each call of one prepared statement.
 
         A set of updates says how many rows moved, and not which. So the few that stay tell their
         ids to a function of ours.
@@ -114,7 +110,9 @@ class SQLite:
         driver, stayed = _driver(tx), tx.connection.info[_STAYED]
         stayed.clear()
         ids, before = moves["redemption_id"], driver.total_changes
-        driver.executemany(*_move_statement(moves))
+        spelt = {name: str(n) for name, n in alike(moves).items() if isinstance(n, int)}
+        for count, calls in _calls(moves.drop(spelt)):
+            driver.executemany(_move_statement(moves.columns, spelt, count), calls)
         moved = driver.total_changes - before
         if moved == len(ids):
             return ids
@@ -191,22 +189,38 @@ def _insert_statement(
     return f'insert into "{table.name}" ({columns}) values {rows}'  # noqa: S608 (names are ours)
 
 
-def _move_statement(moves: pl.DataFrame) -> tuple[str, Iterator[tuple[Any, ...]]]:
-    """The update of one redemption, and its parameters for each; what is alike is spelt in it."""
-    spelt = {name: str(n) for name, n in alike(moves).items() if isinstance(n, int)}
-    varying = [name for name in moves.columns if name not in spelt]
-    place = spelt | {name: f"?{n}" for n, name in enumerate(varying, start=1)}
-    become = ", ".join(f'"{name}" = {place[name]}' for name in MOVED)
+def _move_statement(columns: Sequence[str], spelt: Mapping[str, str], count: int) -> str:
+    """The update of so many redemptions: what they have alike is spelt, parameters are the rest."""
+    varying = [name for name in columns if name not in spelt]
+    said = {name: f"v.column{place}" for place, name in enumerate(varying, start=1)} | dict(spelt)
+    become = ", ".join(f'"{name}" = {said[name]}' for name in MOVED)
     meant = " and ".join(
-        f'"{name.removeprefix(WAS)}" = {place[name]}'
-        for name in moves.columns
-        if name.startswith(WAS)
+        f'"{name.removeprefix(WAS)}" = {said[name]}' for name in columns if name.startswith(WAS)
     )
-    statement = (
-        f"update redemption set {become} where redemption_id = {place['redemption_id']}"  # noqa: S608
+    rows = ", ".join([f"({', '.join('?' * len(varying))})"] * count)
+    return (
+        f"update redemption set {become} from (values {rows}) as v"  # noqa: S608 (names are ours)
+        f" where redemption.redemption_id = {said['redemption_id']}"
         f" and case when {meant} then 1 else {_STAYED}(redemption_id) end"
     )
-    return statement, zip(*(moves[name].to_list() for name in varying), strict=True)
+
+
+def _calls(
+    frame: pl.DataFrame, same: tuple[Any, ...] = ()
+) -> Iterator[tuple[int, Iterator[list[Any]]]]:
+    """Parameters for a hundred rows at a time, then for each that is left.
+
+    Told are how many rows a statement is for, and the parameters of each call of it: `same`, and
+    the values of the frame row after row.
+    """
+    values: list[Any] = [None] * (frame.width * frame.height)
+    # Column by column: a frame makes its rows four times as slowly.
+    for place, series in enumerate(frame.get_columns()):
+        values[place :: frame.width] = series.to_list()
+    whole = frame.height // _ROWS_AT_ONCE * _ROWS_AT_ONCE * frame.width
+    for count, some in (_ROWS_AT_ONCE, values[:whole]), (1, values[whole:]):
+        width = count * frame.width
+        yield count, ([*same, *some[at : at + width]] for at in range(0, len(some), width))
 
 
 def _plain(frame: pl.DataFrame) -> pl.DataFrame:
@@ -214,11 +228,3 @@ def _plain(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         pl.col(name).dt.epoch("us") for name, kind in frame.schema.items() if kind == INSTANT
     )
-
-
-def _by_row(frame: pl.DataFrame) -> list[Any]:
-    """All values, row after row. A frame's own rows would take four times as long."""
-    values: list[Any] = [None] * (frame.width * frame.height)
-    for place, series in enumerate(frame.get_columns()):
-        values[place :: frame.width] = series.to_list()
-    return values
