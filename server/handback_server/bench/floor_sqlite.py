@@ -1,4 +1,4 @@
-"""The floor on SQLite: updates by primary key, a hundred events a statement.
+"""The floor on SQLite: updates by primary key and events, a hundred a statement.
 
 What is the same in all records with one code is spelt in the statements, and not bound.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from itertools import chain, islice
 from typing import Final
 
 import polars as pl
@@ -27,11 +26,12 @@ _CONFIRMED: Final = {"state": 3, "held": 0, "fulfilled": "held", "trigger": 4, "
 _REJECTED: Final = {"state": 4, "held": "held", "fulfilled": 0, "trigger": 5, "reason_class": 6}
 _MOVE: Final = (
     "update redemption set state = {state}, version = 3, held = {held}, fulfilled = {fulfilled}"
-    " where redemption_id = ? and state = 2 and attempt = 1 and version = 2 and held = ?"
+    " from (values {rows}) as v where redemption_id = v.column1 and state = 2 and attempt = 1"
+    " and version = 2 and held = v.column2"
 )
 _NOTE: Final = (
     "insert into event (redemption_id, version, block_id, trigger, from_state, to_state, attempt,"
-    " reason_class, quantity, file_id, ordinal, reason_code) values "
+    " reason_class, quantity, file_id, ordinal, reason_code) values {rows}"
 )
 _NOTED: Final = "(?, 3, 3, {trigger}, 2, {state}, 1, {reason_class}, ?, 1, ?, '{code}')"
 _ROWS_AT_ONCE: Final = 100
@@ -57,11 +57,22 @@ def _apply(connection: sqlite3.Connection, code: str, answers: pl.DataFrame) -> 
         answers[name].to_list() for name in ("redemption_id", "quantity", "ordinal")
     )
     outcome = _CONFIRMED if code == OK else _REJECTED
-    move, noted = _MOVE.format(**outcome), _NOTED.format(**outcome, code=code)
-    moved = connection.executemany(move, zip(keys, quantities, strict=True)).rowcount
+    noted = _NOTED.format(**outcome, code=code)
+    moved = 0
+    for rows, moves in _calls(keys, quantities):
+        move = _MOVE.format(**outcome, rows=", ".join(["(?, ?)"] * rows))
+        moved += connection.executemany(move, moves).rowcount
     assert moved == len(answers), "every record is a plain answer"
-    notes = zip(keys, quantities, ordinals, strict=True)
-    whole = (islice(notes, _ROWS_AT_ONCE) for _ in range(len(answers) // _ROWS_AT_ONCE))
-    several = (tuple(chain.from_iterable(some)) for some in whole)
-    connection.executemany(_NOTE + ", ".join([noted] * _ROWS_AT_ONCE), several)
-    connection.executemany(_NOTE + noted, notes)
+    for rows, notes in _calls(keys, quantities, ordinals):
+        connection.executemany(_NOTE.format(rows=", ".join([noted] * rows)), notes)
+
+
+def _calls(*columns: list[int]) -> Iterator[tuple[int, list[list[int]]]]:
+    """Parameters for a hundred rows at a time, then for each that is left."""
+    count, width = len(columns[0]), len(columns)
+    values = [0] * (count * width)
+    for place, column in enumerate(columns):
+        values[place::width] = column
+    whole = count // _ROWS_AT_ONCE * _ROWS_AT_ONCE * width
+    for rows, some in (_ROWS_AT_ONCE, values[:whole]), (1, values[whole:]):
+        yield rows, [some[at : at + rows * width] for at in range(0, len(some), rows * width)]
