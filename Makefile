@@ -28,6 +28,7 @@ check: setup  ## format, lint, types, imports, generated files and house rules
 bench: setup  ## records per second on this machine beside the floor, on both stores
 	for store in sqlite postgres; do for name in ingest payouts verify watch; do \
 		$(BIN)/handbackd bench $$name --store $$store --records 50000 || exit 1; done; done
+	$(BIN)/handbackd bench decoding --records 50000
 	for store in sqlite postgres; do for name in submit startup; do \
 		$(BIN)/handbackd bench $$name --store $$store --records 5000 || exit 1; done; done
 

@@ -277,3 +277,9 @@ def test_an_endless_line_costs_neither_memory_nor_its_neighbours(
     assert reading.details["reference"].to_list() == ["A2"]
     assert FindingCode.LINE_TOO_LONG in reading.codes
     assert reading.findings["raw"].str.len_chars().max() <= 400
+
+
+def test_a_line_of_tabs_is_a_record_where_tabs_part_cells() -> None:
+    document = NAMED.replace('";"', '"\\t"')
+    reading = read(layout_of(document), b"Reference\tStatus\tMiles\nA\t0\t1\n\t\t\n \nB\t0\t2\n")
+    assert reading.facts.records == 3

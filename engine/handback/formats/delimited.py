@@ -10,7 +10,7 @@ import polars as pl
 from handback.formats.days import Day
 from handback.formats.findings import FindingCode
 from handback.formats.layout import Cell, Field, Kind, Layout, Place, Record
-from handback.formats.lines import LINES, MAX_LINE_CHARS
+from handback.formats.lines import LINES, MAX_LINE_CHARS, without_blank
 from handback.formats.numbers import Integer
 from handback.formats.texts import Constant
 
@@ -43,8 +43,7 @@ class DelimitedCut:
         """The records of these lines and of a record still open, with a column per cell."""
         if self._quote:
             lines = self._join(pl.concat([self._open, lines]), last=last)
-        raw = pl.col("raw").str.strip_suffix("\r")
-        rows = lines.with_columns(raw).filter(raw.str.strip_chars(" ") != "")
+        rows = without_blank(lines, " ")
         if self._record_end:
             ended = pl.col("raw").str.strip_chars_end(" ").str.strip_suffix(self._record_end)
             rows = rows.with_columns(ended.alias("raw"))

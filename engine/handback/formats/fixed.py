@@ -8,6 +8,7 @@ import polars as pl
 
 from handback.formats.findings import FindingCode
 from handback.formats.layout import WIDE, Columns, Kind, Layout, Place, Record
+from handback.formats.lines import without_blank
 from handback.formats.runs import BODY, FOOT, HEAD, decoded
 
 _BLANKS: Final = " \t"
@@ -26,8 +27,7 @@ class FixedCut:
         """The lines that are records: all but blank ones."""
         if self._runs_on:
             return lines
-        raw = pl.col("raw").str.strip_suffix("\r")
-        rows = lines.with_columns(raw).filter(raw.str.strip_chars(_BLANKS) != "")
+        rows = without_blank(lines, _BLANKS)
         if "octets" in rows.columns:
             rows = rows.with_columns(pl.col("octets").str.strip_suffix("\r"))
         return rows

@@ -82,8 +82,9 @@ class MarkupReader:
             self._check_namespace(namespace)
         self._depth += 1
         self._tree.line = self._parser.CurrentLineNumber
-        plain = {key.rpartition(_BETWEEN)[2]: text for key, text in attributes.items()}
-        if not self._tree.start(local, plain):
+        if attributes:
+            attributes = {key.rpartition(_BETWEEN)[2]: text for key, text in attributes.items()}
+        if not self._tree.start(local, attributes):
             message = f"more than {MAX_DEPTH} elements within each other"
             raise self._refused(FindingCode.BAD_MARKUP, message)
 

@@ -71,14 +71,12 @@ class RunReader:
     def _records(self, texts: list[str], node: int) -> pl.DataFrame:
         frame = pl.DataFrame({"raw": texts}, schema={"raw": pl.String()})
         if self._layout.in_bytes:
-            raw = pl.col("raw").map_batches(self._told, return_dtype=pl.String)
-            frame = frame.select(raw.alias("raw"), octets=pl.col("raw"))
+            octets = frame["raw"]
+            raw = decoded(octets, self._layout.encoding)
+            frame = pl.DataFrame({"raw": raw, "octets": octets})
         lines = numbered(frame, self._number, suspect=self._all_text)
         self._number += len(texts)
         return lines.with_columns(node=pl.lit(node, dtype=pl.Int32))
-
-    def _told(self, octets: pl.Series) -> pl.Series:
-        return decoded(octets, self._layout.encoding)
 
 
 def decoded(octets: pl.Series, codec: str) -> pl.Series:

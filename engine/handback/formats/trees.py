@@ -149,6 +149,7 @@ class TreeReader:
         self._plan = plan
         self._steps: list[Step | None] = [plan.root]
         self._open: list[_Open] = []
+        self._of_node: dict[int, _Open] = {}
         self._texts: list[list[str] | None] = []
         self._rows: list[list[tuple[object, ...]]] = [[] for _ in plan.nodes]
         self._unanswered: list[tuple[int, list[object]]] = []
@@ -228,7 +229,8 @@ class TreeReader:
                 above.told = True
         for number in nodes:
             blank: list[object] = [self.line, None, None, *[None] * self._width(number)]
-            self._open.append(_Open(number, blank))
+            self._of_node[number] = _Open(number, blank)
+            self._open.append(self._of_node[number])
 
     def _close(self, record: _Open) -> None:
         node = self._plan.nodes[record.node]
@@ -249,7 +251,7 @@ class TreeReader:
 
     def _store(self, slots: Sequence[Slot], text: str) -> None:
         for slot in slots:
-            record = next(one for one in reversed(self._open) if one.node == slot.node)
+            record = self._of_node[slot.node]
             if record.told and text:
                 self._misplaced(slot)
                 continue

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from handback_server.bench.ground import Ground
 
 _NAMES: Final = (
+    "decoding",
     "growth",
     "ingest",
     "payouts",
