@@ -20,8 +20,9 @@ from handback_server._stubs.v1 import lifecycle_pb2
 from handback_server._stubs.v1 import redemptions_pb2 as pb
 from handback_server.app import Server
 from handback_server.bench.ground import Place
+from handback_server.bench.submit_floor import SameRows
 from handback_server.bridge import Groups
-from handback_server.runtime import Runtime
+from handback_server.runtime import Runtime, spare_collector
 from handback_server.workers import Work
 
 WATCH: Final = "/handback.v1.EventService/Watch"
@@ -58,6 +59,7 @@ def product(
 
     async def serve() -> None:
         server = await Server.open(Settings.read(environment), SystemClock(), works)
+        spare_collector()
         parent.send(server.port)
         await _told_to_stop(parent)
         await server.close()
@@ -71,14 +73,18 @@ def echo(parent: Connection) -> None:
 
 
 def inserting(parent: Connection, place: Place) -> None:
-    """Writes a row for each submission, durable before its answer, and does nothing else."""
+    """Writes what is submitted, durable before its answer, and does nothing else.
+
+    Of one submission that is one row of one table, in groups as the product commits them; of a
+    streamed batch it is all the rows that the product writes, as fast as they can be written.
+    """
     store = Store.open(place.url)
     with store.write() as tx:
         _BARE.create(tx, checkfirst=True)
 
     async def serve() -> None:
         groups: Groups[pb.Submission, int] = Groups(lambda _, rows: _insert(store, rows))
-        await _serve(parent, _Bare((store, groups)).handlers())
+        await _serve(parent, _Bare((groups, SameRows(store))).handlers())
         await groups.close()
 
     asyncio.run(serve())
@@ -120,7 +126,7 @@ def _insert(store: Store, submissions: Sequence[pb.Submission]) -> list[int]:
 class _Bare:
     """Submits as the product answers them, with no work or the least."""
 
-    def __init__(self, work: tuple[Store, Groups[pb.Submission, int]] | None) -> None:
+    def __init__(self, work: tuple[Groups[pb.Submission, int], SameRows] | None) -> None:
         self._work = work
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -143,7 +149,7 @@ class _Bare:
     ) -> pb.SubmitRedemptionResponse:
         """Answer one."""
         if self._work:
-            await self._work[1].run(None, request.submission)
+            await self._work[0].run(None, request.submission)
         return pb.SubmitRedemptionResponse(redemption=_answer(request.submission))
 
     async def SubmitRedemptions(
@@ -152,7 +158,7 @@ class _Bare:
         """Answer batch by batch."""
         async for request in request_iterator:
             if self._work:
-                await asyncio.to_thread(_insert, self._work[0], request.submissions)
+                await asyncio.to_thread(self._work[1].insert, request.submissions)
             outcomes = [pb.SubmitOutcome(redemption=_answer(one)) for one in request.submissions]
             yield pb.SubmitRedemptionsResponse(outcomes=outcomes)
 

@@ -1,4 +1,8 @@
-"""Submit: unary from many callers and from one, and streamed, beside an echo and a bare insert."""
+"""Submit: unary from many callers and from one, and streamed, beside an echo and bare inserts.
+
+The bare server inserts one row for a unary submit, and for a streamed batch the same rows as the
+product, without deciding anything.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +33,10 @@ def submit(ground: Ground, records: int, order: str) -> Mapping[str, object]:
     """So many submits by 64 callers, then as many streamed by one; `order` means nothing here."""
     with serving(echo) as address:
         ceiling = apart(_measure, address, records)
-    with ground.place("bare") as place, serving(inserting, place) as address:
-        bare = apart(_measure, address, records)
+    with ground.place("bare") as place:
+        apart(_prepare, place)
+        with serving(inserting, place) as address:
+            bare = apart(_measure, address, records)
     with ground.place("product") as place:
         apart(_prepare, place)
         with serving(product, place) as address:
