@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,7 +53,7 @@ class RecordWriter:
         if self._layout.framing.is_tree:
             line = element(self._layout, self._record)
             return texts.select(line.alias("line"))["line"], refusals
-        line = self._fixed_line() if self._fixed else self._delimited_line()
+        line = self._fixed_line() if self._fixed else self._delimited_line(texts)
         lines = texts.select(line.alias("line"))["line"]
         refusals += self._whole(texts, lines)
         return lines, refusals
@@ -158,7 +158,7 @@ class RecordWriter:
         pieces.append(pl.lit(" " * (self._record.width - column + 1)))
         return pl.concat_str(pieces)
 
-    def _delimited_line(self) -> pl.Expr:
+    def _delimited_line(self, texts: pl.DataFrame) -> pl.Expr:
         cells = {
             field.place.number: self._padded(field, field.width)
             for field in self._fields
@@ -167,8 +167,11 @@ class RecordWriter:
         for one in self._record.tag:
             if isinstance(one.place, Cell) and one.texts:
                 cells.setdefault(one.place.number, pl.lit(one.texts[0]))
-        numbers = range(1, self._record.cells + 1)
-        row = [self._quoted(cells.get(number, pl.lit(""))) for number in numbers]
+        marked = self._marked(texts, cells)
+        row = [
+            self._quoted(cells[number]) if number in marked else cells.get(number, pl.lit(""))
+            for number in range(1, self._record.cells + 1)
+        ]
         line = pl.concat_str(row, separator=self._layout.delimiter)
         if self._layout.record_end:
             line = pl.concat_str(line, pl.lit(self._layout.record_end))
@@ -178,6 +181,8 @@ class RecordWriter:
     def _padded(self, field: Field, width: int) -> pl.Expr:
         """The text of a field filled up to its width; blanks where it has no value."""
         text = pl.col(field.name)
+        if not width:
+            return text.fill_null("")
         room = width - self._surplus(text) if self._layout.in_bytes else pl.lit(width)
         if field.justify == "left":
             filled = text.str.pad_end(room, " ")
@@ -196,14 +201,24 @@ class RecordWriter:
             return text.str.count_matches(_TWO_BYTES).cast(pl.Int64)
         return pl.lit(0, dtype=pl.Int64)
 
+    def _marked(self, texts: pl.DataFrame, cells: Mapping[int, pl.Expr]) -> set[int]:
+        """The cells that need quotes in some row: most never do, and quoting costs most of all."""
+        if not self._layout.quote:
+            return set()
+        marks = (cell.str.contains(self._marks).any().alias(str(n)) for n, cell in cells.items())
+        found = texts.select(marks)
+        return {int(number) for number in found.columns if found[number][0]}
+
+    @property
+    def _marks(self) -> str:
+        """What may only stand in quotes."""
+        return rf"[\r\n{pl.escape_regex(self._layout.quote + self._layout.delimiter)}]"
+
     def _quoted(self, cell: pl.Expr) -> pl.Expr:
         quote = self._layout.quote
-        if not quote:
-            return cell
-        marks = rf"[\r\n{pl.escape_regex(quote + self._layout.delimiter)}]"
         inner = cell.str.replace_all(quote, quote * 2, literal=True)
         quoted = pl.concat_str(pl.lit(quote), inner, pl.lit(quote))
-        return pl.when(cell.str.contains(marks)).then(quoted).otherwise(cell)
+        return pl.when(cell.str.contains(self._marks)).then(quoted).otherwise(cell)
 
 
 def _refused(rows: pl.Series, field: Field, expected: str) -> Iterator[Refusal]:
