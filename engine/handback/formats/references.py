@@ -136,7 +136,8 @@ class ReferenceTemplate:
             .then(pl.lit("missing"))
             .when(wide)
             .then(pl.lit("too_long"))
-            .when(reference.is_duplicated())
+            # A key is nobody else's.
+            .when(pl.lit(False) if self.has_key else reference.is_duplicated())
             .then(pl.lit("collision"))
         )
         kept = pl.when(refused.is_null()).then(reference)
