@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -95,88 +96,88 @@ def open_breaks(
     `records` are those of `broken`.
     """
     if records.is_empty():
-        return pl.Series("ordinal", [], dtype=pl.Int64)
-    records = records.sort("ordinal")
-    rows = [_row(terms, file_id, record, now) for record in records.to_dicts()]
-    seen = _known(store, tx, terms, rows)
-    fresh: list[dict[str, object]] = []
-    repeated: list[object] = []
-    for row in rows:
-        if row["identity"] in seen:
-            repeated.append(row["ordinal"])
-        else:
-            seen.add(row["identity"])
-            fresh.append(row)
-    numbers = store.take_ids("break", len(fresh), tx)
-    opened = [row | {"break_id": number} for row, number in zip(fresh, numbers, strict=True)]
-    if opened:
-        resolve.insert(store, tx, pl.DataFrame(opened, schema=resolve.OPENED))
-    return pl.Series("ordinal", repeated, dtype=pl.Int64)
+        return records["ordinal"]
+    told = records.sort("ordinal")
+    told = told.with_columns(
+        pl.Series("identity", _identities(told), pl.Binary),
+        pl.Series("facts", _facts(terms, told), pl.String),
+    )
+    known = _known(store, tx, terms, told["identity"])
+    new = told["identity"].is_first_distinct() & ~told["identity"].is_in(known)
+    fresh = told.filter(new)
+    if len(fresh):
+        numbers = store.take_ids("break", len(fresh), tx)
+        resolve.insert(store, tx, _opened(terms, file_id, fresh, numbers, now))
+    return told.filter(~new)["ordinal"]
 
 
-def _known(
-    store: Store, tx: sa.Connection, terms: Terms, rows: list[dict[str, object]]
-) -> set[object]:
-    """The identities among these that are breaks of this partner already."""
-    if not rows:
-        return set()
-    frame = pl.DataFrame({"identity": [row["identity"] for row in rows]}).unique().sort("identity")
-    stage = store.dialect.stage(tx, "identities", frame)
+def _known(store: Store, tx: sa.Connection, terms: Terms, identities: pl.Series) -> list[bytes]:
+    """Those among the identities that are breaks of this partner already."""
+    stage = store.dialect.stage(tx, "identities", identities.unique().sort().to_frame())
     of_partner = (BREAK.c.identity == stage.c.identity) & (BREAK.c.partner_id == terms.partner_id)
     # An outer join, so that no plan begins with the breaks.
     found = sa.select(BREAK.c.identity).select_from(stage.outerjoin(BREAK, of_partner))
-    return set(tx.scalars(found)) - {None}
+    return [identity for identity in tx.scalars(found) if identity is not None]
 
 
-def _row(terms: Terms, file_id: int, record: dict[str, object], now: datetime) -> dict[str, object]:
-    matched = record["match"] == Match.ONE
-    return {
-        "programme_id": terms.programme_id,
-        "partner_id": terms.partner_id,
-        "identity": _identity(record),
-        "kind": record["kind"],
-        "redemption_id": record["redemption_id"] if matched else None,
-        "attempt": record["answered_attempt"] if matched else None,
-        "file_id": file_id,
-        "ordinal": record["ordinal"],
-        "quantity": record["moved"],
-        "reason_code": record["code"],
-        "reason_class": record["reason_class"],
-        "raw": record["raw"],
-        "facts": _JSON.encode(_facts(terms, record)),
-        "opened_at": now,
-    }
+def _opened(
+    terms: Terms, file_id: int, records: pl.DataFrame, numbers: Sequence[int], now: datetime
+) -> pl.DataFrame:
+    """Rows of `resolve.OPENED`."""
+    matched = pl.when(pl.col("match") == int(Match.ONE))
+    rows = records.select(
+        "identity",
+        "kind",
+        "ordinal",
+        "reason_class",
+        "raw",
+        "facts",
+        pl.Series("break_id", numbers),
+        programme_id=terms.programme_id,
+        partner_id=terms.partner_id,
+        redemption_id=matched.then("redemption_id"),
+        attempt=matched.then("answered_attempt"),
+        file_id=file_id,
+        quantity="moved",
+        reason_code="code",
+        opened_at=pl.lit(now),
+    )
+    return rows.select(pl.col(name).cast(kind) for name, kind in resolve.OPENED.items())
 
 
-def _identity(record: dict[str, object]) -> bytes:
-    """SHA-256 of what the break says, whatever file and place it came from."""
-    said = [
-        record["kind"],
-        record["redemption_id"],
-        record["answered_attempt"],
-        record["reference"],
-        record["code"],
-        record["quantity"],
-        record["unit"],
-        record["member_ref"],
-        # A redemption can be rejected for review more than once, each time anew.
-        record["version"] if record["fate"] == Fate.EVENT else None,
+def _identities(records: pl.DataFrame) -> list[bytes]:
+    """SHA-256 of what each break says, whatever file and place it came from."""
+    # A redemption can be rejected for review more than once, each time anew.
+    anew = pl.when(pl.col("fate") == int(Fate.EVENT)).then("version")
+    said = records.select(
+        "kind",
+        "redemption_id",
+        "answered_attempt",
+        "reference",
+        "code",
+        "quantity",
+        "unit",
+        "member_ref",
+        anew,
+    )
+    return [hashlib.sha256(_JSON.encode(row).encode()).digest() for row in said.iter_rows()]
+
+
+def _facts(terms: Terms, records: pl.DataFrame) -> list[str]:
+    """What an operator needs beside each record, as JSON; what is not known is left out."""
+    names = {int(state): str(state) for state in State}
+    facts = records.select(
+        "reference",
+        "line",
+        agreement_version=terms.version,
+        candidates="candidates",
+        attempt_quantity="attempt_quantity",
+        state=pl.col("state").replace_strict(names, return_dtype=pl.String),
+        live_attempt="live_attempt",
+        named_unit="unit",
+        named_member="member_ref",
+    )
+    return [
+        _JSON.encode({name: str(fact) for name, fact in row.items() if fact is not None})
+        for row in facts.iter_rows(named=True)
     ]
-    return hashlib.sha256(_JSON.encode(said).encode()).digest()
-
-
-def _facts(terms: Terms, record: dict[str, object]) -> dict[str, str]:
-    """What an operator needs beside the record; what is not known is left out."""
-    state = record["state"]
-    facts = {
-        "reference": record["reference"],
-        "line": record["line"],
-        "agreement_version": terms.version,
-        "candidates": record["candidates"],
-        "attempt_quantity": record["attempt_quantity"],
-        "state": str(State(int(str(state)))) if state is not None else None,
-        "live_attempt": record["live_attempt"],
-        "named_unit": record["unit"],
-        "named_member": record["member_ref"],
-    }
-    return {name: str(fact) for name, fact in facts.items() if fact is not None}
