@@ -31,6 +31,9 @@ bench: setup  ## records per second on this machine beside the floor, on both st
 	$(BIN)/handbackd bench decoding --records 50000
 	for store in sqlite postgres; do for name in submit startup; do \
 		$(BIN)/handbackd bench $$name --store $$store --records 5000 || exit 1; done; done
+	for store in sqlite postgres; do \
+		$(BIN)/handbackd bench subscribers --store $$store --records 2000 || exit 1; \
+		$(BIN)/handbackd bench latency --store $$store --records 300 || exit 1; done
 
 stubs: setup  ## write what is generated: both copies of the stubs, the sync client, docs/lifecycle.md
 	$(BIN)/python proto/generate.py

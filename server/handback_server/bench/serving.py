@@ -7,7 +7,6 @@ import multiprocessing
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -24,8 +23,6 @@ from handback_server.bench.submit_floor import SameRows
 from handback_server.bridge import Groups
 from handback_server.runtime import Runtime, spare_collector
 from handback_server.workers import Work
-
-WATCH: Final = "/handback.v1.EventService/Watch"
 
 Serve = Callable[..., None]
 if TYPE_CHECKING:
@@ -69,7 +66,7 @@ def product(
 
 def echo(parent: Connection) -> None:
     """Answers at once: what gRPC itself can do."""
-    asyncio.run(_serve(parent, _Bare(None).handlers()))
+    asyncio.run(serve_bare(parent, _Bare(None).handlers()))
 
 
 def inserting(parent: Connection, place: Place) -> None:
@@ -84,24 +81,11 @@ def inserting(parent: Connection, place: Place) -> None:
 
     async def serve() -> None:
         groups: Groups[pb.Submission, int] = Groups(lambda _, rows: _insert(store, rows))
-        await _serve(parent, _Bare((groups, SameRows(store))).handlers())
+        await serve_bare(parent, _Bare((groups, SameRows(store))).handlers())
         await groups.close()
 
     asyncio.run(serve())
     store.close()
-
-
-def replaying(parent: Connection, recorded: Path) -> None:
-    """Streams messages that are there already, each behind its length, to whoever watches."""
-    messages = list(_messages(recorded.read_bytes()))
-
-    async def watch(_request: bytes, _context: object) -> AsyncIterator[bytes]:
-        for message in messages:
-            yield message
-
-    watching: Handler = grpc.unary_stream_rpc_method_handler(watch)
-    service = grpc.method_handlers_generic_handler("handback.v1.EventService", {"Watch": watching})
-    asyncio.run(_serve(parent, service))
 
 
 _BARE: Final = sa.Table(
@@ -174,7 +158,8 @@ def _answer(submission: pb.Submission) -> lifecycle_pb2.Redemption:
     )
 
 
-async def _serve(parent: Connection, service: grpc.GenericRpcHandler) -> None:
+async def serve_bare(parent: Connection, service: grpc.GenericRpcHandler) -> None:
+    """One service and nothing around it, until the other end of the pipe is closed."""
     server = grpc.aio.server(
         options=[("grpc.so_reuseport", 0), ("grpc.max_send_message_length", -1)]
     )
@@ -188,11 +173,3 @@ async def _serve(parent: Connection, service: grpc.GenericRpcHandler) -> None:
 async def _told_to_stop(parent: Connection) -> None:
     """Return once the other end of the pipe is closed."""
     await asyncio.to_thread(parent.poll, None)
-
-
-def _messages(recorded: bytes) -> Iterator[bytes]:
-    at = 0
-    while at < len(recorded):
-        size = int.from_bytes(recorded[at : at + 4], "big")
-        yield recorded[at + 4 : at + 4 + size]
-        at += 4 + size
