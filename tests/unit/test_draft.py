@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tomllib
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +17,9 @@ from handback.formats.compiling import compile_layout
 from handback.formats.decode import decode
 from handback.onboarding.draft import Draft, Sample, draft
 from intake_files import handback, row
+from sources import ROOT
 
+SAMPLES = ROOT.parent / "shared" / "samples"
 SKYWAYS = handback([row(1, 1500), row(2, 20, code="0301"), row(3, 1)], sequence=7)
 TITLED = (
     "Transaction Date;Amount;Reference Number;Outcome Code\r\n"
@@ -152,6 +155,93 @@ class TestFixed:
         ]
         codes = [code for (code,) in decoded(made, NESTED, ["code"])]
         assert codes == ["R01", "R03"]
+
+
+REPORT = """<?xml version="1.0"?>
+<Report xmlns="urn:example:report:2">
+  <Head><MsgId>M-17</MsgId><Made>2026-03-01T10:00:00Z</Made><Count>3</Count></Head>
+  <Answers>
+    <Answer ref="HB0001"><Status>OK</Status><Miles>150</Miles></Answer>
+    <Answer ref="HB0002"><Status>NO</Status><Reason><Code>12</Code></Reason></Answer>
+    <Answer ref="HB0003"><Status>OK</Status><Miles>7</Miles></Answer>
+  </Answers>
+</Report>
+"""
+RESULTS = """{"file": {"number": 7}, "results": [
+  {"ref": "HB0001", "outcome": "0000", "miles": 150},
+  {"ref": "HB0002", "outcome": "0102", "miles": null},
+  {"ref": "HB0003", "outcome": "0000", "miles": 7}]}
+"""
+ROWS = '{"ref": "HB0001", "outcome": "00"}\n{"ref": "HB0002", "outcome": "12"}\n'
+
+
+class TestTrees:
+    def test_the_element_of_a_request_is_found(self) -> None:
+        made = drafted(REPORT)
+        layout = tomllib.loads(made.source)["formats"]["answers"]
+        assert (layout["framing"], layout["namespaces"]) == ("xml", ["urn:example:report:2"])
+        header, detail = records(made)
+        assert (header["kind"], header["path"]) == ("header", "Report/Head")
+        assert field(header, "message_id")["at"] == "MsgId"
+        assert field(header, "created_on")["pattern"] == "YYYY-MM-DD*"
+        assert field(header, "record_count")["count"] == ["detail"]
+        assert (detail["kind"], detail["path"]) == ("detail", "Report/Answers/Answer")
+        assert decoded(made, REPORT, ["reference", "quantity"]) == [
+            ("HB0001", 150),
+            ("HB0002", None),
+            ("HB0003", 7),
+        ]
+
+    def test_objects_of_json_are_records(self) -> None:
+        made = drafted(RESULTS)
+        assert tomllib.loads(made.source)["formats"]["answers"]["framing"] == "json"
+        assert decoded(made, RESULTS, ["reference", "code", "quantity"]) == [
+            ("HB0001", "0000", 150),
+            ("HB0002", "0102", None),
+            ("HB0003", "0000", 7),
+        ]
+
+    def test_lines_of_json_are_records(self) -> None:
+        made = drafted(ROWS)
+        assert tomllib.loads(made.source)["formats"]["answers"]["framing"] == "json_lines"
+        assert decoded(made, ROWS, ["reference", "code"]) == [("HB0001", "00"), ("HB0002", "12")]
+
+    def test_what_declares_its_own_entities_is_not_read(self) -> None:
+        bomb = '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
+        with pytest.raises(InvalidRequest, match="DTD"):
+            drafted(bomb)
+        with pytest.raises(InvalidRequest, match="well-formed"):
+            drafted("<a><b></a>")
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+            ),
+            max_leaves=12,
+        )
+    )
+    def test_any_json_gives_a_draft_or_a_refusal(self, value: object) -> None:
+        try:
+            made = drafted(json.dumps(value))
+        except InvalidRequest:
+            return
+        assert tomllib.loads(made.source)["formats"]["answers"]["records"]
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the public samples are not here")
+def test_every_public_sample_gives_a_draft_or_a_refusal() -> None:
+    for path in sorted(SAMPLES.rglob("*")):
+        if path.is_file() and path.suffix != ".md":
+            try:
+                made = draft([Sample(path.name, path.read_bytes())], "answers")
+            except InvalidRequest:
+                continue
+            assert made.remarks[0].startswith((path.name, "the draft")), path
+            tomllib.loads(made.source)
 
 
 class TestRefusing:

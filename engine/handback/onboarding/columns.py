@@ -10,6 +10,7 @@ from typing import Final
 
 _INTEGER: Final = re.compile(r"[+-]?\d{1,18}")
 _DECIMAL: Final = re.compile(r"[+-]?\d{1,15}([.,])(\d{1,6})")
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ][0-9:.,Z+-]+")
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,10}")
 _MOST_CODES: Final = 20
 _DATES: Final = (
@@ -33,7 +34,7 @@ class Column:
     """One column of one kind of record.
 
     `place` is TOML, such as `3`, `[4, 12]` or a column's name in quotes; `values` are trimmed, one
-    for each record; `options` come behind the type.
+    for each record; `options` come behind the type. `several` says that a record may have several.
     """
 
     place: str
@@ -42,6 +43,7 @@ class Column:
     options: dict[str, str | int] = field(default_factory=dict)
     unsure: str = ""
     title: str = ""
+    several: bool = False
 
     @property
     def filled(self) -> list[str]:
@@ -102,6 +104,8 @@ def _date(values: Sequence[str]) -> Guess | None:
     fits = [
         pattern for length, pattern, form in _DATES if values and _all_days(values, length, form)
     ]
+    if not fits and values and all(map(_INSTANT.fullmatch, values)):
+        return "date", {"pattern": "YYYY-MM-DD*"}, ""
     if not fits:
         return None
     unsure = f"{' or '.join(fits)}?" if len(fits) > 1 else ""

@@ -20,7 +20,10 @@ _MAX_TAG_CHARS: Final = 10
 
 @dataclass(slots=True)
 class Group:
-    """The rows of one kind of record, by sample. `at` is the tag's first column or cell, from 1."""
+    """The rows of one kind of record, by sample.
+
+    `at` is the tag's first column or cell, from 1; in a tree there is a `path` instead.
+    """
 
     kind: Kind
     tag: str
@@ -28,6 +31,7 @@ class Group:
     required: bool
     unsure: str = ""
     rows: list[list[Row]] = field(default_factory=list)
+    path: str = ""
 
     @property
     def every(self) -> list[Row]:
@@ -110,15 +114,27 @@ def _assigned(
 ) -> list[Group]:
     kinds = _kinds(tagged)
     order = list(dict.fromkeys(tag for tags in tagged for tag in tags))
-    groups = []
+    groups: list[Group] = []
+    fillers: list[Group | None] = []
     for tag in order:
         kind, required, unsure = kinds[tag]
         group = Group(kind, tag, at, required, unsure)
         for rows, tags in zip(files, tagged, strict=True):
             mine = [row for row, one in zip(rows, tags, strict=True) if one == tag]
             group.rows.append(mine[:1] if kind is Kind.CONTROL else mine)
+            if kind is Kind.CONTROL and len(mine) > 1 and not fillers:
+                fillers.append(_filler(mine[0], mine[1], len(files)))
+        groups += [one for one in fillers if one is not None and one not in groups]
         groups.append(group)
     return groups
+
+
+def _filler(control: Row, behind: Row, samples: int) -> Group | None:
+    """What fills up a file of fixed records behind its control, told by more than one mark."""
+    tag = behind[0][:_MAX_TAG_CHARS]
+    if len(behind) > 1 or control[0].startswith(tag) or not tag.strip():
+        return None
+    return Group(Kind.IGNORE, tag, 1, required=False, rows=[[] for _ in range(samples)])
 
 
 def _kinds(files: Sequence[Sequence[str]]) -> dict[str, tuple[Kind, bool, str]]:

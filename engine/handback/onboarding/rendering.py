@@ -8,7 +8,6 @@ from typing import Final
 
 from handback.formats.layout import Kind
 from handback.onboarding.columns import Column, quoted
-from handback.onboarding.framing import Shape
 from handback.onboarding.kinds import Group
 from handback.onboarding.roles import Role
 from handback.onboarding.totals import Count, Found, Sum
@@ -36,10 +35,9 @@ class Plan:
     """All that is to be written; `detail_names` are the names of the details' columns in order."""
 
     name: str
-    encoding: str
-    encoding_unsure: str
-    shape: Shape
-    has_titles: bool
+    head: tuple[str, ...]
+    delimited: bool
+    titled: bool
     records: tuple[RecordPlan, ...]
     detail_names: tuple[str, ...]
 
@@ -48,17 +46,7 @@ def render(plan: Plan) -> str:
     """The TOML text."""
     lines = ["# Drafted from samples. Look at every line, above all where it says unsure.", ""]
     lines += _codes(plan)
-    lines += ["", f"[formats.{plan.name}]"]
-    if plan.shape.delimiter:
-        lines.append(_line('framing = "delimited"', plan.shape.unsure))
-        lines.append(f"delimiter = {quoted(plan.shape.delimiter)}")
-    else:
-        lines.append(_line('framing = "fixed"', plan.shape.unsure))
-        lines.append(f"width = {plan.shape.width}")
-    if plan.encoding != "utf-8" or plan.encoding_unsure:
-        lines.append(_line(f'encoding = "{plan.encoding}"', plan.encoding_unsure))
-    if plan.has_titles:
-        lines.append("header = true")
+    lines += ["", f"[formats.{plan.name}]", *plan.head]
     for record in plan.records:
         lines += _record(plan, record)
     return "\n".join(lines) + "\n"
@@ -75,25 +63,27 @@ def _codes(plan: Plan) -> Iterator[str]:
         if role.name == "code"
     ]
     if not named:
-        yield _line('"" = "ok"', "no column looks like a code; what does a record mean?")
+        yield line('"" = "ok"', "no column looks like a code; what does a record mean?")
         return
     for code in sorted(set(named[0].filled))[:_SHOWN_CODES]:
         good = code.lower() in _GOOD_CODES
         shown = f'{quoted(code)} = "{"ok" if good else "ops"}"'
-        yield _line(shown, "is this the code of success?" if good else "what does it mean?")
+        yield line(shown, "is this the code of success?" if good else "what does it mean?")
 
 
 def _record(plan: Plan, record: RecordPlan) -> Iterator[str]:
     group = record.group
     yield ""
     yield f"[[formats.{plan.name}.records]]"
-    yield _line(f'kind = "{group.kind}"', group.unsure)
+    yield line(f'kind = "{group.kind}"', group.unsure)
+    if group.path:
+        yield f"path = {quoted(group.path)}"
     if group.tag:
-        at = group.at if plan.shape.delimiter else _span(group.at, len(group.tag))
+        at = group.at if plan.delimited else _span(group.at, len(group.tag))
         yield f"tag = {{ at = {at}, is = {quoted(group.tag)} }}"
     if group.required:
         yield "required = true"
-    if plan.shape.delimiter and group.rows and not plan.has_titles:
+    if plan.delimited and group.rows and not plan.titled:
         yield f"cells = {max(map(len, group.every), default=1)}"
     if group.kind is Kind.IGNORE or not record.columns:
         return
@@ -104,7 +94,7 @@ def _record(plan: Plan, record: RecordPlan) -> Iterator[str]:
 
 
 def _field(plan: Plan, role: Role, column: Column, total: Found | None) -> str:
-    where = "column" if plan.has_titles else "at"
+    where = "column" if plan.titled else "at"
     parts = [f'name = "{role.name}"', f"{where} = {column.place}"]
     options: dict[str, str | int] = dict(column.options)
     kind = "code" if role.name == "code" else column.type
@@ -120,6 +110,8 @@ def _field(plan: Plan, role: Role, column: Column, total: Found | None) -> str:
     ]
     if role.name in ("reference", "code") and all(column.values):
         parts.append("required = true")
+    if column.several:
+        parts.append("every = true")
     match total:
         case Count(kinds):
             parts.append(f"count = [{', '.join(quoted(str(one)) for one in kinds)}]")
@@ -127,7 +119,7 @@ def _field(plan: Plan, role: Role, column: Column, total: Found | None) -> str:
             parts.append(f'sum = "{plan.detail_names[number]}"')
             parts += [f"digits = {digits}"] if digits else []
     doubts = "; ".join(filter(None, (role.unsure, column.unsure if kind == column.type else "")))
-    return _line(f"{{ {', '.join(parts)} }},", doubts, _shown(column))
+    return line(f"{{ {', '.join(parts)} }},", doubts, _shown(column))
 
 
 _TEXTS: Final = frozenset({"reference", "code", "unit", "member_ref", "partner_ref"})
@@ -147,7 +139,8 @@ def _span(first: int, width: int) -> str:
     return f"[{first}, {first + width - 1}]"
 
 
-def _line(text: str, doubt: str, shown: str = "") -> str:
+def line(text: str, doubt: str, shown: str = "") -> str:
+    """A line with its comment: what is unsure about it, and a few of the values it stands for."""
     remarks = [f"unsure: {doubt}"] if doubt else []
     if shown:
         remarks.append(f"such as {shown}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,20 +32,35 @@ class Role:
     unsure: str = ""
 
 
-def roles_of(columns: Sequence[Column], summed: Sequence[int]) -> list[Role]:
-    """A role for each column; `summed` are those that a control total adds up."""
+def roles_of(
+    columns: Sequence[Column], exact: Sequence[int], summed: Collection[int]
+) -> list[Role]:
+    """A role for each column.
+
+    `summed` are those that a control total adds up, and so numbers; `exact` those of them of which
+    it keeps all digits.
+    """
     roles: dict[int, Role] = {}
-    for number in summed:
+    for number in exact:
         if columns[number].is_number and "quantity" not in _names(roles):
             roles[number] = Role("quantity")
     for name, pattern in reversed(_TITLES):
-        _by_title(roles, columns, name, pattern)
-    _by_content(roles, columns)
+        _by_title(roles, columns, name, pattern, summed)
+    _by_content(roles, columns, summed)
     taken = set(_names(roles))
     return [
-        roles.get(number) or Role(_free_name(column, taken))
-        for number, column in enumerate(columns)
+        roles.get(number) or Role(free_name(column, taken)) for number, column in enumerate(columns)
     ]
+
+
+def looks_like(name: str, title: str) -> bool:
+    """Whether a title says that a column has this role."""
+    return dict(_TITLES)[name].search(words(title)) is not None
+
+
+def words(title: str) -> str:
+    """A title in lower case, `OrgnlEndToEndId` as `orgnl end to end id`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", title).lower()
 
 
 def _names(roles: dict[int, Role]) -> list[str]:
@@ -53,12 +68,17 @@ def _names(roles: dict[int, Role]) -> list[str]:
 
 
 def _by_title(
-    roles: dict[int, Role], columns: Sequence[Column], name: str, pattern: re.Pattern[str]
+    roles: dict[int, Role],
+    columns: Sequence[Column],
+    name: str,
+    pattern: re.Pattern[str],
+    summed: Collection[int],
 ) -> None:
     for number, column in enumerate(columns):
         if number in roles or name in _names(roles) or not column.title:
             continue
-        if pattern.search(column.title.lower()) and _may_be(name, column):
+        fits = name == "quantity" or number not in summed
+        if fits and pattern.search(words(column.title)) and _may_be(name, column):
             roles[number] = Role(name)
 
 
@@ -73,7 +93,7 @@ def _may_be(name: str, column: Column) -> bool:
     return True
 
 
-def _by_content(roles: dict[int, Role], columns: Sequence[Column]) -> None:
+def _by_content(roles: dict[int, Role], columns: Sequence[Column], summed: Collection[int]) -> None:
     """Give the roles that no title told to the columns that look most like them."""
     free = [number for number in range(len(columns)) if number not in roles]
 
@@ -86,6 +106,7 @@ def _by_content(roles: dict[int, Role], columns: Sequence[Column]) -> None:
         number
         for number in free
         if columns[number].type != "date"
+        and number not in summed
         and columns[number].distinct == len(columns[number].values)
         and max(map(len, columns[number].values), default=0) >= _LEAST_REFERENCE_CHARS
     ]
@@ -111,11 +132,12 @@ def _as_code(column: Column) -> tuple[bool, bool, int]:
     return column.distinct < 2, not all(column.values), column.distinct
 
 
-def _free_name(column: Column, taken: set[str]) -> str:
+def free_name(column: Column, taken: set[str]) -> str:
     """A name of our own, after the title or the place."""
-    words = re.sub(r"[^a-z0-9]+", "_", column.title.lower()).strip("_")[:40]
+    last = "/".join(column.title.split("/")[-2:])
+    shown = re.sub(r"[^a-z0-9]+", "_", words(last)).strip("_")[:40]
     place = re.findall(r"\d+", column.place)
-    name = words if re.match(r"[a-z]", words) else f"at_{place[0] if place else len(taken)}"
+    name = shown if re.match(r"[a-z]", shown) else f"at_{place[0] if place else len(taken)}"
     while name in taken or name in _OURS:
         name += "_"
     taken.add(name)

@@ -40,7 +40,7 @@ def total_of(
     said = _numbers(column, group)
     if said is None or not any(said):
         return None
-    for kinds in _countable(groups):
+    for kinds in _countable(groups) if column.type != "decimal" else ():
         if [_count(groups, kinds, sample) for sample in range(len(said))] == said:
             return Count(kinds)
     detail = next(group for group in groups if group.kind is Kind.DETAIL)
@@ -101,7 +101,8 @@ def _numbers(column: Column, group: Group) -> list[int] | None:
 
 
 def _countable(groups: Sequence[Group]) -> Iterator[tuple[Kind, ...]]:
-    there = tuple(dict.fromkeys(group.kind for group in groups))
+    kinds = (group.kind for group in groups if group.kind is not Kind.IGNORE)
+    there = tuple(dict.fromkeys(kinds))
     yield (Kind.DETAIL,)
     if Kind.ADDENDA in there:
         yield (Kind.DETAIL, Kind.ADDENDA)

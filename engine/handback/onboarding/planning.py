@@ -1,0 +1,113 @@
+"""From the records and columns of samples to a plan: totals, roles and names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from handback.formats.layout import Kind
+from handback.onboarding.columns import Column
+from handback.onboarding.kinds import Group
+from handback.onboarding.rendering import Plan, RecordPlan
+from handback.onboarding.roles import Role, code_among, free_name, roles_of, words
+from handback.onboarding.totals import Found, Sum, total_of
+
+_MESSAGE_ID: Final = re.compile(r"^(msg|message|file) ?id$|\b(msg|message) id$")
+_DETAIL_KINDS: Final = (Kind.DETAIL, Kind.ADDENDA)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What samples are made of: the head of their layout, their records, the columns of each.
+
+    `delimited` and `titled` say how places are written; `whole` that no record was left out.
+    """
+
+    head: tuple[str, ...]
+    groups: Sequence[Group]
+    columns: Sequence[list[Column]]
+    delimited: bool
+    titled: bool
+    whole: bool
+
+
+def plan_of(name: str, parts: Parts) -> Plan:
+    """What to write: every column with its name, type and total."""
+    groups, columns = parts.groups, list(parts.columns)
+    detail = next(at for at, group in enumerate(groups) if group.kind is Kind.DETAIL)
+    totals = [
+        _totals(group, groups, mine, columns[detail], parts.whole)
+        for group, mine in zip(groups, columns, strict=True)
+    ]
+    sums = [total for found in totals for total in found.values() if isinstance(total, Sum)]
+    summed = {total.column for total in sums}
+    columns[detail] = [
+        _as_number(column) if number in summed else column
+        for number, column in enumerate(columns[detail])
+    ]
+    exact = [total.column for total in sums if not total.digits]
+    detail_roles = roles_of(columns[detail], exact, summed)
+    named = tuple(role.name for role in detail_roles)
+    records = []
+    for group, mine, found in zip(groups, columns, totals, strict=True):
+        roles = detail_roles
+        if group.kind is not Kind.DETAIL:
+            wants_code = group.kind is Kind.ADDENDA and "code" not in named
+            roles = _other_roles(group, mine, found, code_among(mine) if wants_code else None)
+        records.append(RecordPlan(group, tuple(mine), tuple(roles), found))
+    return Plan(name, parts.head, parts.delimited, parts.titled, tuple(records), named)
+
+
+def _totals(
+    group: Group,
+    groups: Sequence[Group],
+    columns: Sequence[Column],
+    details: Sequence[Column],
+    whole: bool,
+) -> dict[int, Found]:
+    if group.kind in (*_DETAIL_KINDS, Kind.IGNORE) or not whole:
+        return {}
+    found = {
+        number: total_of(column, group, groups, details) for number, column in enumerate(columns)
+    }
+    return {number: total for number, total in found.items() if total is not None}
+
+
+def _as_number(column: Column) -> Column:
+    """A column of digits that a total adds up is a number, whatever it looked like."""
+    return column if column.is_number else replace(column, type="integer", options={}, unsure="")
+
+
+def _other_roles(
+    group: Group, columns: Sequence[Column], totals: dict[int, Found], code: int | None
+) -> list[Role]:
+    """Names in headers, controls and addenda."""
+    taken: set[str] = set()
+    roles = []
+    for number, column in enumerate(columns):
+        role = Role(free_name(column, taken))
+        if number == code:
+            role = Role("code", "few short values")
+        elif number in totals:
+            total = totals[number]
+            role = Role("total" if isinstance(total, Sum) else "record_count")
+        elif _MESSAGE_ID.search(words(column.title)) and "message_id" not in taken:
+            role = Role("message_id", "does it name the file?")
+        elif column.type == "date" and group.kind is Kind.HEADER and "created_on" not in taken:
+            role = Role("created_on")
+        elif group.kind is Kind.HEADER and _rises(column) and "sequence" not in taken:
+            role = Role("sequence", "it rises from sample to sample")
+        if number in totals and role.name in taken:
+            role = Role(f"{role.name}_{number}")
+        taken.add(role.name)
+        roles.append(role)
+    return roles
+
+
+def _rises(column: Column) -> bool:
+    if column.type != "integer":
+        return False
+    numbers = [int(value) for value in column.values if value.isdecimal()]
+    return len(numbers) > 1 and sorted(set(numbers)) == numbers
