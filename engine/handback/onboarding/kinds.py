@@ -41,14 +41,29 @@ class Group:
 
 def groups_of(files: Sequence[Sequence[Row]], shape: Shape) -> list[Group]:
     """The kinds of records, in the order in which they first appear."""
+    fillers, files = _fillers(files, shape)
     places = ((at, width, _tagged(files, at, width)) for at, width in _places(shape))
     told = [place for place in places if _tells(place[2])]
     if told:
         at, _, tagged = max(told, key=_telling)
-        return _assigned(files, tagged, at)
+        return [*fillers, *_assigned(files, tagged, at)]
     details = Group(Kind.DETAIL, "", 0, required=False)
     details.rows = [list(rows) for rows in files]
-    return [details]
+    return [*fillers, details]
+
+
+def _fillers(
+    files: Sequence[Sequence[Row]], shape: Shape
+) -> tuple[list[Group], Sequence[Sequence[Row]]]:
+    """Lines of one mark that fill up files of fixed records, and the files without them."""
+    if shape.delimiter:
+        return [], files
+    left = [[row for row in rows if len(set(row[0])) > 1] for rows in files]
+    marks = {row[0][:_MAX_TAG_CHARS] for rows in files for row in rows if len(set(row[0])) == 1}
+    if not marks or not all(left):
+        return [], files
+    none: list[list[Row]] = [[] for _ in files]
+    return [Group(Kind.IGNORE, tag, 1, False, rows=list(none)) for tag in sorted(marks)], left
 
 
 def _places(shape: Shape) -> Iterator[tuple[int, int]]:
@@ -115,26 +130,14 @@ def _assigned(
     kinds = _kinds(tagged)
     order = list(dict.fromkeys(tag for tags in tagged for tag in tags))
     groups: list[Group] = []
-    fillers: list[Group | None] = []
     for tag in order:
         kind, required, unsure = kinds[tag]
         group = Group(kind, tag, at, required, unsure)
         for rows, tags in zip(files, tagged, strict=True):
             mine = [row for row, one in zip(rows, tags, strict=True) if one == tag]
             group.rows.append(mine[:1] if kind is Kind.CONTROL else mine)
-            if kind is Kind.CONTROL and len(mine) > 1 and not fillers:
-                fillers.append(_filler(mine[0], mine[1], len(files)))
-        groups += [one for one in fillers if one is not None and one not in groups]
         groups.append(group)
     return groups
-
-
-def _filler(control: Row, behind: Row, samples: int) -> Group | None:
-    """What fills up a file of fixed records behind its control, told by more than one mark."""
-    tag = behind[0][:_MAX_TAG_CHARS]
-    if len(behind) > 1 or control[0].startswith(tag) or not tag.strip():
-        return None
-    return Group(Kind.IGNORE, tag, 1, required=False, rows=[[] for _ in range(samples)])
 
 
 def _kinds(files: Sequence[Sequence[str]]) -> dict[str, tuple[Kind, bool, str]]:
