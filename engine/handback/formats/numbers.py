@@ -20,6 +20,7 @@ from handback.formats.findings import FindingCode
 
 MAX_SCALE: Final = 9
 _MAX_DIGITS: Final = 18  # every such number fits 64 bits
+_MOST_BYTES: Final = 8
 _THOUSANDS: Final = ("", ".", ",", " ", "'", "_")
 
 
@@ -220,8 +221,13 @@ class Binary:
 
     def decode(self, text: pl.Expr) -> pl.Expr:
         """Bytes to numbers."""
-        read = _unpacked if self.packed else _from_bytes
-        return bounded(text.map_batches(read, return_dtype=pl.Int64))
+        return bounded(text.map_batches(self._numbers, return_dtype=pl.Int64))
+
+    def _numbers(self, texts: pl.Series) -> pl.Series:
+        widest = texts.str.len_chars().max()
+        if not widest or (widest > _MOST_BYTES and not self.packed):  # type: ignore[operator]
+            return pl.Series([None] * texts.len(), dtype=pl.Int64)
+        return _unpacked(texts) if self.packed else _from_bytes(texts)
 
     def encode(self, value: pl.Expr) -> pl.Expr:
         """Null: numbers in bytes are read and never written."""
@@ -230,8 +236,6 @@ class Binary:
 
 def _from_bytes(texts: pl.Series) -> pl.Series:
     octets, whole = _octets(texts)
-    if octets.shape[1] > 8:
-        return pl.Series([None] * texts.len(), dtype=pl.Int64)
     filled = np.where(octets[:, :1] >= 128, np.uint8(255), np.uint8(0)).repeat(8, axis=1)
     filled[:, 8 - octets.shape[1] :] = octets
     numbers = filled.copy().view(">i8").reshape(-1).astype(np.int64)
