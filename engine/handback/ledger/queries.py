@@ -65,7 +65,7 @@ def _totals(tx: sa.Connection, wanted: BalanceFilter) -> sa.Select[Any]:
         if wanted.at_position > position:
             raise CursorAhead(cursor=wanted.at_position, position=position)
     snapshot = newest(tx, wanted.at_position)
-    posted = postings(snapshot, wanted.at_position).subquery("posted")
+    posted = postings(tx, snapshot, wanted.at_position).subquery("posted")
     whose = (posted.c.programme_id, posted.c.partner_id, posted.c.unit_id)
     programme = _number_of(PROGRAMME.c.programme_id, PROGRAMME.c.name, wanted.programme)
     totals = (

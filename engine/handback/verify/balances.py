@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 import sqlalchemy as sa
 
-from handback.ledger.snapshots import ACCOUNT, BLOCK, SNAPSHOT, TOTAL
+from handback.ledger.snapshots import ACCOUNT, SNAPSHOT, moved
 from handback.lifecycle.table import Account
 from handback.store.bulk import fetch_frame
 from handback.verify.law import Broken, Law, breaches, first_fault
@@ -23,11 +23,14 @@ class Balances(Law):
     def close(self, tx: sa.Connection) -> Iterator[Broken]:
         """Adds the totals of the blocks up once more, from each kept position to the next."""
         kept = sa.select(SNAPSHOT.c.position).distinct().order_by(SNAPSHOT.c.position)
-        counted = fetch_frame(tx, _moved(0, 0))
+        counted = _moved(tx, 0, 0)
         before = 0
         for position in tx.scalars(kept).all():
-            moved = fetch_frame(tx, _moved(before, position))
-            counted = pl.concat([counted, moved]).group_by(ACCOUNT).agg(pl.col("quantity").sum())
+            counted = (
+                pl.concat([counted, _moved(tx, before, position)])
+                .group_by(ACCOUNT)
+                .agg(pl.col("quantity").sum())
+            )
             stored = fetch_frame(tx, sa.select(SNAPSHOT).where(SNAPSHOT.c.position == position))
             self.checked += len(stored)
             torn = _compared(stored.drop("position"), counted)
@@ -42,15 +45,12 @@ class Balances(Law):
 _NAMES = {int(account): str(account) for account in Account}
 
 
-def _moved(after: int, position: int) -> sa.Select[tuple[object, ...]]:
+def _moved(tx: sa.Connection, after: int, until: int) -> pl.DataFrame:
     """What the blocks after one position and up to another moved on each account."""
-    whose = [TOTAL.c[name] for name in ACCOUNT]
-    return (
-        sa.select(*whose, sa.func.sum(TOTAL.c.delta).label("quantity"))
-        .join(BLOCK, BLOCK.c.block_id == TOTAL.c.block_id)
-        .where(BLOCK.c.position > after, BLOCK.c.position <= position)
-        .group_by(*whose)
-    )
+    posted = moved(tx, after, until).subquery("posted")
+    whose = [posted.c[name] for name in ACCOUNT]
+    total = sa.func.sum(posted.c.quantity).label("quantity")
+    return fetch_frame(tx, sa.select(*whose, total).group_by(*whose))
 
 
 def _compared(stored: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
