@@ -10,6 +10,7 @@ from sources import ROOT
 
 README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs/operations.md"
+ONBOARDING = ROOT / "docs/onboarding.md"
 
 
 class Block(NamedTuple):

@@ -128,10 +128,11 @@ class TestDelimited:
         assert 'sum = "quantity"' in drafted(SKYWAYS, other).source
         assert 'sum = "quantity"' not in drafted(SKYWAYS, wrong).source
 
-    def test_a_sequence_is_guessed_where_it_rises(self) -> None:
+    def test_a_sequence_is_guessed_unless_it_falls(self) -> None:
         other = handback([row(4, 99), row(5, 1)], sequence=8)
-        header = records(drafted(SKYWAYS, other))[0]
-        assert field(header, "sequence")["at"] == 3
+        for samples in ((SKYWAYS,), (SKYWAYS, other)):
+            assert field(records(drafted(*samples))[0], "sequence")["at"] == 3
+        assert 'name = "sequence"' not in drafted(other, SKYWAYS).source
 
 
 class TestFixed:

@@ -97,8 +97,8 @@ def _other_roles(
             role = Role("message_id", "does it name the file?")
         elif column.type == "date" and group.kind is Kind.HEADER and "created_on" not in taken:
             role = Role("created_on")
-        elif group.kind is Kind.HEADER and _rises(column) and "sequence" not in taken:
-            role = Role("sequence", "it rises from sample to sample")
+        elif group.kind is Kind.HEADER and "sequence" not in taken and _as_sequence(column):
+            role = Role("sequence", _as_sequence(column))
         if number in totals and role.name in taken:
             role = Role(f"{role.name}_{number}")
         taken.add(role.name)
@@ -106,8 +106,11 @@ def _other_roles(
     return roles
 
 
-def _rises(column: Column) -> bool:
+def _as_sequence(column: Column) -> str:
+    """Why a number of headers may be the running number of the files; empty where it is none."""
     if column.type != "integer":
-        return False
+        return ""
     numbers = [int(value) for value in column.values if value.isdecimal()]
-    return len(numbers) > 1 and sorted(set(numbers)) == numbers
+    if len(numbers) == 1:
+        return "the running number of the files?"
+    return "it rises from sample to sample" if sorted(set(numbers)) == numbers else ""
