@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from handback.clock import SystemClock
 from handback.store.bulk import table_of
 from handback_server.bench.apart import Figures, Meter
 from handback_server.bench.by_hand import OK, Job
 from handback_server.bench.row_tables import RowHistory, RowRedemption, engine_for
 
+_CLOCK: Final = SystemClock()
 _BATCH: Final = 5_000
 _ALLOWED: Final = {("awaiting", "confirm"): "confirmed", ("awaiting", "reject"): "rejected"}
 _REDEMPTION, _HISTORY = table_of(RowRedemption), table_of(RowHistory)
@@ -70,7 +72,7 @@ def _answers(rows: Iterator[list[str]]) -> Iterator[_Answer]:
 def _apply(connection: sa.Connection, batch: Sequence[_Answer]) -> None:
     references = [answer.reference for answer in batch]
     found = {row.reference: row for row in connection.execute(_FIND, {"references": references})}
-    at = datetime.now(UTC)
+    at = _CLOCK.now()
     steps = [_step(found[answer.reference], answer, at) for answer in batch]
     moved = connection.execute(_MOVE, [move for move, _ in steps]).rowcount
     assert moved == len(batch), "nobody else answers"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, create_engine
 
+from handback.clock import SystemClock
 from handback_server.bench.by_hand import Job, fill, write_file
 from handback_server.bench.ground import Place
 
@@ -47,7 +48,7 @@ class RowHistory(_Model, table=True):
     line: int
     reason: str | None = None
     quantity: int
-    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    at: datetime = Field(default_factory=SystemClock().now)
 
 
 def prepare(job: Job) -> None:
