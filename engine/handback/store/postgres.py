@@ -159,8 +159,9 @@ class _WholeNumber(psycopg.adapt.Loader):
 def _prepare(connection: psycopg.Connection, _record: object) -> None:
     connection.adapters.register_loader("numeric", _WholeNumber)
     # An array has its rows in their order only where one process makes it (see `arrays`).
+    connection.autocommit = True
     connection.execute("set max_parallel_workers_per_gather = 0")
-    connection.commit()
+    connection.autocommit = False
 
 
 def _lock_key(name: str) -> int:
