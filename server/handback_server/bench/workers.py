@@ -37,9 +37,9 @@ def workers(ground: Ground, records: int, order: str) -> Mapping[str, object]:
     if ground.store == "sqlite":
         raise InvalidSettings([Violation("store", "the embedded store serves one process")])
     floor_s = {count: _floor_s(ground, records, order, count) for count in (1, 2)}
-    alone_s, alone_holds = _product(ground, records, order, processes=1, files=1)
-    shared_s, shared_holds = _product(ground, records, order, processes=2, files=1)
-    apart_s, apart_holds = _product(ground, records, order, processes=2, files=2)
+    alone_s, alone_holds = _product(ground, records, order, count=1, files=1)
+    shared_s, shared_holds = _product(ground, records, order, count=2, files=1)
+    apart_s, apart_holds = _product(ground, records, order, count=2, files=2)
     floor_gain = floor_s[1] / floor_s[2]
     return {
         "records": records,
@@ -63,12 +63,12 @@ def _floor_s(ground: Ground, records: int, order: str, connections: int) -> floa
 
 
 def _product(
-    ground: Ground, records: int, order: str, *, processes: int, files: int
+    ground: Ground, records: int, order: str, *, count: int, files: int
 ) -> tuple[float, bool]:
     """Seconds from the folder to the last commit, and whether the laws hold after it."""
-    with ground.place(f"product-{processes}-{files}") as place:
+    with ground.place(f"product-{count}-{files}") as place:
         apart(_prepare, place, records, order, files)
-        return _together(place, processes, files), apart(laws, place)
+        return _together(place, count, files), apart(laws, place)
 
 
 def _prepare(place: Place, records: int, order: str, files: int) -> None:
@@ -85,18 +85,16 @@ def _prepare(place: Place, records: int, order: str, files: int) -> None:
     settle(place)
 
 
-def _together(place: Place, processes: int, files: int) -> float:
+def _together(place: Place, count: int, files: int) -> float:
     """Seconds that so many processes take, started at once."""
     fresh = multiprocessing.get_context("spawn")
-    gate, times = fresh.Barrier(processes), fresh.Queue()
-    started = [
-        fresh.Process(target=_work, args=(place, files, gate, times)) for _ in range(processes)
-    ]
-    for process in started:
-        process.start()
+    gate, times = fresh.Barrier(count), fresh.Queue()
+    started = [fresh.Process(target=_work, args=(place, files, gate, times)) for _ in range(count)]
+    for worker in started:
+        worker.start()
     began, ended = zip(*(times.get() for _ in started), strict=True)
-    for process in started:
-        process.join()
+    for worker in started:
+        worker.join()
     seconds: float = max(ended) - min(began)
     return seconds
 
