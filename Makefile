@@ -29,6 +29,8 @@ bench: setup  ## records per second on this machine beside the floor, on both st
 	for store in sqlite postgres; do for name in ingest payouts verify watch; do \
 		$(BIN)/handbackd bench $$name --store $$store --records 50000 || exit 1; done; done
 	$(BIN)/handbackd bench decoding --records 50000
+	for store in sqlite postgres; do for name in growth reads; do \
+		$(BIN)/handbackd bench $$name --store $$store --records 50000 --grown 200000 || exit 1; done; done
 	for store in sqlite postgres; do for name in submit startup; do \
 		$(BIN)/handbackd bench $$name --store $$store --records 5000 || exit 1; done; done
 	for store in sqlite postgres; do \
