@@ -13,14 +13,16 @@ from agreements import SKYWAYS, source_of
 from fake_clock import FakeClock
 from handback.errors import InvalidRequest
 from handback.ids import Prefix, public_id
+from handback.intake import queries
 from handback.intake.quarantine import release, replay
-from handback.intake.queries import FileView
+from handback.intake.queries import FileView, FindingView
 from handback.intake.states import FileState, Verdict
 from handback.partners import registry
 from handback.reconcile.run import reconcile
 from handback.store.requests import Command
 from handback.store.session import Store
 from intake_files import InTray, handback, row, with_terms
+from world import Answer, World, counts, skyways_file
 
 COMPLETE = 'complete = "rename"'
 ANSWER = handback([row(1), row(2, 250)])
@@ -230,3 +232,55 @@ class TestEchoes:
         assert codes(tray, file) == ["unanswered"]
         partly = handback([row(1, code=""), row(2)], sequence=2)
         assert tray.take_in("b.csv", partly).verdict is Verdict.ACCEPTED
+
+
+class TestSeveral:
+    """Files that overlap, files that answer several batches, batches answered by several files."""
+
+    @pytest.fixture
+    def world(self, tmp_path: Path, store: Store, clock: FakeClock) -> World:
+        world = World(store, clock, tmp_path)
+        world.apply(SKYWAYS)
+        return world
+
+    def test_a_resend_that_covers_more_repeats_what_was_said(self, world: World) -> None:
+        ids = world.submit(10, 20, 30)
+        (sent,) = world.send()
+        details = [Answer(*one, "0000") for one in world.sent(sent)]
+        first = world.answer(skyways_file(details[:2], 1), "monday.csv")
+        second = world.answer(skyways_file(details, 2), "tuesday.csv")
+        assert counts(world.report(first.file_id))["events"] == (2, 30)
+        told = counts(world.report(second.file_id))
+        assert (told["records"], told["repeats"], told["events"]) == ((3, 60), (2, 30), (1, 30))
+        assert (second.verdict, world.states(ids)) == (Verdict.ACCEPTED, ["confirmed"] * 3)
+        world.assert_laws()
+
+    def test_one_file_for_several_batches_and_several_for_one(self, world: World) -> None:
+        ids = [*world.submit(10, 20), *world.submit(30, 40)]
+        world.send()
+        ids += world.submit(50)
+        sent = [one for file in world.send() for one in world.sent(file)]
+        details = [Answer(*one, "0000") for one in sent]
+        assert len(details) == 5
+        halves = (details[0::2], details[1::2])
+        for sequence, half in enumerate(halves, start=1):
+            file = world.answer(skyways_file(half, sequence), f"{sequence}.csv")
+            assert file.verdict is Verdict.ACCEPTED
+        assert world.states(ids) == ["confirmed"] * 5
+        world.assert_laws()
+
+    def test_a_payout_file_that_comes_back_is_an_echo(self, world: World) -> None:
+        world.submit(10)
+        (sent,) = world.send()
+        file = world.answer(sent.read_bytes(), "answer.csv")
+        assert (file.state, file.verdict) == (FileState.REFUSED, Verdict.ECHO)
+        assert [finding.code for finding in _findings(world, file)] == ["echo"]
+        changed = sent.read_bytes().replace(b"\n", b"\r\n")
+        other = world.answer(changed, "again.csv")
+        assert other.state is FileState.QUARANTINED
+        world.assert_laws()
+
+
+def _findings(world: World, file: FileView) -> list[FindingView]:
+    with world.store.read() as tx:
+        return queries.findings_page(tx, "aurora", file.file_id, 0, 100)
