@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from handback.formats.columns import folded
+from handback.formats.computed import CheckDigit
 from handback.formats.days import Day
 from handback.formats.document import Section
 from handback.formats.layout import (
@@ -103,6 +104,10 @@ def _check_types(layout: Layout, record: Record, table: Section) -> None:
     for number, field in enumerate(record.fields):
         if isinstance(field.type, Binary) and not layout.in_bytes:
             table.mistake(f"fields[{number}].type", 'a type of text, without columns = "bytes"')
+        if isinstance(field.type, CheckDigit):
+            others = {one.name for one in record.fields if one is not field and one.place}
+            if field.type.of not in others:
+                table.mistake(f"fields[{number}].of", "another field of the same record")
 
 
 def _check_texts(layout: Layout, record: Record, table: Section) -> None:

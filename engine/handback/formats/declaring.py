@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from handback.formats.computed import LineNumber
 from handback.formats.document import Section
 from handback.formats.fields import FIELD_TYPES, FieldType
 from handback.formats.findings import DETAIL
@@ -21,7 +22,7 @@ from handback.formats.layout import (
     Measure,
     Total,
 )
-from handback.formats.numbers import Binary, Integer, Sign
+from handback.formats.numbers import Binary, Decimal, Integer, Sign
 from handback.formats.placing import MAX_WIDTH, place_of
 from handback.formats.texts import Constant
 
@@ -42,7 +43,7 @@ def field_of(section: Section, framing: Framing, kind: Kind, *, named: bool) -> 
         section.has("at") or section.has("column")
     )
     place = None if placeless else place_of(section, framing, named=named)
-    number = isinstance(field_type, Integer) or hasattr(field_type, "notation")
+    number = isinstance(field_type, Integer | Decimal | LineNumber)
     fixed = framing is Framing.FIXED
     width = place.width if isinstance(place, Columns) else section.integer("width", 0, 1, MAX_WIDTH)
     of_bytes = isinstance(field_type, Binary)

@@ -85,6 +85,7 @@ class _Encoder:
         self._facts = facts
         self._tally = Tally()
         self._quantity = 0
+        self._marked = 0  # headers and controls written so far
         self._mistakes: list[Violation] = []
         for kind in (*HEADER_KINDS, *CONTROL_KINDS):
             self._tally.counts[kind] = len(list(layout.of(kind)))
@@ -110,7 +111,7 @@ class _Encoder:
         if self._assembly is None:
             return head, b"".join(self._marks(kind) for kind in CONTROL_KINDS)
         detail = next(self._layout.of(Kind.DETAIL))
-        head = self._encoded(self._assembly.begin()) + head
+        head = self._encoded(self._assembly.head()) + head
         head += self._encoded(self._assembly.details(detail))
         tail = self._encoded(self._assembly.after_details(detail))
         tail += b"".join(self._marks(kind) for kind in CONTROL_KINDS)
@@ -127,8 +128,11 @@ class _Encoder:
             return b""
         start = self._tally.counts[Kind.DETAIL]
         lines = []
-        for record in self._layout.of(Kind.DETAIL, Kind.ADDENDA):
-            texts, refusals = RecordWriter(self._layout, record).write(frame)
+        records = list(self._layout.of(Kind.DETAIL, Kind.ADDENDA))
+        before = len(list(self._layout.of(*HEADER_KINDS))) + start * len(records)
+        for number, record in enumerate(records, start=before + 1):
+            writer = RecordWriter(self._layout, record)
+            texts, refusals = writer.write(frame, first=number, step=len(records))
             lines.append(texts.alias(record.kind))
             self._refuse(_violation(f"details[{start + one.row}]", one) for one in refusals)
             self._tally.counts[record.kind] += frame.height
@@ -157,7 +161,11 @@ class _Encoder:
         for record in self._layout.of(kind):
             values = {one.name: self._value(record, one.name) for one in record.fields}
             frame = pl.DataFrame({name: [value] for name, value in values.items()} or {"": [None]})
-            lines, refusals = RecordWriter(self._layout, record).write(frame)
+            self._marked += 1
+            number = self._marked
+            if kind in CONTROL_KINDS:
+                number += self._tally.counts[Kind.DETAIL] + self._tally.counts[Kind.ADDENDA]
+            lines, refusals = RecordWriter(self._layout, record).write(frame, first=number)
             self._refuse(_violation("facts", one) for one in refusals)
             if self._mistakes:
                 continue

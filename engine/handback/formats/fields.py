@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import polars as pl
 
-from handback.formats import days, numbers, texts
+from handback.formats import computed, days, numbers, texts
 from handback.formats.document import Section
 from handback.formats.findings import FindingCode
 
@@ -60,5 +60,7 @@ FIELD_TYPES: Final[Mapping[str, Callable[[Section], FieldType]]] = {
     "date": days.day,
     "instant": days.instant,
     "constant": texts.constant,
+    "check_digit": computed.check_digit,
+    "line": lambda _: computed.LineNumber(),
 }
 """The types a field may name, each with the reader of its own options."""

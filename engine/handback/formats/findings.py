@@ -59,6 +59,7 @@ class FindingCode(StrEnum):
     BAD_DATE = "bad_date"
     BAD_CONSTANT = "bad_constant"
     BAD_CODES = "bad_codes"
+    BAD_CHECK_DIGIT = "bad_check_digit"
     FIELD_REPEATED = "field_repeated"
     ADDENDA_MISSING = "addenda_missing"
     ADDENDA_ORPHAN = "addenda_orphan"
@@ -80,6 +81,7 @@ _OF_A_RECORD: Final = frozenset(
         FindingCode.BAD_DATE,
         FindingCode.BAD_CONSTANT,
         FindingCode.BAD_CODES,
+        FindingCode.BAD_CHECK_DIGIT,
         FindingCode.FIELD_REPEATED,
         FindingCode.ADDENDA_MISSING,
         FindingCode.ADDENDA_ORPHAN,

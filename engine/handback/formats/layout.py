@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from handback.errors import Violation
+from handback.formats.computed import CheckDigit, LineNumber
 from handback.formats.days import Day
 from handback.formats.fields import FieldType
 from handback.formats.numbers import Binary, Decimal, Integer
@@ -218,7 +219,12 @@ class Field:
     @property
     def is_number(self) -> bool:
         """A whole number or a decimal."""
-        return isinstance(self.type, Integer | Decimal)
+        return isinstance(self.type, Integer | Decimal | LineNumber)
+
+    @property
+    def is_told(self) -> bool:
+        """Does a value have to be told to write it? Not of what the layout knows by itself."""
+        return not isinstance(self.type, Constant | CheckDigit | LineNumber)
 
     @property
     def left_aligned_text(self) -> bool:
@@ -301,15 +307,13 @@ class Layout:
     def detail_names(self) -> frozenset[str]:
         """Columns that `encode` reads from the frames of details."""
         fields = (one for record in self.of(*DETAIL_KINDS) for one in record.fields)
-        return frozenset(one.name for one in fields if not isinstance(one.type, Constant))
+        return frozenset(one.name for one in fields if one.is_told)
 
     def fact_names(self) -> frozenset[str]:
         """Names that `encode` reads from the facts; totals are counted, not told."""
         kinds = (*HEADER_KINDS, *CONTROL_KINDS)
         fields = (one for record in self.of(*kinds) for one in record.fields)
-        return frozenset(
-            one.name for one in fields if not isinstance(one.type, Constant) and not one.total
-        )
+        return frozenset(one.name for one in fields if one.is_told and not one.total)
 
     def inbound_mistakes(self) -> tuple[Violation, ...]:
         """Why this layout cannot read a hand-back file; empty where it can."""

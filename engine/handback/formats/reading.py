@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import polars as pl
 
+from handback.formats.computed import CheckDigit
 from handback.formats.days import Day, nearest
 from handback.formats.findings import FindingCode, Severity, findings_of
 from handback.formats.layout import DETAIL_KINDS, Field, Place, Record
@@ -84,9 +85,21 @@ def read_records(
         for one in record.fields
         if isinstance(one.type, Day) and not one.type.has_year
     )
+    values = _checked(texts, values, record)
     for one in record.fields:
         findings += _field_findings(texts, values, one, _severity(record))
     return values, findings
+
+
+def _checked(texts: pl.DataFrame, values: pl.DataFrame, record: Record) -> pl.DataFrame:
+    """The values without check digits that do not agree with their field."""
+    for one in record.fields:
+        if isinstance(one.type, CheckDigit):
+            name, of = column_of(one.name), texts[column_of(one.type.of)]
+            right = of.to_frame("of").select(one.type.digit_of(pl.col("of"))).to_series()
+            agrees = (values[name] == right).fill_null(False)
+            values = values.with_columns(pl.when(pl.lit(agrees)).then(pl.col(name)).alias(name))
+    return values
 
 
 def _severity(record: Record) -> Severity:

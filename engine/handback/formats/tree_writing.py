@@ -137,7 +137,7 @@ class Assembly:
         self._stack: list[str] = []
         self._filled: list[bool] = []  # of each object open: does it have a member yet?
 
-    def begin(self) -> str:
+    def head(self) -> str:
         """What stands before everything."""
         if not self._xml:
             return ""

@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from handback.formats.computed import CheckDigit, LineNumber
 from handback.formats.layout import Cell, Columns, Condition, Field, Framing, Layout, Record
 from handback.formats.lines import MAX_LINE_CHARS
 from handback.formats.texts import Constant
@@ -40,15 +41,25 @@ class RecordWriter:
         self._fixed = layout.framing is Framing.FIXED
         self._fields = [field for field in record.fields if field.place is not None]
 
-    def write(self, values: pl.DataFrame) -> tuple[pl.Series, list[Refusal]]:
-        """A line of text for each row, without line end; worthless where there are refusals."""
+    def write(
+        self, values: pl.DataFrame, *, first: int = 1, step: int = 1
+    ) -> tuple[pl.Series, list[Refusal]]:
+        """A line of text for each row, without line end; worthless where there are refusals.
+
+        `first` is the number of the first row in its file, each next one is `step` further.
+        """
         values, refusals = self._of_right_kind(values)
         if refusals:
             return pl.Series(), refusals
         texts = values.select(
             pl.int_range(pl.len()).alias(_ROW),
-            *(field.type.encode(pl.col(field.name)).alias(field.name) for field in self._fields),
+            *(
+                field.type.encode(pl.col(field.name)).alias(field.name)
+                for field in self._fields
+                if field.is_told
+            ),
         )
+        texts = self._with_computed(texts, first, step)
         refusals += self._refusals(values, texts)
         if self._layout.framing.is_tree:
             line = element(self._layout, self._record)
@@ -58,11 +69,26 @@ class RecordWriter:
         refusals += self._whole(texts, lines)
         return lines, refusals
 
+    def _with_computed(self, texts: pl.DataFrame, first: int, step: int) -> pl.DataFrame:
+        """The texts with those that nobody has to tell."""
+        for field in self._fields:
+            match field.type:
+                case LineNumber():
+                    text = field.type.encode(pl.col(_ROW) * step + first)
+                case CheckDigit():
+                    text = field.type.digit_of(pl.col(field.type.of).str.strip_chars(" "))
+                case Constant():
+                    text = field.type.encode(pl.col(_ROW))
+                case _:
+                    continue
+            texts = texts.with_columns(text.alias(field.name))
+        return texts
+
     def _of_right_kind(self, values: pl.DataFrame) -> tuple[pl.DataFrame, list[Refusal]]:
         """Refuse columns of a type that their fields cannot write, unless they are empty."""
         refusals: list[Refusal] = []
         for field in self._fields:
-            if isinstance(field.type, Constant) or field.type.accepts(values[field.name].dtype):
+            if not field.is_told or field.type.accepts(values[field.name].dtype):
                 continue
             refusals += _refused(values[field.name].is_not_null(), field, field.type.expected)
             values = values.with_columns(pl.lit(None).alias(field.name))
@@ -74,7 +100,7 @@ class RecordWriter:
         for field in self._fields:
             text = texts[field.name]
             blank = text.is_null() | (text == "")
-            if not isinstance(field.type, Constant):
+            if field.is_told:
                 wrong = text.is_null() & values[field.name].is_not_null()
                 yield from _refused(wrong, field, field.type.expected)
                 if field.required:

@@ -97,7 +97,7 @@ def _of_outbound(parts: Parts, layout: Layout) -> Iterator[Violation]:
         known = DETAIL_NAMES | own if record in _DETAIL_KINDS else FACT_NAMES
         printed = known.get(field.name)
         if printed is None:
-            if not isinstance(field.type, Constant):
+            if field.is_told:
                 yield Violation(f"{where}.name", f"one of {', '.join(sorted(known))}")
         elif not isinstance(field.type, _TYPES[printed]):
             yield Violation(f"{where}.type", f"a type that can print a {printed}")
