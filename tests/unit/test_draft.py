@@ -122,6 +122,13 @@ class TestDelimited:
         assert tomllib.loads(made.source)["formats"]["answers"]["delimiter"] == "%%"
         assert len(decoded(made, content, ["reference"])) == 3
 
+    def test_of_a_large_sample_both_ends_are_seen(self) -> None:
+        content = handback([row(number) for number in range(1, 8_000)])
+        made = drafted(content)
+        assert [one["kind"] for one in records(made)] == ["header", "detail", "control"]
+        assert "sum =" not in made.source
+        assert made.remarks == ("1.txt: 7999 records, 0 of them rejected, no findings",)
+
     def test_several_samples_must_agree_with_a_total(self) -> None:
         other = handback([row(4, 99), row(5, 1)], sequence=8)
         wrong = handback([row(4, 99), row(5, 1)], sequence=8, total=7)
@@ -206,6 +213,13 @@ class TestTrees:
         made = drafted(ROWS)
         assert tomllib.loads(made.source)["formats"]["answers"]["framing"] == "json_lines"
         assert decoded(made, ROWS, ["reference", "code"]) == [("HB0001", "00"), ("HB0002", "12")]
+
+    @pytest.mark.parametrize(
+        "content", ["<a>" * 3_000 + "</a>" * 3_000, '{"a":' * 500 + "1" + "}" * 500]
+    )
+    def test_what_is_nested_without_end_is_not_read(self, content: str) -> None:
+        with pytest.raises(InvalidRequest, match="deep"):
+            drafted(content)
 
     def test_what_declares_its_own_entities_is_not_read(self) -> None:
         bomb = '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_LINES: Final = 5_000
-"""So many lines of a sample are looked at; totals need the whole of it."""
+"""So many lines of a sample are looked at, at both ends of it; totals need the whole."""
 
+_LAST_LINES: Final = 100
 _BLANK_PAGES: Final = re.compile(rb"[\x80-\x9f]")
 
 
@@ -49,4 +50,7 @@ def read(sample: Sample, encoding: str) -> Text:
     content = sample.content.removeprefix(b"\xef\xbb\xbf").rstrip(b"\x1a")
     text = content.decode(encoding, errors="replace")
     lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip()]
-    return Text(sample.name, tuple(lines[:MAX_LINES]), len(lines) <= MAX_LINES)
+    whole = len(lines) <= MAX_LINES
+    if not whole:
+        lines = lines[: MAX_LINES - _LAST_LINES] + lines[-_LAST_LINES:]
+    return Text(sample.name, tuple(lines), whole)

@@ -20,6 +20,7 @@ from handback.onboarding.roles import looks_like
 from handback.onboarding.sample import Sample
 
 _MAX_COLUMNS: Final = 40
+_MAX_DEPTH: Final = 60
 _DECLARED: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _NAMESPACE: Final = re.compile(r"\{(.*)\}")
 
@@ -99,12 +100,13 @@ def _json_tree(content: bytes) -> Tree | None:
     return Tree("json_lines", "", Node("", inner=[_object("", row) for row in rows]))
 
 
-def _element(element: ElementTree.Element) -> Node:
+def _element(element: ElementTree.Element, depth: int = 0) -> Node:
+    _check_depth(depth)
     node = Node(_NAMESPACE.sub("", element.tag))
     node.leaves = [(f"@{_NAMESPACE.sub('', name)}", text) for name, text in element.items()]
     for child in element:
         if len(child) or child.items():
-            node.inner.append(_element(child))
+            node.inner.append(_element(child, depth + 1))
         else:
             node.leaves.append((_NAMESPACE.sub("", child.tag), (child.text or "").strip()))
     if not len(element) and (element.text or "").strip():
@@ -112,16 +114,24 @@ def _element(element: ElementTree.Element) -> Node:
     return node
 
 
-def _object(name: str, value: Any) -> Node:
+def _object(name: str, value: Any, depth: int = 0) -> Node:
+    _check_depth(depth)
     node = Node(name)
     members = value.items() if isinstance(value, dict) else [("", value)]
     for key, member in members:
         for one in member if isinstance(member, list) else [member]:
             if isinstance(one, dict):
-                node.inner.append(_object(key or name, one))
+                node.inner.append(_object(key or name, one, depth + 1))
             elif not isinstance(one, list):
                 node.leaves.append((key or ".", "" if one is None else _scalar(one)))
     return node
+
+
+def _check_depth(depth: int) -> None:
+    """Raises InvalidRequest for what is nested deeper than any record."""
+    if depth > _MAX_DEPTH:
+        told = f"expected elements at most {_MAX_DEPTH} deep"
+        raise InvalidRequest([Violation("samples", told)])
 
 
 def _scalar(value: Any) -> str:
