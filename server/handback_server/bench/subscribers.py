@@ -36,7 +36,7 @@ from handback_server.runtime import Runtime
 from handback_server.workers import Work
 
 SUBSCRIBERS: Final = 1_000
-_PROCESSES: Final = 4
+_CLIENTS: Final = 4
 _BORN: Final = 1_000
 _BATCH: Final = 100
 
@@ -104,22 +104,22 @@ def _counting(parent: Connection, place: Place) -> None:
 def _watching(address: str, records: int) -> Iterator[list[Connection]]:
     """A pipe to each of the client processes."""
     fresh = multiprocessing.get_context("spawn")
-    pipes, processes = [], []
-    for number in range(_PROCESSES):
+    pipes, children = [], []
+    for number in range(_CLIENTS):
         ours, theirs = fresh.Pipe()
-        numbers = range(number, SUBSCRIBERS, _PROCESSES)
-        process = fresh.Process(target=_clients, args=(theirs, address, numbers, records))
-        process.start()
+        numbers = range(number, SUBSCRIBERS, _CLIENTS)
+        child = fresh.Process(target=_clients, args=(theirs, address, numbers, records))
+        child.start()
         theirs.close()
         pipes.append(ours)
-        processes.append(process)
+        children.append(child)
     try:
         yield pipes
     finally:
         for pipe in pipes:
             pipe.close()
-        for process in processes:
-            process.join()
+        for child in children:
+            child.join()
 
 
 def _wanted(number: int, records: int) -> tuple[dict[str, Any], int]:
