@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from agreements import source_of
 from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
-from handback.errors import AlreadyExists, CutOffPassed
+from handback.errors import AlreadyExists, CutOffPassed, VersionConflict
 from handback.exchange.landing import Landing
 from handback.exchange.streams import Fingerprint, Readable
+from handback.lifecycle.table import State
 from handback.partners import registry
 from handback.payouts import gather as gather_module
 from handback.payouts import queries
@@ -184,3 +185,44 @@ def test_references_that_clash_across_pages_wait_before_a_person(world: World) -
     assert [one.reference for one in world.sent(payout)] == ["Birch", "Cedar", "Elm"]
     assert {one.redemption_id for one in world.breaks()} == {ids[0], ids[3]}
     world.assert_laws()
+
+
+def test_first_and_second_attempts_leave_in_one_batch(world: World) -> None:
+    (again,) = world.submit(700)
+    world.send()
+    world.answer_all(lambda _: "0301")
+    world.clock.advance(timedelta(seconds=2))
+    (fresh,) = world.submit(5)
+    *_, payout = world.send()
+    assert sorted(one.quantity for one in world.sent(payout)) == [5, 700]
+    last = [world.history(one)[-1] for one in (again, fresh)]
+    assert [(event.version, event.from_state, event.attempt) for event in last] == [
+        (5, State.RETRYING, 2),
+        (2, State.SUBMITTED, 1),
+    ]
+    assert last[0].block_id == last[1].block_id
+    world.assert_laws()
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        "update redemption set version = 2 where quantity = 20",
+        "update redemption set state = 5 where quantity = 20",
+        "update redemption set attempt = 3 where quantity = 20",
+        "insert into due select redemption_id, partner_id, unit_id, submitted_at, 0"
+        " from redemption where quantity = 20",
+    ],
+)
+def test_a_batch_in_which_one_stands_otherwise_is_not_dispatched(
+    world: World, otherwise: str
+) -> None:
+    ids = world.submit(10, 20, 30)
+    (batch_id,) = seal(world)
+    with world.store.write() as tx:
+        tx.execute(sa.text(otherwise))
+    with pytest.raises(VersionConflict):
+        bring(world, batch_id)
+    assert {len(world.history(one)) for one in ids} == {1}
+    with world.store.read() as tx:
+        assert queries.get(tx, "aurora", batch_id).state is BatchState.DELIVERED
