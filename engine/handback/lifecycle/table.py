@@ -1,8 +1,9 @@
 """States, triggers, guards and postings of a redemption, declared once.
 
-Three readers: `machine` decides for one redemption, `relation` for a frame of them, `render` writes
-docs/lifecycle.md. Guards and effects are written with comparisons, `&` and arithmetic only, over
-columns that are never null, so that they mean the same on plain integers and on column expressions.
+Its readers: `machine` decides for one redemption, `relation` for a frame of them, `journal.steps`
+has the database move a set by one row, `render` writes docs/lifecycle.md. Guards and effects are
+written with comparisons, `&` and arithmetic only, over columns that are never null, so that they
+mean the same on plain integers, on column expressions and in SQL.
 """
 
 from __future__ import annotations
