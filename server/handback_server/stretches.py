@@ -37,10 +37,10 @@ class Column:
 
     def among(self, wanted: frozenset[int]) -> npt.NDArray[np.bool_] | bool:
         """Which of the events have one of these values; one answer where all have, or none has."""
-        common = self._occurring & wanted
-        if not common or len(common) == len(self._occurring):
-            return bool(common)
-        return np.isin(self._values, list(common))
+        shared = self._occurring & wanted
+        if not shared or len(shared) == len(self._occurring):
+            return bool(shared)
+        return np.isin(self._values, list(shared))
 
 
 class Stretch:
