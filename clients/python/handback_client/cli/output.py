@@ -26,6 +26,9 @@ TERMINAL_ROWS = 100
 COLOUR_OF_WORD: Mapping[str, str] = {
     "confirmed": "green",
     "reconciled": "green",
+    "ACCEPTED": "green",
+    "ACCEPTED_WITH_FINDINGS": "green",
+    "HEARTBEAT": "green",
     "dispatched": "green",
     "awaiting_handback": "cyan",
     "retrying": "yellow",
