@@ -27,7 +27,9 @@ class Sample:
 
 @st.composite
 def samples(draw: st.DrawFn) -> Sample:
-    """A layout of either framing with details that fit it."""
+    """A layout of any framing that we write, with details that fit it."""
+    if draw(st.integers(0, 3)) == 0:
+        return draw(tree_samples())
     fixed = draw(st.booleans())
     encoding = draw(st.sampled_from(["utf-8", "latin-1", "cp1252", "ascii"]))
     delimiter = draw(st.sampled_from([",", ";", "|", "\t", "%%"]))
@@ -67,6 +69,47 @@ def samples(draw: st.DrawFn) -> Sample:
         "created_on": draw(st.dates(date(2000, 1, 1), date(2060, 1, 1))),
     }
     return Sample(document, pl.DataFrame(rows, schema=schema), facts)
+
+
+@st.composite
+def tree_samples(draw: st.DrawFn) -> Sample:
+    """A layout of XML or JSON with details that fit it."""
+    framing = draw(st.sampled_from(["xml", "json"]))
+    encoding = (
+        draw(st.sampled_from(["utf-8", "latin-1", "cp1252"])) if framing == "xml" else "utf-8"
+    )
+    fields = draw(field_lists(["", ".", ","]))
+    places = st.sampled_from(
+        ["At/{}", "{}", "Deep/Er/{}", *(["At/@{}"] if framing == "xml" else [])]
+    )
+    scale = next((field.get("scale", 0) for field in fields if field["name"] == "quantity"), None)
+    facts = [
+        {"name": "sequence", "type": "integer", "at": "Number"},
+        {"name": "created_on", "type": "date", "at": "Made/On"},
+    ]
+    totals = [{"name": "record_count", "type": "integer", "count": ["detail"], "at": "Count"}]
+    if scale is not None:
+        kind = {"type": "decimal", "scale": scale} if scale else {"type": "integer"}
+        totals.append({"name": "total", "sum": "quantity", "at": "Sum", **kind})
+    placed = [{**field, "at": draw(places).format(field["name"])} for field in fields]
+    document: dict[str, object] = {
+        "framing": framing,
+        "encoding": encoding,
+        "records": [
+            {"kind": "header", "required": True, "path": "File/Head", "fields": facts},
+            {"kind": "detail", "path": "File/Rows/Row", "fields": placed},
+            {"kind": "control", "required": True, "path": "File", "fields": totals},
+        ],
+    }
+    texts = text_values(encoding, "\ufffe\uffff", lines=False)
+    rows = draw(
+        st.lists(
+            st.fixed_dictionaries({f["name"]: values_of(f, texts) for f in fields}), max_size=12
+        )
+    )
+    schema = {str(field["name"]): DETAIL[str(field["name"])] for field in fields}
+    said = {"sequence": 7, "created_on": date(2026, 1, 5)}
+    return Sample(document, pl.DataFrame(rows, schema=schema), said)
 
 
 @st.composite

@@ -34,6 +34,7 @@ from handback.formats.texts import SEVERAL
 
 ROOT: Final = "."
 MAX_DEPTH: Final = 128
+_BLANKS: Final = " \t\r\n"
 _MAX_PIECES: Final = 256  # of some 8 KiB each: more than a text may have
 
 
@@ -190,7 +191,9 @@ class TreeReader:
         if step is None:
             return
         if texts is not None:
-            self._store(step.slots, "".join(texts).strip())
+            self._store(step.slots, "".join(texts).strip(_BLANKS))
+        if not step.nodes:
+            return
         first = len(self._open) - len(step.nodes)
         closing, self._open = self._open[first:], self._open[:first]
         for record in closing:

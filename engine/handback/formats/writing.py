@@ -126,7 +126,7 @@ class RecordWriter:
 
     def _forbidden(self) -> str:
         if self._fixed or self._layout.framing.is_tree:
-            return rf"[{_NEVER}\t\r\n]"
+            return rf"[{_NEVER}\t\r\n\x{{FFFE}}\x{{FFFF}}]"
         if self._layout.quote:
             return rf"[{_NEVER}]"
         return rf"[{_NEVER}\r\n{pl.escape_regex(self._layout.delimiter)}]"
