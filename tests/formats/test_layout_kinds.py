@@ -89,9 +89,10 @@ def return_file(credits: int = 146) -> list[str]:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("last", ["", "\n", "\r\n"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
-def test_returns_with_addenda_however_their_lines_end(end: str) -> None:
-    content = end.join(return_file()).encode()
+def test_returns_with_addenda_however_their_lines_end(end: str, last: str) -> None:
+    content = (end.join(return_file()) + last).encode()
     reading = read(layout_of(RETURNS), content)
     assert reading.findings.is_empty(), reading.findings.rows()
     assert reading.details.select("reference", "code", "quantity", "unit").rows() == [

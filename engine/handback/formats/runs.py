@@ -46,6 +46,8 @@ class RunReader:
             following = fill(stream)
             last = not following
             text += self._decoder.decode(ahead, final=last)
+            if last and self._layout.line_end:  # lines were expected, and one end may have come
+                text = text.rstrip("\r\n\x1a")
             pieces = []
             if head and (len(text) >= head or last):
                 pieces.append(self._records([text[:head]] if text else [], HEAD))
