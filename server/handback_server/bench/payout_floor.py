@@ -3,7 +3,8 @@
 What is due becomes a file that is made durable, attempts, an emptied queue and a batch in one
 transaction; others then move the redemptions and note it, a block for each of the product's chunks.
 It presumes what the benchmark prepared: every redemption is due, of one partner, for the first
-time. So it looks at nothing, decides nothing, checks nothing and can never be resumed.
+time. So it looks at nothing, decides nothing, checks nothing and can never be resumed. But like any
+batch, its redemptions are told by their attempts: their ids need not follow one another.
 """
 
 from __future__ import annotations
@@ -48,13 +49,14 @@ _SEAL: Final = (
     " group by programme_id, partner_id, unit_id",
 )
 _DISPATCH: Final = (
-    "update redemption set state = 2, attempt = 1, version = 2"
-    " where redemption_id between {first} and {last} and state = 1 and version = 1",
+    "update redemption set state = 2, attempt = 1, version = 2 where redemption_id in"
+    " (select redemption_id from attempt where batch_id = 1 and ordinal between {first} and {last})"
+    " and state = 1 and version = 1",
     "insert into block (cause_kind, cause_id, actor, committed_at, event_count)"
     " values (2, 1, 'floor', {at}, {count})",
     "insert into event (redemption_id, version, block_id, trigger, from_state, to_state, attempt,"
     " reason_class, quantity) select redemption_id, 2, (select max(block_id) from block), 2, 1, 2,"
-    " 1, 0, quantity from attempt where redemption_id between {first} and {last}",
+    " 1, 0, quantity from attempt where batch_id = 1 and ordinal between {first} and {last}",
 )
 _NOTE: Final = "update payout_batch set state = 3, delivered_at = {at}, dispatched_at = {at}"
 
