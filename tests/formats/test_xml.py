@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from formats.partner_layouts import layout_of, read
+from handback.errors import InvalidAgreement
 from handback.formats.findings import FindingCode, Severity
 
 STATUS_REPORT = """
@@ -222,3 +223,70 @@ def test_records_of_one_path_are_told_by_their_tags() -> None:
     reading = read(layout_of(ONLY_RETURNED), f"<Notes>{''.join(notes)}</Notes>".encode())
     assert reading.findings.is_empty()
     assert reading.details.select("reference", "code").rows() == [("A", "AC01")]
+
+
+UNDER_ENTRIES = """
+framing = "xml"
+[[records]]
+kind = "detail"
+path = "Notes/Entry/Of/Note"
+tag = [{ at = ["Side", "../../Side"], is = "credit" }, { at = "../../@state", is = "booked" }]
+fields = [
+  { name = "reference", at = "Ref", required = true },
+  { name = "unit", at = ["Sum/@unit", "../../Sum/@unit"] },
+]
+[[records]]
+kind = "ignore"
+path = "Notes/Entry/Of/Note"
+"""
+
+
+def entry(head: str, *notes: str, state: str = "booked") -> str:
+    """An entry with something of its own before its notes."""
+    inner = "".join(f"<Note>{one}</Note>" for one in notes)
+    return f"<Entry state='{state}'>{head}<Of>{inner}</Of></Entry>"
+
+
+def test_what_stands_above_counts_where_the_record_says_nothing() -> None:
+    entries = [
+        entry(
+            "<Side>credit</Side><Sum unit='chf'>3</Sum>",
+            "<Ref>A</Ref>",
+            "<Ref>B</Ref><Side>debit</Side>",
+            "<Ref>C</Ref><Sum unit='eur'>1</Sum>",
+        ),
+        entry("<Side>credit</Side>", "<Ref>D</Ref>", state="pending"),
+        entry("", "<Ref>E</Ref>"),
+        entry("<Side>credit</Side>", "<Ref>F</Ref>"),
+    ]
+    reading = read(layout_of(UNDER_ENTRIES), f"<Notes>{''.join(entries)}</Notes>".encode())
+    assert reading.findings.is_empty()
+    assert reading.details.select("reference", "unit").rows() == [
+        ("A", "chf"),
+        ("C", "eur"),
+        ("F", None),
+    ]
+
+
+def test_what_a_record_needs_from_above_stands_before_it() -> None:
+    late = entry("", "<Ref>A</Ref>").replace("</Entry>", "<Side>credit</Side></Entry>")
+    reading = read(layout_of(UNDER_ENTRIES), f"<Notes>{late}</Notes>".encode())
+    assert reading.codes == [FindingCode.HEADER_MISPLACED]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('at = "Ref"', 'at = "../../../../Ref"'),
+        ('"../../@state"', '"../../../../@state"'),
+        ('at = "Ref"', 'at = "Of/../Ref"'),
+    ],
+)
+def test_a_path_may_not_rise_above_the_root_nor_further_down(old: str, new: str) -> None:
+    with pytest.raises(InvalidAgreement):
+        layout_of(UNDER_ENTRIES.replace(old, new))
+
+
+def test_what_stands_above_is_not_written() -> None:
+    [mistake] = layout_of(UNDER_ENTRIES).outbound_mistakes()
+    assert mistake.field.endswith("fields[1].at")

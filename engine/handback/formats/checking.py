@@ -19,6 +19,7 @@ from handback.formats.layout import (
     Layout,
     Measure,
     Named,
+    Path,
     Record,
 )
 from handback.formats.numbers import Binary, Decimal
@@ -42,6 +43,7 @@ def check_together(layout: Layout, section: Section, records: Sequence[Section])
         _check_types(layout, record, table)
         _check_texts(layout, record, table)
         _check_columns(record, table)
+        _check_paths(record, table)
 
 
 def _may_go_untagged(layout: Layout, record: Record, seen: set[str]) -> bool:
@@ -135,6 +137,16 @@ def _texts(record: Record) -> Iterator[tuple[str, str]]:
                 yield f"{path}.point", point
             case Day() as day:
                 yield f"{path}.pattern", day.marks
+
+
+def _check_paths(record: Record, table: Section) -> None:
+    """No path rises above the root."""
+    height = record.path.count("/")
+    for number, field in enumerate(record.fields):
+        if isinstance(field.place, Path) and field.place.rise > height:
+            table.mistake(f"fields[{number}].at", "a path that stays below the root")
+    if any(isinstance(one.place, Path) and one.place.rise > height for one in record.tag):
+        table.mistake("tag.at", "a path that stays below the root")
 
 
 def _check_columns(record: Record, table: Section) -> None:

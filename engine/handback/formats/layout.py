@@ -104,6 +104,9 @@ EBCDIC: Final = frozenset({"cp037", "cp273", "cp500", "cp1140"})
 WIDE: Final = frozenset({"utf-8", "cp932"})
 """Codecs in which a character may take several bytes."""
 
+UP: Final = "../"
+"""At the beginning of a path: what the record stands in."""
+
 LINE_ENDS: Final[Mapping[str, str]] = {"lf": "\n", "crlf": "\r\n", "none": ""}
 
 
@@ -138,10 +141,16 @@ class Named:
 @dataclass(frozen=True, slots=True)
 class Path:
     """The texts at some paths below a record of a tree: `Refs/EndToEndId`, `Amt/@Ccy`, or `.` for
-    the record's own text. The first path that has a text counts; `every` takes all of them."""
+    the record's own text. `../Sts` begins with what the record stands in, and has to stand before
+    it. The first path that has a text counts; `every` takes all of them."""
 
     paths: tuple[str, ...]
     every: bool = False
+
+    @property
+    def rise(self) -> int:
+        """How far above the record its highest path begins."""
+        return max(path.count(UP) for path in self.paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +359,9 @@ class Layout:
                         Violation(f"{where}.at", "a place of its own, in what we write")
                     )
                 taken |= mine
+                if isinstance(field.place, Path) and field.place.rise:
+                    told = "a path below the record, in what we write"
+                    mistakes.append(Violation(f"{where}.at", told))
                 if not _is_writable(field.type):
                     mistakes.append(Violation(f"{where}.type", "a type that we can write"))
         return tuple(mistakes)

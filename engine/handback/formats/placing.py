@@ -12,7 +12,7 @@ MAX_CELLS: Final = 512
 MAX_WIDTH: Final = 8_192
 _STEP: Final = r"[^/@#.][^/@#]*"
 _RECORD_PATH: Final = re.compile(rf"\.(?:/{_STEP})*|{_STEP}(?:/{_STEP})*")
-_FIELD_PATH: Final = re.compile(rf"\.|@{_STEP}|{_STEP}(?:/{_STEP})*(?:/@{_STEP})?")
+_FIELD_PATH: Final = re.compile(rf"\.|(?:\.\./)*(?:@{_STEP}|{_STEP}(?:/{_STEP})*(?:/@{_STEP})?)")
 
 
 def place_of(section: Section, framing: Framing, *, named: bool) -> Place | None:

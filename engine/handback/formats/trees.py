@@ -19,6 +19,7 @@ from handback.formats.findings import Finding, FindingCode, file_finding
 from handback.formats.layout import (
     CONTROL_KINDS,
     HEADER_KINDS,
+    UP,
     Cell,
     Cells,
     Field,
@@ -40,11 +41,13 @@ _MAX_PIECES: Final = 256  # of some 8 KiB each: more than a text may have
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A text wanted: of which record (by its node), in which cell; `every` takes all of them."""
+    """A text wanted: of which record (by its node), in which cell; `every` takes all of them.
+    One from `above` the record is there before it begins, for all records to come below."""
 
     node: int
     cell: int
     every: bool
+    above: bool = False
 
 
 @dataclass(slots=True)
@@ -55,6 +58,8 @@ class Step:
     attributes: dict[str, list[Slot]] = field(default_factory=dict)
     nodes: list[int] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
+    forgets: list[Slot] = field(default_factory=list)
+    """What is wanted from here for records below, anew each time that this opens."""
 
     def at(self, names: Iterable[str]) -> Step:
         """The step some names further down, made where it is not there yet."""
@@ -72,6 +77,7 @@ class Node:
     header: bool
     kind: Kind
     cells: dict[tuple[str, bool], int] = field(default_factory=dict)
+    from_above: list[Slot] = field(default_factory=list)
     alone: int | None = None
 
 
@@ -117,9 +123,14 @@ class Plan:
         top = self.root.at(names)
         top.nodes.append(number)
         for (path, every), cell in node.cells.items():
-            slot = Slot(number, cell - 1, every)
-            steps, _, attribute = path.partition("@")
-            step = top.at(name for name in steps.split("/") if name and name != ROOT)
+            rise = path.count(UP)
+            slot = Slot(number, cell - 1, every, above=rise > 0)
+            start = self.root.at(names[:-rise]) if rise else top
+            if rise:
+                start.forgets.append(slot)
+                node.from_above.append(slot)
+            steps, _, attribute = path.removeprefix(UP * rise).partition("@")
+            step = start.at(name for name in steps.split("/") if name and name != ROOT)
             if attribute:
                 step.attributes.setdefault(attribute, []).append(slot)
             else:
@@ -151,6 +162,7 @@ class TreeReader:
         self._steps: list[Step | None] = [plan.root]
         self._open: list[_Open] = []
         self._of_node: dict[int, _Open] = {}
+        self._above: dict[Slot, str | None] = {}  # None: a record began without it
         self._texts: list[list[str] | None] = []
         self._rows: list[list[tuple[object, ...]]] = [[] for _ in plan.nodes]
         self._unanswered: list[tuple[int, list[object]]] = []
@@ -170,6 +182,8 @@ class TreeReader:
         if step is None:
             self._texts.append(None)
             return len(self._steps) <= MAX_DEPTH
+        for slot in step.forgets:
+            self._above.pop(slot, None)
         if step.nodes:
             self._begin(step.nodes)
         self._texts.append([] if step.slots else None)
@@ -231,8 +245,10 @@ class TreeReader:
                 self._tell(above.node, above.row)
                 above.told = True
         for number in nodes:
-            blank: list[object] = [self.line, None, None, *[None] * self._width(number)]
-            self._of_node[number] = _Open(number, blank)
+            row: list[object] = [self.line, None, None, *[None] * self._width(number)]
+            for slot in self._plan.nodes[number].from_above:
+                row[slot.cell + 3] = self._above.setdefault(slot, None)
+            self._of_node[number] = _Open(number, row)
             self._open.append(self._of_node[number])
 
     def _close(self, record: _Open) -> None:
@@ -254,6 +270,9 @@ class TreeReader:
 
     def _store(self, slots: Sequence[Slot], text: str) -> None:
         for slot in slots:
+            if slot.above:
+                self._keep(slot, text)
+                continue
             record = self._of_node[slot.node]
             if record.told and text:
                 self._misplaced(slot)
@@ -269,6 +288,13 @@ class TreeReader:
             else:
                 record.row[1] = FindingCode.FIELD_REPEATED.value
 
+    def _keep(self, slot: Slot, text: str) -> None:
+        """Remember a text for the records below; the first counts."""
+        if slot not in self._above:
+            self._above[slot] = text[:MAX_LINE_CHARS]
+        elif text and self._above[slot] is None:
+            self._misplaced(slot)
+
     def _joined(self, before: str, text: str) -> str:
         if not text:
             return before
@@ -277,7 +303,10 @@ class TreeReader:
     def _misplaced(self, slot: Slot) -> None:
         if not self.findings:
             path = self._plan.nodes[slot.node].path
-            message = f"a field of the header {path} stands behind the first record within it"
+            what = (
+                f"what {path} needs from above" if slot.above else f"a field of the header {path}"
+            )
+            message = f"{what} stands behind the first record within it"
             self.findings.append(
                 file_finding(FindingCode.HEADER_MISPLACED, message, line=self.line)
             )
