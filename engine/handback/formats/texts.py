@@ -28,6 +28,8 @@ class Text:
     letters: str = "as_is"
     fill: int = 0
     """Codes are filled with zeros up to this width, on reading as well."""
+    first: int = 0
+    """So many characters are the code, and what follows is not; 0 for all."""
     dtype: ClassVar[pl.DataType] = pl.String()
     flaw: ClassVar[FindingCode] = FindingCode.UNDECODABLE
     expected: ClassVar[str] = "text"
@@ -50,11 +52,15 @@ class Text:
                 text = text.str.to_uppercase()
             case "lower":
                 text = text.str.to_lowercase()
+        text = text.str.head(self.first) if self.first else text
         return text.str.pad_start(self.fill, "0") if self.fill else text
 
     def encode(self, value: pl.Expr) -> pl.Expr:
         """The text in its form; numbers and dates are written as they print."""
-        return self.decode(value.cast(pl.String))
+        text = value.cast(pl.String)
+        if self.first:
+            text = pl.when(text.str.len_chars() <= self.first).then(text)
+        return self.decode(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +174,10 @@ def text(section: Section) -> Text:
 def code(section: Section) -> Text:
     """A code of a layout, with its options."""
     case = section.choice("case", _CASES, "as_is")
-    return Text(case, fill=section.integer("fill", 0, 1, 64))
+    fill, first = section.integer("fill", 0, 1, 64), section.integer("first", 0, 1, 64)
+    if fill and first:
+        section.mistake("first", "either first or fill, not both")
+    return Text(case, fill=fill, first=first)
 
 
 def codes(section: Section) -> Codes:
