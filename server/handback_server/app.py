@@ -10,7 +10,7 @@ from typing import Any, Final
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from handback.clock import Clock
 from handback.errors import InvalidSettings, Violation
@@ -32,7 +32,7 @@ from handback_server._stubs.v1 import (
     redemptions_pb2,
     redemptions_pb2_grpc,
 )
-from handback_server.interceptors import CallInterceptor
+from handback_server.calls import Calls
 from handback_server.runtime import Runtime
 from handback_server.services.agreements import Agreements
 from handback_server.services.breaks import Breaks
@@ -46,8 +46,13 @@ from handback_server.workers import Work, Workers
 
 _LOG: Final = logging.getLogger(__name__)
 
+# Generated code that adds a service to a server.
+_Add = Callable[[Any, Any], None]
+_ADD_HEALTH: Final[_Add] = health_pb2_grpc.add_HealthServicer_to_server
+_ADD_REFLECTION: Final[_Add] = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
+
 # What serves each service, and what makes gRPC call it.
-_SERVICES: Final[Sequence[tuple[Callable[[Runtime], Any], Callable[[Any, Any], None]]]] = (
+_SERVICES: Final[Sequence[tuple[Callable[[Runtime], Any], _Add]]] = (
     (Redemptions, redemptions_pb2_grpc.add_RedemptionServiceServicer_to_server),
     (Payouts, payouts_pb2_grpc.add_PayoutServiceServicer_to_server),
     (HandbackFiles, handback_files_pb2_grpc.add_HandbackFileServiceServicer_to_server),
@@ -81,9 +86,9 @@ class Server:
         """Not yet serving; `open` gives one that is, and its `port`."""
         self._runtime = runtime
         self._workers = Workers(works, runtime.background, runtime.drain)
-        self._calls = CallInterceptor(runtime.drain, runtime.settings.max_message_bytes)
+        self._calls = Calls(runtime.drain, runtime.settings.max_message_bytes)
         self._health = health.HealthServicer()
-        self._grpc = grpc.aio.server(interceptors=[self._calls], options=_options(runtime.settings))
+        self._grpc = grpc.aio.server(options=_options(runtime.settings))
         self.port = 0
 
     @classmethod
@@ -105,9 +110,11 @@ class Server:
 
     async def _start(self) -> None:
         for servicer, add in _SERVICES:
-            add(servicer(self._runtime), self._grpc)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        reflection.enable_server_reflection((*_NAMES, reflection.SERVICE_NAME), self._grpc)
+            add(servicer(self._runtime), self._calls)
+        _ADD_HEALTH(self._health, self._calls)
+        reflected = reflection.aio.ReflectionServicer((*_NAMES, reflection.SERVICE_NAME))
+        _ADD_REFLECTION(reflected, self._calls)
+        self._grpc.add_generic_rpc_handlers((self._calls,))
         for name in _NAMES:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self.port = _listen(self._grpc, self._runtime.settings)

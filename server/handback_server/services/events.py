@@ -14,6 +14,7 @@ from handback.lifecycle.table import Trigger
 from handback_server import convert
 from handback_server._stubs.v1 import events_pb2 as pb
 from handback_server.callers import Context
+from handback_server.calls import Calls
 from handback_server.cursors import Cursor
 from handback_server.runtime import Runtime
 from handback_server.stretches import Filter
@@ -101,13 +102,13 @@ class Events:
         return True
 
 
-def add_events(events: Events, server: grpc.aio.Server) -> None:
+def add_events(events: Events, server: Calls) -> None:
     """Have gRPC call it; the generated way would have messages where there are bytes already."""
     watch: grpc.RpcMethodHandler[Any, Any] = grpc.unary_stream_rpc_method_handler(
         events.Watch, request_deserializer=pb.WatchRequest.FromString
     )
     name = pb.DESCRIPTOR.services_by_name["EventService"].full_name
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {"Watch": watch}),))
+    server.add_registered_method_handlers(name, {"Watch": watch})
 
 
 def _partner_id(names: Names, programme: str, partner: str) -> int:
