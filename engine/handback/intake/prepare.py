@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from handback import telemetry
 from handback.exchange.envelope import Unopenable
 from handback.formats.decode import Decoded, FileFacts, decode
-from handback.formats.findings import DETAIL, Severity
+from handback.formats.findings import Severity
 from handback.ids import Prefix, public_id
 from handback.intake import identity, queries
 from handback.intake.desk import Desk
@@ -25,7 +25,6 @@ from handback.intake.opening import NOTHING, opened
 from handback.intake.queries import FILE, FileView
 from handback.intake.spool import Contents
 from handback.intake.states import FileState
-from handback.intake.steps import steps
 from handback.partners.agreement import Agreement
 from handback.partners.vocabulary import EmptyFile, RowTrouble
 
@@ -94,7 +93,7 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
     assert version is not None, file
     with (
         opened(desk, file.landing_key, handback) as found,
-        desk.spool.writing(file.file_id) as writer,
+        desk.spool.writing(file.file_id, CHUNK_RECORDS) as writer,
     ):
         template = agreement.payout.reference
         arrived_on = file.received_at.astimezone(agreement.time_zone).date()
@@ -105,17 +104,15 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
             chunk_records=CHUNK_RECORDS,
             arrived_on=arrived_on,
         )
-        answers = 0
-        for step in steps(_details(decoded, log), CHUNK_RECORDS):
-            answers += sum(chunk.height - chunk["code"].null_count() for chunk in step)
-            writer.add(step)
+        details = answers = 0
+        for chunk in _details(decoded, log):
+            details += len(chunk)
+            answers += chunk["code"].count()
+            writer.add(chunk)
         facts = decoded.facts
-        if writer.chunks and not answers and "" not in handback.codes.classes:
+        if details and not answers and "" not in handback.codes.classes:
             told = "no record has a result, as if the file were a request and not an answer"
             log.tell(FileNote.UNANSWERED, told)
-        if facts.records and not writer.chunks:
-            # Records of which none could be decoded still have to be accounted for.
-            writer.add([DETAIL.to_frame()])
         writer.close(version, records=facts.records, rejected=facts.rejected)
     return facts
 

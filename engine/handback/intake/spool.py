@@ -1,8 +1,9 @@
-"""The spool: what a file was decoded to, in chunks, waiting to be reconciled.
+"""The spool: what a file was decoded to, sorted and cut into chunks, waiting to be reconciled.
 
-A chunk is one Arrow file of canonical detail rows (`formats.findings.DETAIL`). The spool of a file
-appears as a whole or not at all, and is never the only copy: it is decoded again from the landing,
-chunk for chunk the same, wherever it is missing.
+Canonical detail rows (`formats.findings.DETAIL`) lie in runs, each an Arrow file; a chunk is read
+as a slice of several (see `steps`). The spool of a file appears as a
+whole or not at all, and is never the only copy: it is decoded again from the landing, chunk for
+chunk the same, wherever it is missing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -23,8 +25,25 @@ import polars as pl
 
 from handback.exchange.streams import discard_unfinished, sync_folder
 from handback.ids import Prefix, public_id
+from handback.intake.steps import (
+    RUN_CHUNKS,
+    WINDOW_CHUNKS,
+    Chunk,
+    Keys,
+    Step,
+    keys_of,
+    merged,
+    sorted_run,
+    steps,
+)
 
 _CONTENTS: Final = "contents.json"
+# Of a run is read what a slice touches: whole batches of so many records.
+_BATCH_RECORDS: Final = 2_048
+_SLICES: Final = "slices.arrow"
+_SLICE: Final = pl.Schema(
+    {"chunk": pl.Int64(), "run": pl.Int64(), "start": pl.Int64(), "end": pl.Int64()}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +74,22 @@ class Spool:
         self._unfinished.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextmanager
-    def writing(self, file_id: int) -> Iterator[SpoolWriter]:
-        """Write the chunks of a file anew; they appear once the writer is told its contents."""
+    def writing(self, file_id: int, chunk_records: int) -> Iterator[SpoolWriter]:
+        """Write the details of a file anew, in chunks of about so many records; they appear once
+        the writer is told their contents."""
         unfinished = Path(tempfile.mkdtemp(dir=self._unfinished))
-        writer = SpoolWriter(unfinished)
-        try:
-            yield writer
-            if writer.closed:
-                self.remove(file_id)
-                unfinished.replace(self._place(file_id))
-                sync_folder(self._root)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+        # What was decoded is sorted and written while more is decoded.
+        with ThreadPoolExecutor(1, thread_name_prefix="spool") as thread:
+            writer = SpoolWriter(unfinished, chunk_records, thread)
+            try:
+                yield writer
+                if writer.closed:
+                    self.remove(file_id)
+                    unfinished.replace(self._place(file_id))
+                    sync_folder(self._root)
+            finally:
+                thread.shutdown()
+                shutil.rmtree(unfinished, ignore_errors=True)
 
     def contents(self, file_id: int) -> Contents | None:
         """What lies there of a file, None where it has to be decoded again."""
@@ -79,11 +102,13 @@ class Spool:
 
     def read(self, file_id: int, chunk: int) -> pl.DataFrame:
         """One chunk of a file, counted from 0."""
-        return pl.read_ipc(self._place(file_id) / _chunk_name(chunk))
-
-    def drop(self, file_id: int, chunk: int) -> None:
-        """Forget a chunk that nobody will ask for again; no trouble where it is not there."""
-        (self._place(file_id) / _chunk_name(chunk)).unlink(missing_ok=True)
+        place = self._place(file_id)
+        slices = pl.read_ipc(place / _SLICES).filter(pl.col("chunk") == chunk)
+        rows = [
+            pl.scan_ipc(place / _run_name(run)).slice(start, end - start)
+            for run, start, end in slices.drop("chunk").iter_rows()
+        ]
+        return merged(pl.collect_all(rows))
 
     def remove(self, file_id: int) -> None:
         """Forget what was decoded of a file; no trouble where nothing was."""
@@ -102,27 +127,36 @@ class Spool:
 
 
 class SpoolWriter:
-    """Takes the chunks of one file in their order."""
+    """Takes the details of one file in their order."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, chunk_records: int, thread: ThreadPoolExecutor) -> None:
         self._folder = folder
-        self._steps: list[int] = []
-        self.chunks = 0
+        self._chunk_records = chunk_records
+        self._thread = thread
+        self._gathered: list[pl.DataFrame] = []
+        self._runs = 0
+        self._window: list[Future[Keys]] = []
+        self._steps: list[Step] = []
         self.closed = False
 
-    def add(self, step: Sequence[pl.DataFrame]) -> None:
-        """Keep the chunks of one step durably."""
-        for details in step:
-            with (self._folder / _chunk_name(self.chunks)).open("wb") as target:
-                details.write_ipc(target)
-                target.flush()
-                os.fsync(target.fileno())
-            self.chunks += 1
-        self._steps.append(len(step))
+    def add(self, details: pl.DataFrame) -> None:
+        """Keep details (columns of DETAIL)."""
+        self._gathered.append(details)
+        if sum(map(len, self._gathered)) >= RUN_CHUNKS * self._chunk_records:
+            self._end_run()
 
     def close(self, agreement_version: int, *, records: int, rejected: int) -> None:
         """Say what the whole is; without this nothing of it is kept."""
-        contents = Contents(agreement_version, tuple(self._steps), records, rejected)
+        if self._gathered:
+            self._end_run()
+        self._end_window()
+        if records and not self._steps:
+            # Records of which none could be decoded still have to be accounted for.
+            self._steps.append(((),))
+        chunks = [chunk for step in self._steps for chunk in step]
+        _write_durably(_as_frame(chunks), self._folder / _SLICES)
+        counts = tuple(map(len, self._steps))
+        contents = Contents(agreement_version, counts, records, rejected)
         with (self._folder / _CONTENTS).open("w") as target:
             json.dump(asdict(contents), target)
             target.flush()
@@ -130,6 +164,41 @@ class SpoolWriter:
         sync_folder(self._folder)
         self.closed = True
 
+    def _end_run(self) -> None:
+        if self._window:
+            self._window[-1].result()  # one at a time is in memory beside what is gathered
+        run = self._folder / _run_name(self._runs)
+        self._window.append(self._thread.submit(_write_run, self._gathered, run))
+        self._gathered = []
+        self._runs += 1
+        if len(self._window) * RUN_CHUNKS == WINDOW_CHUNKS:
+            self._end_window()
 
-def _chunk_name(chunk: int) -> str:
-    return f"{chunk:06}.arrow"
+    def _end_window(self) -> None:
+        keys = [written.result() for written in self._window]
+        first = self._runs - len(keys)
+        self._steps += steps(keys, self._chunk_records, first) if keys else ()
+        self._window = []
+
+
+def _write_run(details: list[pl.DataFrame], path: Path) -> Keys:
+    """Sort a run and write it down durably, but for columns that nothing is said in; its keys."""
+    run = sorted_run(details)
+    _write_durably(run.select(s for s in run if s.null_count() < len(run)), path)
+    return keys_of(run)
+
+
+def _write_durably(frame: pl.DataFrame, path: Path) -> None:
+    with path.open("wb") as target:
+        frame.write_ipc(target, record_batch_size=_BATCH_RECORDS)
+        target.flush()
+        os.fsync(target.fileno())
+
+
+def _as_frame(chunks: list[Chunk]) -> pl.DataFrame:
+    rows = [(number, *cut) for number, chunk in enumerate(chunks) for cut in chunk]
+    return pl.DataFrame(rows, schema=_SLICE, orient="row")
+
+
+def _run_name(run: int) -> str:
+    return f"{run:06}.arrow"

@@ -1,43 +1,107 @@
-"""Cutting the records of a file into chunks, and the chunks into steps.
+"""Sorting the records of a file by key, and cutting them into chunks and steps.
 
-Records are sorted by key within a window of the file, because a store that is walked in key order
-takes them about 1.6 times as fast. What such a file says of one redemption stays in the order of
-the file as far as the window reaches, and all chunks of one step speak of different redemptions:
-they can be applied in any order, also at once.
+A store that is walked in key order takes records about 1.6 times as fast, so a chunk has all
+records of a range of keys, from anywhere in the file. The file is never in memory as a whole: what
+is sorted at once is a *run*, and a chunk is a slice of each run of a *window*, merged when it is
+read. Only a file longer than a window has several.
+
+What a file says of one redemption stays in the order of the file. The chunks of one step speak of
+different redemptions, so they can be applied in any order, also at once; steps follow each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-# At some 300 bytes a decoded record the window takes 60 MB, and as much again while it is sorted;
-# a file of three million records peaked at 250 MB in all.
-_WINDOW_CHUNKS: Final = 4
-_KEY: Final = ("redemption_id", "batch", "batch_ordinal", "ordinal")
+from handback.formats.findings import DETAIL
+
+RUN_CHUNKS: Final = 2
+_WINDOW_RUNS: Final = 32
+WINDOW_CHUNKS: Final = RUN_CHUNKS * _WINDOW_RUNS
+"""So many chunks of a file are sorted as one. With 50,000 records each that is 3.2 million."""
+
+_SAMPLES_OF_CHUNK: Final = 256
+
+Keys = npt.NDArray[np.int64]
 
 
-def steps(chunks: Iterable[pl.DataFrame], chunk_records: int) -> Iterator[list[pl.DataFrame]]:
-    """The same details (columns of DETAIL) as chunks of about that size, step by step."""
-    coming = iter(chunks)
-    while window := list(islice(coming, _WINDOW_CHUNKS)):
-        ordered = pl.concat(window).sort(_KEY)
-        unkeyed = int((ordered["redemption_id"].fill_null(0) <= 0).sum())
+class Slice(NamedTuple):
+    """The rows of one run from `start` to before `end`."""
+
+    run: int
+    start: int
+    end: int
+
+
+Chunk = tuple[Slice, ...]
+Step = tuple[Chunk, ...]
+
+
+def sorted_run(details: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The details (columns of DETAIL) of one run: those without a key first, by what they name
+    instead, then the others by key; what agrees in that in the order of the file."""
+    ordered = pl.concat(details).sort("redemption_id", maintain_order=True)
+    unkeyed = _unkeyed(keys_of(ordered))
+    if not unkeyed:
+        return ordered
+    named = ordered[:unkeyed].sort("batch", "batch_ordinal", maintain_order=True)
+    return pl.concat([named, ordered[unkeyed:]])
+
+
+def keys_of(run: pl.DataFrame) -> Keys:
+    """The keys of a sorted run; less than 1 where a record has none."""
+    return run["redemption_id"].fill_null(0).to_numpy()
+
+
+def merged(slices: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of one chunk (columns of DETAIL) from its slices, in the order of the runs, which
+    may lack columns."""
+    rows = pl.concat([DETAIL.to_frame(), *slices], how="diagonal")
+    return rows if len(slices) < 2 else rows.sort("redemption_id", maintain_order=True)
+
+
+def steps(windows_runs: Sequence[Keys], chunk_records: int, first: int = 0) -> Iterator[Step]:
+    """Cut the runs of one window, given by their keys and numbered from `first`."""
+    runs = list(enumerate(windows_runs, first))
+    for run, keys in runs:
         # Of whom records without a key speak is not known before they are matched.
-        yield from ([chunk] for chunk in ordered[:unkeyed].iter_slices(chunk_records))
-        if unkeyed < len(ordered):
-            yield _between_keys(ordered[unkeyed:], chunk_records)
+        unkeyed = _unkeyed(keys)
+        for start in range(0, unkeyed, chunk_records):
+            yield ((Slice(run, start, min(start + chunk_records, unkeyed)),),)
+    bounds = _bounds([keys[_unkeyed(keys) :] for keys in windows_runs], chunk_records)
+    places = [np.searchsorted(keys, bounds).tolist() for keys in windows_runs]
+    together, crowded = [], []
+    for number in range(len(bounds) - 1):
+        cut = [
+            Slice(run, place[number], place[number + 1])
+            for (run, _), place in zip(runs, places, strict=True)
+            if place[number] < place[number + 1]
+        ]
+        if sum(end - start for _, start, end in cut) <= 2 * chunk_records:
+            together.append(tuple(cut))
+        else:  # many records of one redemption: one after the other, as the file has them
+            crowded += [((one,),) for one in cut]
+    if together:
+        yield tuple(together)
+    yield from crowded
 
 
-def _between_keys(ordered: pl.DataFrame, chunk_records: int) -> list[pl.DataFrame]:
-    """Cut where a redemption's records end, at the first place after every so many records."""
-    ids = ordered["redemption_id"].to_numpy()
-    ends = np.append(np.flatnonzero(ids[1:] != ids[:-1]) + 1, len(ids))
-    wanted = np.arange(chunk_records, len(ids) + chunk_records, chunk_records)
-    cuts = np.unique(ends[np.minimum(np.searchsorted(ends, wanted), len(ends) - 1)])
-    starts = np.append(0, cuts[:-1])
-    return [ordered[start:end] for start, end in zip(starts.tolist(), cuts.tolist(), strict=True)]
+def _unkeyed(keys: Keys) -> int:
+    return int((keys < 1).sum())
+
+
+def _bounds(runs: Sequence[Keys], chunk_records: int) -> Keys:
+    """Keys between which there are about so many records, from the least to past the greatest."""
+    every = max(1, chunk_records // _SAMPLES_OF_CHUNK)
+    sample = np.sort(np.concatenate([keys[::every] for keys in runs]))
+    if not len(sample):
+        return sample
+    chunks = -(-sum(map(len, runs)) // chunk_records)
+    inner = sample[np.arange(1, chunks) * len(sample) // chunks]
+    least, past = sample[:1], max(int(keys[-1]) for keys in runs if len(keys)) + 1
+    return np.unique(np.concatenate([least, inner, [past]]))

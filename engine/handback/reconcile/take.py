@@ -90,7 +90,6 @@ class _Taking:
                 return
             with self._applying:
                 self._apply(classified)
-        run.desk.spool.drop(run.file.file_id, chunk)
 
     def settle(self, count: int) -> bool:
         """Wait for the first so many chunks, or take them over; whether all are applied."""

@@ -15,11 +15,12 @@ import polars as pl
 
 import handback_migrations
 from handback.intake.prepare import CHUNK_RECORDS
+from handback.intake.steps import WINDOW_CHUNKS
 from handback_server.bench import floor_postgres, floor_sqlite
 from handback_server.bench.apart import Figures
 from handback_server.bench.by_hand import Job, fill, write_file
 
-_WINDOW: Final = 4 * CHUNK_RECORDS
+_WINDOW: Final = WINDOW_CHUNKS * CHUNK_RECORDS
 
 # Submitted and dispatched, so that each awaits an answer at version 2.
 _REDEMPTIONS: Final = (
