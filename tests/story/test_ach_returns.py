@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from fake_clock import FakeClock
+from formats.builtin.nacha_files import Addenda, Entry, file_content
 from handback.breaks.kinds import BreakKind
 from handback.intake.states import FileState, Verdict
 from handback.lifecycle.table import State, Trigger
@@ -49,14 +50,10 @@ file_name = "{date:%Y%m%d}-{sequence:04}.ach"
 template = "{trace:.15}"
 
 [handback]
-format = "returns"
+format = "nacha-returns-partial"
 folder = "inbound/ach"
 file_name = "*.ach"
 match = [["reference"]]
-
-[codes.returns]
-R02 = "dead"
-R03 = "fix_member"
 
 [policy.dead]
 do = "review"
@@ -74,31 +71,6 @@ fields = [
   { name = "quantity", at = [30, 39], type = "integer" },
   { name = "receiver", at = [55, 76] },
   { name = "reference", at = [80, 94] },
-]
-
-[formats.returns]
-framing = "fixed"
-width = 94
-
-[[formats.returns.records]]
-kind = "batch_header"
-tag = { at = [1, 1], is = "5" }
-
-[[formats.returns.records]]
-kind = "detail"
-tag = { at = [1, 1], is = "6" }
-fields = [
-  { name = "quantity", at = [30, 39], type = "integer" },
-  { name = "partner_ref", at = [80, 94] },
-]
-
-[[formats.returns.records]]
-kind = "addenda"
-tag = { at = [1, 3], is = "799" }
-required = true
-fields = [
-  { name = "code", at = [4, 6], type = "code", required = true },
-  { name = "reference", at = [7, 21], required = true },
 ]
 """
 
@@ -214,4 +186,38 @@ def test_returned_entries_are_rejected_and_the_stray_one_is_a_break(
         assert (again.state, again.verdict) == (FileState.REFUSED, Verdict.REPEAT)
         assert again.repeats_file_id == file.file_id
     assert ([world.history(one) for one in (larger, smaller)], world.breaks()) == before
+    world.assert_laws()
+
+
+def test_a_changed_account_confirms_and_a_disputed_return_waits_for_a_person(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    whole = AGREEMENT.replace("nacha-returns-partial", "nacha-returns")
+    registry.apply(store, clock, whole, "tests")
+    world = World(store, clock, tmp_path)
+    names = ["Changed", "Returned", "Disputed", "Unlisted"]
+    traces = [f"19999999{number:07}" for number in range(1, 5)]
+    lines = [entry("22", 500, name, trace) for name, trace in zip(names, traces, strict=True)]
+    changed, returned_one, disputed, unlisted = (submit_entry(world, line) for line in lines)
+    world.send("ach")
+    answers = [
+        [Addenda("C01", traces[0], "798", "0012345678")],
+        [Addenda("R03", traces[1])],
+        [Addenda("R23", traces[2]), Addenda("R68", traces[2])],
+        [Addenda("R97", traces[3])],
+    ]
+    batch = [
+        Entry("21", "199999990", 0 if one[0].kind == "798" else 500, f"28888888{number:07}", one)
+        for number, one in enumerate(answers)
+    ]
+    world.hand_back(file_content([batch]), "whole.ach", "ach")
+    (file,) = world.take_in()
+
+    assert (file.state, file.verdict) == (FileState.RECONCILED, Verdict.ACCEPTED)
+    assert world.get(changed).state is State.CONFIRMED
+    assert world.history(changed)[-1].reason_class is ReasonClass.OK_CHANGED
+    assert world.get(returned_one).state is State.REJECTED
+    for redemption_id in (disputed, unlisted):
+        assert world.get(redemption_id).state is State.REJECTED
+        assert world.history(redemption_id)[-1].reason_class is ReasonClass.OPS
     world.assert_laws()
