@@ -2,10 +2,13 @@
 
 `layout.toml` is the layout as it would stand in an agreement, `codes.toml` what its codes mean
 (absent where an agreement has to say), `golden/` sample files with what they decode to.
+
+They may change from release to release. What is read under one keeps what it said then: `kept`.
 """
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,12 +51,28 @@ def builtin(name: str) -> Builtin:
     source = (folder / _LAYOUT).read_text(encoding="utf-8")
     codes = folder / _CODES
     classes = tomllib.loads(codes.read_text(encoding="utf-8")) if codes.is_file() else {}
-    return Builtin(name, compile_layout(name, tomllib.loads(source)), source, classes)
+    return _built(name, source, classes)
+
+
+def kept(formats: Mapping[str, Builtin]) -> str:
+    """What these formats say today, as a text: the same for the same layouts and codes."""
+    said = {name: {"layout": one.source, "codes": one.codes} for name, one in formats.items()}
+    return json.dumps(said, sort_keys=True)
+
+
+def read_kept(text: str) -> dict[str, Builtin]:
+    """The formats of a text of `kept`, as they were."""
+    said = json.loads(text)
+    return {name: _built(name, one["layout"], one["codes"]) for name, one in said.items()}
 
 
 def golden(name: str) -> Traversable:
     """The folder of a format's golden files. Raises NotFound."""
     return _folder() / builtin(name).name / "golden"
+
+
+def _built(name: str, source: str, codes: Mapping[str, str]) -> Builtin:
+    return Builtin(name, compile_layout(name, tomllib.loads(source)), source, codes)
 
 
 def _folder() -> Traversable:

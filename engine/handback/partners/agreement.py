@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from handback.errors import InvalidAgreement, Violation
-from handback.formats.builtin import builtin, list_builtin
+from handback.formats.builtin import Builtin, builtin, kept, list_builtin
 from handback.formats.compiling import compile_layout
 from handback.formats.document import Section
 from handback.formats.layout import Layout
@@ -94,6 +94,8 @@ class Agreement:
     handback: Handback
     policies: Mapping[ReasonClass, RetryPolicy]
     """One for every class."""
+    builtins: Mapping[str, Builtin]
+    """The built-in formats it names; what they said then is part of what a version means."""
     _slots: Mapping[str, Slot] = field(repr=False)
     _max_quantity: int | None = field(repr=False)
 
@@ -133,23 +135,26 @@ class Agreement:
         return slot.expected(text) if slot else None
 
 
-def content_hash(source: str) -> bytes:
-    """SHA-256 of what a TOML text says; comments, blanks and the order of keys do not matter.
+def content_hash(source: str, builtins: Mapping[str, Builtin]) -> bytes:
+    """SHA-256 of what a TOML text and the built-in formats it names say; comments of the text,
+    blanks and the order of keys do not matter.
 
     Raises InvalidAgreement where it is not TOML.
     """
     content = json.dumps(load(source), sort_keys=True, default=repr, ensure_ascii=True)
-    return hashlib.sha256(b"agreement 1\n" + content.encode()).digest()
+    brought_along = kept(builtins) if builtins else ""
+    return hashlib.sha256(b"agreement 1\n" + (content + brought_along).encode()).digest()
 
 
-def parse(source: str) -> Agreement:
+def parse(source: str, builtins: Mapping[str, Builtin] | None = None) -> Agreement:
     """The agreement of a TOML text.
 
-    Raises InvalidAgreement with every mistake: its key, what was expected there, and its line.
+    `builtins` are the built-in formats it may name, by default those of this release. Raises
+    InvalidAgreement with every mistake: its key, what was expected there, and its line.
     """
     mistakes: list[Violation] = []
     root = Section(load(source), "", mistakes)
-    reading = _Reading(root)
+    reading = _Reading(root, builtins)
     agreement = reading.agreement()
     root.refuse_unknown()
     if mistakes or agreement is None:
@@ -160,9 +165,10 @@ def parse(source: str) -> Agreement:
 class _Reading:
     """Reads the tables of a document one by one; whatever is wrong goes to the root's mistakes."""
 
-    def __init__(self, root: Section) -> None:
+    def __init__(self, root: Section, builtins: Mapping[str, Builtin] | None) -> None:
         self._root = root
         self._mistakes = root.mistakes
+        self._known = builtins
 
     def agreement(self) -> Agreement | None:
         """The agreement, None where anything is wrong."""
@@ -172,10 +178,9 @@ class _Reading:
         layouts = self._layouts()
         payout, template = self._payout()
         handback = self._table("handback", keys.HANDBACK)
-        for name in (payout["format"], handback["format"]):
-            if name not in layouts and name in list_builtin():
-                layouts[name] = builtin(name).layout
-        codes = self._codes(handback["format"])
+        builtins = self._builtins({payout["format"], handback["format"]} - set(layouts))
+        layouts |= {name: one.layout for name, one in builtins.items()}
+        codes = self._codes(handback["format"], builtins)
         policies = self._policies(template)
         parts = consistency.Parts(fields, layouts, payout, template, handback, codes)
         self._mistakes.extend(consistency.mistakes(parts))
@@ -194,6 +199,7 @@ class _Reading:
             payout=Payout(**payout, layout=outbound, reference=template),
             handback=Handback(**handback, layout=inbound, codes=codes),
             policies=policies,
+            builtins=builtins,
             _slots=slots(outbound),
             _max_quantity=max_quantity(outbound),
         )
@@ -256,11 +262,17 @@ class _Reading:
             self._mistakes.extend(wrong.violations)
             return values, None
 
-    def _codes(self, handback_format: str | None) -> CodeMap:
+    def _builtins(self, names: set[str | None]) -> dict[str, Builtin]:
+        """Those of the names that are built-in formats."""
+        if self._known is not None:
+            return {name: one for name, one in self._known.items() if name in names}
+        return {name: builtin(name) for name in list_builtin() if name in names}
+
+    def _codes(self, handback_format: str | None, builtins: Mapping[str, Builtin]) -> CodeMap:
+        """The codes of the built-in format, and before them those of the document."""
         classes: dict[str, ReasonClass] = {}
-        brought_along = handback_format in list_builtin() and not self._has_format(handback_format)
-        if handback_format is not None and brought_along:
-            named = builtin(handback_format).codes
+        if handback_format is not None and handback_format in builtins:
+            named = builtins[handback_format].codes
             classes |= {code: BY_TEXT[text] for code, text in named.items()}
         for name, table in self._entries("codes").items():
             if name != handback_format:
@@ -274,9 +286,6 @@ class _Reading:
                     found = self._read(keys.CLASS, text, "codes", name, code)
                     classes[code] = found or ReasonClass.OPS
         return CodeMap(classes)
-
-    def _has_format(self, name: str | None) -> bool:
-        return name in self._entries("formats")
 
     def _policies(self, template: ReferenceTemplate | None) -> dict[ReasonClass, RetryPolicy]:
         """A policy for every class."""

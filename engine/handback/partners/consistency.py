@@ -52,7 +52,7 @@ def mistakes(parts: Parts) -> Iterator[Violation]:
     for where, name in (("payout.format", outbound), ("handback.format", inbound)):
         if name is not None and name not in parts.layouts:
             known = ", ".join(parts.layouts) or "none is there"
-            yield Violation(where, f"one of [formats]: {known}")
+            yield Violation(where, f"one of [formats], {known}, or a built-in format")
     if parts.payout["folder"] is not None and parts.payout["folder"] == parts.handback["folder"]:
         yield Violation("handback.folder", "another folder than that of the payout files")
     if (layout := parts.layouts.get(outbound)) is not None:

@@ -109,7 +109,7 @@ ANSWERS: Final = (
 )
 
 PAYOUT: Final = (
-    Key("format", TEXT, "The layout of the payout file, one of `[formats]`."),
+    Key("format", TEXT, "The layout of the payout file: one of `[formats]`, or built in."),
     Key("folder", FOLDER, "Where payout files are delivered."),
     Key(
         "file_name",
@@ -132,7 +132,7 @@ REFERENCE: Final = (
 )
 
 HANDBACK: Final = (
-    Key("format", TEXT, "The layout of the hand-back file, one of `[formats]`."),
+    Key("format", TEXT, "The layout of the hand-back file: one of `[formats]`, or built in."),
     Key("folder", FOLDER, "Where hand-back files are picked up."),
     Key("file_name", GLOB, "Which names are hand-back files.", "*"),
     Key(

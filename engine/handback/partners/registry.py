@@ -1,7 +1,7 @@
 """Where agreements are kept: applying a new version, and finding the terms that hold.
 
 Versions are never changed and never removed, so that a file of last year is read by the terms
-under which it was asked for.
+under which it was asked for. The built-in formats that a version names are kept with it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from handback.clock import Clock
 from handback.errors import InvalidAgreement, NotFound, Violation
+from handback.formats.builtin import kept, read_kept
 from handback.partners.agreement import Agreement, content_hash, parse
 from handback.store import requests
 from handback.store.bulk import table_of
@@ -86,18 +87,18 @@ class Agreements:
     def at_version(self, tx: sa.Connection, partner_id: int, version: int) -> Terms:
         """One version of a partner's terms. Raises NotFound."""
         with self._lock:
-            kept = self._terms.get((partner_id, version))
-        if kept is not None:
-            return kept
+            found = self._terms.get((partner_id, version))
+        if found is not None:
+            return found
         select = (
-            sa.select(VERSION.c.source, PARTNER.c.programme_id)
+            sa.select(VERSION.c.source, VERSION.c.builtins, PARTNER.c.programme_id)
             .join(PARTNER, PARTNER.c.partner_id == VERSION.c.partner_id)
             .where(VERSION.c.partner_id == partner_id, VERSION.c.version == version)
         )
         row = tx.execute(select).one_or_none()
         if row is None:
             raise NotFound(kind="agreement", id=f"{partner_id} version {version}")
-        agreement = parse(row.source)
+        agreement = parse(row.source, read_kept(row.builtins))
         unit_ids = _unit_ids(tx, agreement.units)
         terms = Terms(row.programme_id, partner_id, version, unit_ids, agreement)
         with self._lock:
@@ -128,7 +129,8 @@ def apply(
     programme: str | None = None,
     request_key: str | None = None,
 ) -> AppliedAgreement:
-    """Make a document its partner's newest agreement, unless the newest says the same already.
+    """Make a document its partner's newest agreement, unless the newest says the same already, by
+    the same built-in formats.
 
     Programme, partner and units come into being with the first document that names them. Where
     `programme` is given, the document must name the same. Raises InvalidAgreement, and
@@ -137,8 +139,8 @@ def apply(
     agreement = parse(source)
     if programme is not None and agreement.programme != programme:
         raise InvalidAgreement([Violation("programme", f"{programme}, whom the request names")])
-    said = content_hash(source)
-    asked = requests.content_hash("apply agreement", said.hex())
+    said = content_hash(source, agreement.builtins)
+    asked = requests.content_hash("apply agreement", content_hash(source, {}).hex())
     command = Command(actor, request_key=request_key)
     with store.write() as tx:
         store.dialect.serialise(tx, "agreements")
@@ -151,7 +153,8 @@ def apply(
         _ensure_units(store, tx, agreement.units)
         applied = _newest_with(tx, partner_id, said)
         if applied.changed:
-            row = {"source": source, "content_hash": said, "actor": actor, "applied_at": now}
+            document = {"source": source, "builtins": kept(agreement.builtins)}
+            row = {**document, "content_hash": said, "actor": actor, "applied_at": now}
             key = {"partner_id": partner_id, "version": applied.version}
             tx.execute(sa.insert(VERSION).values(**key, **row))
         requests.remember(tx, programme_id, command, asked, partner_id, now, applied.version)

@@ -131,7 +131,8 @@ class Partner(SQLModel, table=True):
 
 
 class AgreementVersion(SQLModel, table=True):
-    """One version of a partner's agreement, as its TOML text; versions are never changed."""
+    """One version of a partner's agreement, as its TOML text, and as JSON the built-in formats that
+    it names, as they were; versions are never changed."""
 
     __tablename__ = "agreement_version"
     __table_args__ = (
@@ -144,6 +145,7 @@ class AgreementVersion(SQLModel, table=True):
     version: int = Field(default=None, sa_type=sa.Integer)
     content_hash: bytes = _bytes()
     source: str = _text()
+    builtins: str = _text()
     actor: str = _text()
     applied_at: datetime = _instant()
 

@@ -99,6 +99,7 @@ def _names() -> None:
         whole("version"),
         binary("content_hash"),
         text("source"),
+        text("builtins"),
         text("actor"),
         instant("applied_at"),
         sa.PrimaryKeyConstraint("partner_id", "version", name="pk_agreement_version"),

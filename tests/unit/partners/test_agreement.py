@@ -327,13 +327,13 @@ def test_a_field_the_file_requires_is_required_of_the_submit() -> None:
 
 
 def test_the_hash_is_of_what_is_said() -> None:
-    said = content_hash(SHORTEST)
+    said = content_hash(SHORTEST, {})
     reordered = changed(
         ('programme = "aurora"\npartner = "skyways"', "partner='skyways' # him\nprogramme='aurora'")
     )
-    assert content_hash(reordered) == said
-    assert content_hash(changed(('["miles"]', '["points"]'))) != said
-    assert content_hash(changed(('"00" = "ok"', '"0" = "ok"'))) != said
+    assert content_hash(reordered, {}) == said
+    assert content_hash(changed(('["miles"]', '["points"]')), {}) != said
+    assert content_hash(changed(('"00" = "ok"', '"0" = "ok"')), {}) != said
 
 
 def test_fields_of_a_submit() -> None:
