@@ -290,3 +290,32 @@ def test_a_path_may_not_rise_above_the_root_nor_further_down(old: str, new: str)
 def test_what_stands_above_is_not_written() -> None:
     [mistake] = layout_of(UNDER_ENTRIES).outbound_mistakes()
     assert mistake.field.endswith("fields[1].at")
+
+
+SUMS = """
+framing = "xml"
+[[records]]
+kind = "batch_header"
+path = "Notes/Entry"
+tag = { at = "Side", is = "credit" }
+alone = "batch"
+fields = [{ name = "code", at = "Side" }]
+[[records]]
+kind = "batch_header"
+path = "Notes/Entry"
+[[records]]
+kind = "detail"
+path = "Notes/Entry/Note"
+fields = [{ name = "reference", at = "Ref" }]
+"""
+
+
+def test_only_headers_of_their_tag_stand_alone() -> None:
+    entries = ["<Side>credit</Side>", "<Side>debit</Side>", "<Note><Ref>A</Ref></Note>", ""]
+    content = "".join(f"<Entry>{one}</Entry>" for one in entries)
+    reading = read(layout_of(SUMS), f"<Notes>{content}</Notes>".encode())
+    assert reading.findings.is_empty()
+    assert reading.details.select("reference", "code", "scope").rows() == [
+        (None, "credit", "batch"),
+        ("A", None, None),
+    ]

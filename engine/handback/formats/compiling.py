@@ -171,4 +171,7 @@ def _with_alone(layout: Layout) -> Layout:
         fields = (*(replace(one, total=None) for one in record.fields), scope)
         path = record.path + ALONE
         records.append(Record(Kind.DETAIL, record.tag, False, fields, path=path))
+    # Where a tag tells which headers may stand alone, the others do not.
+    tagged = [one.path for one in records if one.tag and one.path.endswith(ALONE)]
+    records += [Record(Kind.IGNORE, (), False, (), path=path) for path in dict.fromkeys(tagged)]
     return replace(layout, records=tuple(records))

@@ -30,7 +30,7 @@ def together(details: Sequence[pl.DataFrame]) -> pl.DataFrame:
     frames = [_meaningful(frame) for frame in details]
     if not frames:
         return pl.DataFrame(schema={name: _POSITIONS[name] for name in POSITION} | _COLUMNS)
-    joined = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal").sort("line")
+    joined = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal").sort("ordinal")
     missing = [name for name in _COLUMNS if name not in joined.columns]
     return joined.with_columns(pl.lit(None, dtype=_COLUMNS[name]).alias(name) for name in missing)
 

@@ -155,9 +155,11 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The first of some cells that has a text: what a path of several becomes in the reading."""
+    """The first of some cells that has a text, or `every` one of them: what a path of several
+    becomes in the reading."""
 
     numbers: tuple[int, ...]
+    every: bool = False
 
 
 Place = Cell | Columns | Named | Path | Cells

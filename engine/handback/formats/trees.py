@@ -140,7 +140,7 @@ class Plan:
 def _cells(place: Place, cells: dict[tuple[str, bool], int]) -> Cell | Cells:
     assert isinstance(place, Path), place
     found = [cells.setdefault((path, place.every), len(cells) + 1) for path in place.paths]
-    return Cell(found[0]) if len(found) == 1 else Cells(tuple(found))
+    return Cell(found[0]) if len(found) == 1 else Cells(tuple(found), place.every)
 
 
 @dataclass(slots=True)
@@ -367,7 +367,10 @@ class TreeCut:
             return pl.col(f"cell_{place.number}")
         assert isinstance(place, Cells), place
         cells = [pl.col(f"cell_{number}") for number in place.numbers]
-        return pl.coalesce(pl.when(cell.str.strip_chars() != "").then(cell) for cell in cells)
+        texts = [pl.when(cell.str.strip_chars() != "").then(cell) for cell in cells]
+        if place.every:
+            return pl.concat_str(texts, separator=SEVERAL, ignore_nulls=True)
+        return pl.coalesce(texts)
 
     def octets(self, place: Place) -> pl.Expr:
         """Nothing: texts are made of characters."""
