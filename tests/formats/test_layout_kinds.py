@@ -292,3 +292,23 @@ def test_groups_are_judged() -> None:
     assert reading.findings.select("line", "code").rows() == [
         (8, "sum_mismatch"), (8, "count_mismatch"), (9, "group_control_missing"),
     ]  # fmt: skip
+
+
+FLAGGED = """
+framing = "fixed"
+width = 10
+[[records]]
+kind = "detail"
+fields = [
+  { name = "reference", at = [1, 3] },
+  { name = "sub_code", at = [4, 6], type = "flags", codes = ["1", "2", "3"] },
+  { name = "warnings", at = [7, 9], type = "flags", codes = ["W", "X", "Z"], on = "1" },
+  { name = "code", at = [10, 10], type = "code" },
+]
+"""
+
+
+def test_a_record_may_have_several_fields_of_flags() -> None:
+    reading = read(layout_of(FLAGGED), b"A01 YY  1E\nA02   010E\nA03Y     E\n")
+    assert reading.findings.is_empty(), reading.findings.rows()
+    assert reading.details["code"].to_list() == ["E/2+E/3", "E", "E/1"]

@@ -24,8 +24,9 @@ from handback.formats.layout import (
 )
 from handback.formats.numbers import Binary, Decimal, Integer, Sign
 from handback.formats.placing import MAX_WIDTH, place_of
-from handback.formats.texts import Constant
+from handback.formats.texts import Constant, Flags
 
+_TRIMS: Final = ["both", "left", "right", "none"]
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _RESERVED: Final = frozenset({"ordinal", "line", "raw", "redemption_id", "attempt", "scope"})
 
@@ -47,14 +48,14 @@ def field_of(section: Section, framing: Framing, kind: Kind, *, named: bool) -> 
     fixed = framing is Framing.FIXED
     width = place.width if isinstance(place, Columns) else section.integer("width", 0, 1, MAX_WIDTH)
     of_bytes = isinstance(field_type, Binary)
+    # A blank before a flag is a flag that is not set.
+    usual_trim = "right" if isinstance(field_type, Flags) else "both"
     field = Field(
         name=name,
         type=field_type,
         place=place,
         required=section.flag("required"),
-        trim="none"
-        if of_bytes
-        else section.choice("trim", ["both", "left", "right", "none"], "both"),
+        trim="none" if of_bytes else section.choice("trim", _TRIMS, usual_trim),
         pad=section.choice("pad", [" ", "0"], "0" if number and (fixed or width) else " "),
         justify=section.choice("justify", ["left", "right"], "right" if number else "left"),
         width=width,

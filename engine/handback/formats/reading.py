@@ -78,7 +78,8 @@ def read_records(
         *POSITION, *(_text(one, cut).alias(column_of(one.name)) for one in record.fields)
     ).with_columns(_not_blank(column_of(one.name)) for one in record.fields)
     values = texts.with_columns(
-        one.type.decode(pl.col(column_of(one.name))) for one in record.fields
+        one.type.decode(pl.col(column_of(one.name))).alias(column_of(one.name))
+        for one in record.fields
     )
     values = values.with_columns(
         nearest(pl.col(column_of(one.name)), near).alias(column_of(one.name))
