@@ -19,6 +19,7 @@ from handback.formats.document import Section
 from handback.formats.layout import Layout
 from handback.formats.references import ReferenceTemplate
 from handback.partners import consistency, keys
+from handback.partners.calendar import Calendar, is_known
 from handback.partners.codes import BY_TEXT, CodeMap, ReasonClass
 from handback.partners.document import dotted, load, placed
 from handback.partners.file_name import FileNameTemplate
@@ -45,6 +46,8 @@ class Answers:
 
     style: AnswerStyle
     window_days: int
+    silence_class: ReasonClass
+    """The class of a rejection by silence; NONE where silence rejects nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class Agreement:
     units: tuple[str, ...]
     fields: Mapping[str, Need]
     answers: Answers
+    calendar: Calendar
     payout: Payout
     handback: Handback
     policies: Mapping[ReasonClass, RetryPolicy]
@@ -174,7 +178,8 @@ class _Reading:
         """The agreement, None where anything is wrong."""
         top = keys.read(self._root, keys.TOP)
         fields = self._fields()
-        answers = self._table("answers", keys.ANSWERS)
+        answers = self._answers()
+        calendar = self._calendar()
         layouts = self._layouts()
         payout, template = self._payout()
         handback = self._table("handback", keys.HANDBACK)
@@ -196,6 +201,7 @@ class _Reading:
             **top,
             fields=fields,
             answers=Answers(**answers),
+            calendar=Calendar(top["time_zone"], **calendar),
             payout=Payout(**payout, layout=outbound, reference=template),
             handback=Handback(**handback, layout=inbound, codes=codes),
             policies=policies,
@@ -211,6 +217,26 @@ class _Reading:
         section = self._section(name)
         values = keys.read(section, table)
         section.refuse_unknown()
+        return values
+
+    def _answers(self) -> dict[str, Any]:
+        values = self._table("answers", keys.ANSWERS)
+        if values["style"] is AnswerStyle.SUCCESSES_ONLY:
+            values["silence_class"] = values["silence_class"] or ReasonClass.OPS
+        elif values["silence_class"] is not None:
+            told = 'nothing of this name without style = "successes_only"'
+            self._mistakes.append(Violation("answers.silence_class", told))
+        else:
+            values["silence_class"] = ReasonClass.NONE
+        return values
+
+    def _calendar(self) -> dict[str, Any]:
+        values = self._table("calendar", keys.CALENDAR)
+        country, subdivision = values["country"], values["subdivision"]
+        if subdivision is not None and (country is None or not is_known(country, subdivision)):
+            told = "a part of the `country`, by its code there"
+            self._mistakes.append(Violation("calendar.subdivision", told))
+        values["closed"] = frozenset(values["closed"] or ())
         return values
 
     def _entries(self, name: str) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""Business days and deadlines, by the partner's own clock on the wall."""
+"""Business days and deadlines, by the partner's own calendar and clock on the wall."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -10,31 +12,61 @@ _DAY: Final = timedelta(days=1)
 _SATURDAY: Final = 5
 
 
-def is_business_day(day: date) -> bool:
-    """Whether the partner works that day: Monday to Friday."""
-    return day.weekday() < _SATURDAY
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The days on which a partner works.
 
-
-def business_days_after(day: date, count: int) -> date:
-    """The business day that is `count` business days after `day`, itself any day.
-
-    A day that is none is as late as the last business day before it: one business day after a
-    Saturday is the Monday. `count` is at least 1.
+    Those are the working days of a country, or of a part of it, by its weekends and public
+    holidays; without a country, Monday to Friday. `closed` are days of rest besides.
     """
-    assert count >= 1, count
-    weeks, left = divmod(count, 5)
-    # Saturday and Sunday count as their Friday, so whole weeks land on a business day.
-    day -= max(0, day.weekday() - _SATURDAY + 1) * _DAY
-    day += weeks * 7 * _DAY
-    return day + (left + 2 * (day.weekday() + left >= _SATURDAY)) * _DAY
+
+    zone: ZoneInfo
+    country: str | None = None
+    subdivision: str | None = None
+    closed: frozenset[date] = frozenset()
+
+    def is_business_day(self, day: date) -> bool:
+        """Whether the partner works that day."""
+        if day in self.closed:
+            return False
+        if self.country is None:
+            return day.weekday() < _SATURDAY
+        return day not in _days_of_rest(self.country, self.subdivision, day.year)
+
+    def business_days_after(self, day: date, count: int) -> date:
+        """The business day that is `count` business days, at least one, after any day."""
+        assert count >= 1, count
+        while count:
+            day += _DAY
+            count -= self.is_business_day(day)
+        return day
+
+    def deadline(self, start_at: datetime, window_days: int) -> datetime:
+        """The instant at which the time to answer is over: the end of the window's last day.
+
+        The day of `start_at` in the partner's zone does not count; then come `window_days` business
+        days, each from midnight to midnight on the partner's wall, so that a day in which the
+        clocks change has 23 or 25 hours.
+        """
+        last_on = self.business_days_after(start_at.astimezone(self.zone).date(), window_days)
+        return datetime.combine(last_on + _DAY, time.min, self.zone).astimezone(UTC)
 
 
-def deadline(start_at: datetime, window_days: int, zone: ZoneInfo) -> datetime:
-    """The instant at which the time to answer is over: the end of the last day of the window.
+def is_known(country: str, subdivision: str | None = None) -> bool:
+    """Whether the holidays of a country (ISO 3166), or of a part of it, are known."""
+    try:
+        _days_of_rest(country, subdivision, 2026)
+    except NotImplementedError:
+        return False
+    return True
 
-    The day of `start_at` in the partner's zone does not count; then come `window_days` business
-    days, each from midnight to midnight on the partner's wall, so that a day in which the clocks
-    change has 23 or 25 hours.
-    """
-    last_on = business_days_after(start_at.astimezone(zone).date(), window_days)
-    return datetime.combine(last_on + _DAY, time.min, zone).astimezone(UTC)
+
+@lru_cache(maxsize=1024)
+def _days_of_rest(country: str, subdivision: str | None, year: int) -> frozenset[date]:
+    """The weekends and public holidays of a year. Raises NotImplementedError for the unknown."""
+    import holidays  # slow to import, and most agreements need none of it
+
+    known = holidays.country_holidays(country, subdiv=subdivision, years=year)
+    first, end = date(year, 1, 1), date(year + 1, 1, 1)
+    days = (first + number * _DAY for number in range((end - first).days))
+    return frozenset(day for day in days if not known.is_working_day(day))

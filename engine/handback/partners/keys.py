@@ -14,6 +14,8 @@ from handback.ids import MAX_ATTEMPT
 from handback.partners.codes import BY_TEXT, ReasonClass
 from handback.partners.policy import CHOICES, Action, Reference, RetryPolicy, default_policy
 from handback.partners.value_types import (
+    COUNTRY,
+    DAYS,
     FILE_NAME,
     FOLDER,
     GLOB,
@@ -106,6 +108,28 @@ ANSWERS: Final = (
         "Business days the partner has to answer, after the day of delivery.",
         default=5,
     ),
+    Key(
+        "silence_class",
+        choice([ReasonClass.OPS, ReasonClass.TEMPORARY, ReasonClass.LATER, ReasonClass.DEAD]),
+        "Where silence rejects: the class of that rejection, whose policy says what follows.",
+        derived="`ops` where `style` is `successes_only`",
+    ),
+)
+
+CALENDAR: Final = (
+    Key(
+        "country",
+        COUNTRY,
+        "The country whose weekends and public holidays the partner keeps.",
+        derived="none; Monday to Friday are business days",
+    ),
+    Key(
+        "subdivision",
+        TEXT,
+        "The part of that country, where it has holidays of its own; ISO 3166-2, such as `ENG`.",
+        derived="none; the holidays of the whole country",
+    ),
+    Key("closed", DAYS, "Days on which the partner rests besides.", derived="none"),
 )
 
 PAYOUT: Final = (

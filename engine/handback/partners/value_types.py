@@ -6,9 +6,11 @@ import re
 import zoneinfo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
+from handback.partners.calendar import is_known
 from handback.partners.file_name import FileNameTemplate
 from handback.partners.vocabulary import MatchColumn
 
@@ -80,6 +82,18 @@ def _read_zone(value: object) -> zoneinfo.ZoneInfo:
         raise ValueError(ZONE.words) from None
 
 
+def _read_country(value: object) -> str:
+    if isinstance(value, str) and _COUNTRY.fullmatch(value) and is_known(value):
+        return value
+    raise ValueError(COUNTRY.words)
+
+
+def _read_day(value: object) -> date:
+    if type(value) is date:
+        return value
+    raise ValueError(DAYS.words)
+
+
 def _read_folder(value: object) -> str:
     folder = value if isinstance(value, str) else ""
     sound = all(_FOLDER_PART.fullmatch(part) for part in folder.split("/"))
@@ -103,6 +117,7 @@ def _read_rule(value: object) -> tuple[MatchColumn, ...]:
 
 
 _MAX_FOLDER_CHARS: Final = 200
+_COUNTRY: Final = re.compile("[A-Z]{2}")
 _FOLDER_PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]*")
 # What a rule can find an attempt by; the quantity only tells candidates apart.
 _FINDING: Final = {MatchColumn.REFERENCE_KEY, MatchColumn.REFERENCE, MatchColumn.MEMBER}
@@ -119,6 +134,10 @@ WORD: Final = pattern(
 TEXT: Final = pattern("a text", r".+")
 SUFFIX: Final = pattern("a suffix of file names, such as `.done`", r"\.[A-Za-z0-9_.-]{1,20}")
 ZONE: Final = Type("a time zone of the IANA database, such as `Europe/London`", _read_zone)
+COUNTRY: Final = Type(
+    "a country whose holidays are known, by its ISO 3166 code such as `GB`", _read_country
+)
+DAYS: Final = list_of(Type("", _read_day), "a list of days such as `2026-12-24`, without quotes")
 FOLDER: Final = Type("a folder below the exchange root, such as `skyways/out`", _read_folder)
 FILE_NAME: Final = Type(
     "a template of file names, such as `OUT_{sequence:06}.csv`", _read_file_name

@@ -7,6 +7,7 @@ between them finishes with the same file, never with a second one.
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -25,7 +26,7 @@ from handback.journal.steps import Step, commit_steps
 from handback.journal.traces import links_among, trace_steps
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
-from handback.partners.registry import Agreements
+from handback.partners.registry import Agreements, Terms
 from handback.payouts.states import BatchState
 from handback.store.bulk import table_of
 from handback.store.session import Store
@@ -68,8 +69,15 @@ def deliver(
         expected = Fingerprint(batch.fingerprint, batch.size_bytes)
         with landing.open(expected.key) as content:
             transport.put(terms.agreement.payout.folder, batch.file_name, content, expected)
-        _note(store, batch_id, BatchState.SEALED, BatchState.DELIVERED, delivered_at=clock.now())
+        _note(store, batch_id, BatchState.SEALED, BatchState.DELIVERED, **_times(terms, clock))
     dispatch(store, clock, batch_id, actor)
+
+
+def _times(terms: Terms, clock: Clock) -> dict[str, datetime]:
+    """When a batch was delivered, now, and until when the partner has time to answer it."""
+    agreement, now = terms.agreement, clock.now()
+    deadline_at = agreement.calendar.deadline(now, agreement.answers.window_days)
+    return {"delivered_at": now, "deadline_at": deadline_at}
 
 
 def dispatch(store: Store, clock: Clock, batch_id: int, actor: str) -> int:

@@ -235,7 +235,11 @@ class Due(SQLModel, table=True):
 
 
 class PayoutBatch(SQLModel, table=True):
-    """One outbound file: sealed with its attempts and bytes, delivered, dispatched."""
+    """One outbound file: sealed with its attempts and bytes, delivered, dispatched.
+
+    `deadline_at` is when the partner's time to answer is over, known from the delivery on. All
+    attempts up to the ordinal `answered_to` have an outcome; from `settled_at` on all of them do.
+    """
 
     __tablename__ = "payout_batch"
     __table_args__ = (
@@ -246,6 +250,12 @@ class PayoutBatch(SQLModel, table=True):
         sa.UniqueConstraint("partner_id", "sequence", name="uq_payout_batch_sequence"),
         sa.Index("ix_payout_batch_fingerprint", "fingerprint"),
         sa.Index("ix_payout_batch_state", "state", "batch_id"),
+        sa.Index(
+            "ix_payout_batch_deadline",
+            "deadline_at",
+            postgresql_where=sa.text("settled_at is null"),
+            sqlite_where=sa.text("settled_at is null"),
+        ),
     )
     batch_id: int = _key()
     programme_id: int = _big()
@@ -263,6 +273,9 @@ class PayoutBatch(SQLModel, table=True):
     sealed_at: datetime = _instant()
     delivered_at: datetime | None = _instant(null=True)
     dispatched_at: datetime | None = _instant(null=True)
+    deadline_at: datetime | None = _instant(null=True)
+    answered_to: int | None = _big(null=True)
+    settled_at: datetime | None = _instant(null=True)
 
 
 class Attempt(SQLModel, table=True):

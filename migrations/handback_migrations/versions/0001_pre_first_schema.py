@@ -188,6 +188,9 @@ def _payouts() -> None:
         instant("sealed_at"),
         instant("delivered_at", null=True),
         instant("dispatched_at", null=True),
+        instant("deadline_at", null=True),
+        big("answered_to", null=True),
+        instant("settled_at", null=True),
         sa.PrimaryKeyConstraint("batch_id", name="pk_payout_batch"),
         sa.ForeignKeyConstraint(
             ["partner_id"], ["partner.partner_id"], name="fk_payout_batch_partner"
@@ -196,6 +199,13 @@ def _payouts() -> None:
     )
     op.create_index("ix_payout_batch_fingerprint", "payout_batch", ["fingerprint"])
     op.create_index("ix_payout_batch_state", "payout_batch", ["state", "batch_id"])
+    op.create_index(
+        "ix_payout_batch_deadline",
+        "payout_batch",
+        ["deadline_at"],
+        postgresql_where=sa.text("settled_at is null"),
+        sqlite_where=sa.text("settled_at is null"),
+    )
     op.create_table(
         "attempt",
         big("redemption_id"),
