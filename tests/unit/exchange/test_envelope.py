@@ -148,6 +148,17 @@ class TestRefusing:
             archive.writestr("out/answer.csv", LINES)
         assert unwrapped(target.getvalue()) == (LINES, (Compression.ZIP,))
 
+    def test_the_file_in_an_archive_may_lack_its_name(self) -> None:
+        nameless = bytearray(zipped(LINES, "a"))
+        for name in (30, nameless.rindex(b"PK\x01\x02") + 46):
+            nameless[name] = 0
+        assert unwrapped(bytes(nameless)) == (LINES, (Compression.ZIP,))
+
+    def test_archives_of_later_versions_are_not_opened(self) -> None:
+        later = bytearray(zipped(LINES))
+        struct.pack_into("<H", later, later.rindex(b"PK\x01\x02") + 6, 99)
+        assert flaw_of(bytes(later)) is EnvelopeFlaw.UNSUPPORTED
+
     def test_an_archive_with_a_password_is_not_opened(self) -> None:
         locked = bytearray(zipped(LINES))
         for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
