@@ -274,6 +274,11 @@ class TestRefusing:
         made = drafted(TITLED.replace("Amount", "Beträge").encode("cp1252"))
         assert 'encoding = "latin-1"  # unsure:' in made.source
 
+    @pytest.mark.parametrize("said", [".0", "1.2.3", "9" * 5_000])
+    def test_what_only_looks_like_a_total_is_none(self, said: str) -> None:
+        made = drafted(f"D;A1;{said}\nD;A2;2\nT;{said}\n")
+        assert "sum" not in made.source
+
     @settings(max_examples=80, deadline=None)
     @given(st.binary(min_size=1, max_size=400))
     def test_any_bytes_give_a_draft_or_a_refusal(self, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,8 @@ from handback.onboarding.columns import Column
 from handback.onboarding.kinds import Group
 
 _DIGITS: Final = range(6, 18)
+_ADDED: Final = re.compile(r"\d{1,18}")
+_SAID: Final = re.compile(r"[+-]?\d{1,18}(\.\d{0,18})?")
 # A smaller number stands in many places by chance.
 _LEAST_TOLD: Final = 10
 
@@ -95,7 +98,7 @@ def _numbers(column: Column, group: Group) -> list[int] | None:
     """One number for each sample, None where there is not one in each."""
     if any(len(rows) != 1 for rows in group.rows):
         return None
-    if not all(value.lstrip("+-").replace(".", "").isdecimal() for value in column.values):
+    if not all(map(_SAID.fullmatch, column.values)):
         return None
     return [column.number(value) for value in column.values]
 
@@ -117,7 +120,7 @@ def _count(groups: Sequence[Group], kinds: Sequence[Kind], sample: int) -> int:
 
 
 def _is_summable(column: Column) -> bool:
-    return column.is_number or all(value.isdecimal() for value in column.filled)
+    return column.is_number or all(map(_ADDED.fullmatch, column.filled))
 
 
 def _sums(column: Column, detail: Group) -> list[int]:
