@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tomllib
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -162,9 +163,16 @@ def read(
     template: ReferenceTemplate | None = None,
     *,
     chunk_records: int = 50_000,
+    arrived_on: date = date(2026, 3, 3),
 ) -> Reading:
     """Decode a whole file, checking what must hold whatever its bytes are."""
-    decoded = decode(layout, template, io.BytesIO(content), chunk_records=chunk_records)
+    decoded = decode(
+        layout,
+        template,
+        io.BytesIO(content),
+        chunk_records=chunk_records,
+        arrived_on=arrived_on,
+    )
     chunks = list(decoded)
     details = pl.concat([DETAIL.to_frame(), *(chunk.details for chunk in chunks)])
     findings = pl.concat([FINDINGS.to_frame(), *(chunk.findings for chunk in chunks)])

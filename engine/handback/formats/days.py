@@ -86,7 +86,7 @@ class Day:
             exact = pl.when(text.str.contains(f"^{shape}$")).then(text)
         pattern = self.pattern
         if not self.has_year:
-            exact, pattern = pl.concat_str(pl.lit(_LEAP), exact), f"%Y{pattern}"
+            exact, pattern = exact + pl.lit(_LEAP), f"{pattern}%Y"
         return exact.str.to_date(pattern, strict=False)
 
     def encode(self, value: pl.Expr) -> pl.Expr:

@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, BinaryIO, Final
 
 from handback.formats.builtin import builtin, golden
@@ -19,6 +20,8 @@ from handback.formats.findings import Severity
 from handback.formats.layout import Layout
 
 EXPECTED_SUFFIX: Final = ".expected.json"
+ARRIVED_ON: Final = date(2026, 3, 3)
+"""The day on which golden files count as arrived: the year of days that do not name theirs."""
 
 # The record as received is in the golden file; the keys are the business of an agreement.
 _LEFT_OUT: Final = ("raw", "redemption_id", "attempt")
@@ -54,7 +57,7 @@ def decoded(layout: Layout, content: BinaryIO) -> dict[str, list[dict[str, Any]]
     """The records and findings of a file, as its expected result writes them."""
     records: list[dict[str, Any]] = []
     findings: list[dict[str, Any]] = []
-    for chunk in decode(layout, None, content):
+    for chunk in decode(layout, None, content, arrived_on=ARRIVED_ON):
         for row in chunk.details.iter_rows(named=True):
             said = {key: value for key, value in row.items() if value is not None}
             records.append({key: _plain(said[key]) for key in said if key not in _LEFT_OUT})
