@@ -159,7 +159,8 @@ class ChunkReader:
         """Does the file end within its last record?"""
         if block.terminated or rows.is_empty() or not block.lines["raw"][-1].strip():
             return []
-        line, raw, rec = rows.select("line", "raw", "rec").row(-1)
+        line, rec = rows.select("line", "rec").row(-1)
+        raw = block.lines["raw"][-1]  # with what closes a record, which its cells do not have
         if rec == UNKNOWN or not self._cut.is_cut(raw, self._layout.records[rec]):
             return []
         message = "the file ends within its last record, or just there"

@@ -91,7 +91,7 @@ class DelimitedCut:
             return False
         end = Cell(record.cells)
         if any(one.place == end for one in record.tag) or self._record_end:
-            return bool(self._record_end) and not raw.endswith(self._record_end)
+            return bool(self._record_end) and not raw.rstrip(" ").endswith(self._record_end)
         return not any(field.place == end and _proves_itself(field) for field in record.fields)
 
     def _join(self, lines: pl.DataFrame, *, last: bool) -> pl.DataFrame:
