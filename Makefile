@@ -1,8 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
+FUZZ_SECONDS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench stubs
+.PHONY: help setup demo test check fuzz bench stubs
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,6 +25,10 @@ check: setup  ## format, lint, types, imports, generated files and house rules
 	$(BIN)/python clients/python/async_to_sync.py --check
 	$(BIN)/python -m handback.lifecycle.render --check
 	$(BIN)/pytest -q tests/house
+
+fuzz: setup  ## every decoder and envelope under bytes made to break it, FUZZ_SECONDS=20 for each
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	cd tests && ../$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
 
 bench: setup  ## records per second on this machine beside the floor, on both stores
 	for store in sqlite postgres; do for name in ingest payouts verify watch; do \
