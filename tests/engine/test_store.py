@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
+import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
@@ -233,6 +234,19 @@ def test_an_unreachable_server_is_a_store_unavailable() -> None:
     store = Store.open("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(StoreUnavailable), store.read():
         pass
+    store.close()
+
+
+def test_a_connection_lost_while_idle_is_replaced(postgres_url: str) -> None:
+    store = Store.open(postgres_url)
+    mine = sa.select(sa.func.pg_backend_pid())
+    with store.read() as tx:
+        lost = tx.scalar(mine)
+    with psycopg.connect(postgres_url) as other:
+        # Returns once the process is gone, or after ten seconds.
+        other.execute("select pg_terminate_backend(%s, 10000)", (lost,))
+    with store.write() as tx:
+        assert tx.scalar(mine) != lost
     store.close()
 
 
