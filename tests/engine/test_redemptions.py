@@ -85,7 +85,7 @@ def test_the_same_request_gets_its_first_answer_again(
     assert isinstance(again, Outcome)
     assert isinstance(cancelled, Outcome)
     assert again.replayed
-    assert again.redemption == replace(first.redemption, due_at=None)
+    assert again.redemption == first.redemption._replace(due_at=None)
     assert cancelled.replayed
     assert cancelled.redemption.state is State.FAILED
     with store.read() as tx:
@@ -118,10 +118,12 @@ def test_a_bad_neighbour_spoils_nothing(
         replace(SUBMIT, request_key="d", partner="nobody"),
         replace(SUBMIT, request_key="e", fields={"shoe_size": "44"}),
         Retry("aurora", "f", 10**9),
+        replace(SUBMIT, request_key="no\x00text"),
         replace(SUBMIT, request_key="g"),
     )
     kinds = [type(answer) for answer in answers]
     refused = [InvalidRequest, InvalidRequest, NotFound, InvalidRequest, NotFound]
+    refused.append(InvalidRequest)
     assert kinds == [Outcome, *refused, Outcome]
     invalid = answers[4]
     assert isinstance(invalid, InvalidRequest)

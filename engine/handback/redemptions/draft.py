@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -42,16 +41,14 @@ _REQUESTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The redemption as the command left it; `replayed` where the key had been used before."""
 
     redemption: RedemptionView
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Answered:
+class _Answered(NamedTuple):
     """What a request key was used for: the answer is in `fresh` where this group gave it."""
 
     content_hash: bytes
@@ -76,14 +73,12 @@ class Draft:
 
     def decide(self, commands: Sequence[Command]) -> list[Outcome | HandbackError]:
         """The outcome of each command, as it will be once the sheet is committed."""
-        self._load(commands)
-        outcomes: list[Outcome | HandbackError] = []
-        for command in commands:
-            try:
-                outcomes.append(self._decide(command))
-            except HandbackError as refusal:
-                outcomes.append(refusal)
-        return outcomes
+        refusals = [_refusal(command) for command in commands]
+        # What is no text for a database must not even be looked for.
+        self._load([one for one, told in zip(commands, refusals, strict=True) if told is None])
+        return [
+            told or self._outcome(command) for command, told in zip(commands, refusals, strict=True)
+        ]
 
     def _load(self, commands: Sequence[Command]) -> None:
         """Read what the commands refer to: their request keys, and redemptions to be steered."""
@@ -98,8 +93,13 @@ class Draft:
                 standing = Standing(view, owner, was_waiting=view.due_at is not None)
                 self.sheet.standings[redemption_id] = standing
 
+    def _outcome(self, command: Command) -> Outcome | HandbackError:
+        try:
+            return self._decide(command)
+        except HandbackError as refusal:
+            return refusal
+
     def _decide(self, command: Command) -> Outcome:
-        command.check()
         key = (command.programme, command.request_key)
         content_hash = command.content_hash()
         if (answered := self._answered.get(key)) is not None:
@@ -167,3 +167,12 @@ class Draft:
             redemption=public_id(Prefix.REDEMPTION, standing.view.redemption_id),
             batch=public_id(Prefix.PAYOUT_BATCH, batch_id),
         )
+
+
+def _refusal(command: Command) -> InvalidRequest | None:
+    """What shows without a look at the store."""
+    try:
+        command.check()
+    except InvalidRequest as refusal:
+        return refusal
+    return None

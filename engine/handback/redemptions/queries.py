@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -30,8 +31,7 @@ PARTNER, PROGRAMME, UNIT = table_of(Partner), table_of(Programme), table_of(Unit
 REDEMPTION, REQUEST = table_of(Redemption), table_of(Request)
 
 
-@dataclass(frozen=True, slots=True)
-class RedemptionView:
+class RedemptionView(NamedTuple):
     """A redemption as it stands at a version. `due_at` is set while it waits for a batch."""
 
     redemption_id: int
@@ -49,8 +49,7 @@ class RedemptionView:
     due_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """The numbers behind the names of a redemption's programme, partner and unit."""
 
     programme_id: int
@@ -165,7 +164,7 @@ def history(tx: sa.Connection, programme: str, redemption_id: int) -> list[Event
 def as_of(tx: sa.Connection, programme: str, redemption_id: int, version: int) -> RedemptionView:
     """A redemption as it stood right after one of its versions, replayed from its events."""
     now = get(tx, programme, redemption_id)
-    view = replace(now, state=State.NONE, attempt=0, version=0, held=0, fulfilled=0, due_at=None)
+    view = now._replace(state=State.NONE, attempt=0, version=0, held=0, fulfilled=0, due_at=None)
     steps = sa.select(EVENT).where(EVENT.c.redemption_id == redemption_id)
     for row in tx.execute(steps.where(EVENT.c.version <= version).order_by(EVENT.c.version)):
         view = _replay(view, row)
@@ -186,8 +185,7 @@ def _replay(view: RedemptionView, event: sa.Row[tuple[object, ...]]) -> Redempti
     )
     row = rows_of(State(event.from_state), Trigger(event.trigger))[0]
     attempt, held, fulfilled = apply(row.effect, seen)
-    return replace(
-        view,
+    return view._replace(
         state=State(event.to_state),
         attempt=attempt,
         version=event.version,

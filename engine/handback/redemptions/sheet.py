@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -43,9 +42,6 @@ _REQUEST: Final = columns_of(
 )
 
 
-_FIELDS: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
-
-
 def _unborn(quantity: int) -> View[int]:
     """What guards see of a submit."""
     return View(
@@ -63,6 +59,7 @@ def _unborn(quantity: int) -> View[int]:
 # Every submit asks for the whole of its own quantity, and there is nothing yet that it could
 # contradict: the table answers all of them as it answers one.
 _SUBMIT: Final = machine.decide(_unborn(1), State.NONE, Trigger.SUBMIT)
+_SUBMIT_EFFECT: Final = _SUBMIT.effect
 
 
 @dataclass(slots=True)
@@ -114,8 +111,7 @@ class Sheet:
         name = public_id(Prefix.REDEMPTION, view.redemption_id)
         row = machine.decide(seen, view.state, trigger, redemption=name)
         attempt, held, fulfilled = apply(row.effect, seen)
-        standing.view = replace(
-            view,
+        standing.view = view._replace(
             state=row.target,
             attempt=attempt,
             version=view.version + 1,
@@ -128,7 +124,7 @@ class Sheet:
     def bear(self, command: Submit, redemption_id: int, owner: Owner) -> RedemptionView:
         """Note a new redemption with what is kept beside it; how it stands."""
         quantity, whose = command.quantity, (owner.programme_id, owner.partner_id, owner.unit_id)
-        attempt, held, fulfilled = apply(_SUBMIT.effect, _unborn(quantity))
+        attempt, held, fulfilled = apply(_SUBMIT_EFFECT, _unborn(quantity))
         view = RedemptionView(
             redemption_id=redemption_id,
             programme=command.programme,
@@ -148,7 +144,7 @@ class Sheet:
         self._births.append(Birth(redemption_id, *whose, quantity, command.member_ref))
         self._due.append((redemption_id, owner.partner_id, owner.unit_id, self.now, 0))
         if command.fields:
-            self._details.append((redemption_id, _FIELDS.encode(dict(command.fields))))
+            self._details.append((redemption_id, command.fields_json))
         if command.trace_context and telemetry.is_sampled(command.trace_context):
             self._links.append((redemption_id, command.trace_context))
         return view

@@ -87,8 +87,13 @@ def _counted(row: Row, instants: Iterable[int]) -> Row:
     """The row with its instants as SQLite keeps them."""
     for place in instants:
         if (at := row[place]) is not None:
-            row = (*row[:place], (at - _EPOCH) // _MICROSECOND, *row[place + 1 :])
+            row = (*row[:place], _microseconds(at), *row[place + 1 :])
     return row
+
+
+@lru_cache(maxsize=8)  # all rows of a group have the same few
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
 
 
 @lru_cache(maxsize=128)
