@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import random
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formats.partner_layouts import BATCHED, DELIMITED, FIXED, NAMED, Reading, layout_of, read
 from formats.test_decode import DELIMITED_FILE, FIXED_FILE, batched_file
+from formats.test_encodings import LINES
+from formats.test_json_and_sheets import ANSWERS, ROWS
+from formats.test_xml import STATUS_REPORT
 from handback.formats import lines
 from handback.formats.decode import decode
 from handback.formats.findings import FindingCode, Severity
@@ -68,6 +72,26 @@ def test_a_bad_fixed_record_is_rejected_alone(row: str, finding: tuple[object, .
     reading = read(layout_of(FIXED), b"\n".join(content))
     assert finding in places(reading)
     assert reading.details["reference"].to_list() == ["A2"]
+
+
+@pytest.mark.parametrize(
+    ("document", "content", "place"),
+    [
+        (DELIMITED, b"H,7,20260105\nD,A1,0000,1,M\xff\xff\nT,1,1\n", (2, 14)),
+        (FIXED, b"HD000007260105".ljust(60) + b"\nDTA1   \xff\n", (2, 8)),
+        (ROWS, b'{"ref": "A", "outcome": "1"}\n{"ref": "\xff", "outcome": "1"}\n', (2, 10)),
+        (ANSWERS, b'{"count": 1,\n "file": {"number": "\xff"}}', (2, 22)),
+        (STATUS_REPORT, b"<Document>\n<a>\xff</a></Document>", (2, 4)),
+        (LINES.format(encoding="ascii"), b"R1|1|x\nR2|2|\xe9\n", (2, 6)),
+    ],
+)
+def test_a_byte_that_is_no_character_has_its_place(
+    document: str, content: bytes, place: tuple[int, int]
+) -> None:
+    found = read(layout_of(document), content).findings
+    line, column = place
+    told = found.filter(pl.col("message").str.ends_with(f", column {column}"))
+    assert told["line"].to_list() == [line], found.rows()
 
 
 def test_a_stray_quote_never_swallows_its_neighbours() -> None:

@@ -30,7 +30,7 @@ from handback.formats.layout import (
     Layout,
     Record,
 )
-from handback.formats.lines import Block
+from handback.formats.lines import UNREADABLE, Block
 from handback.formats.reading import Cut, column_of, read_records
 from handback.formats.references import ReferenceTemplate
 from handback.formats.structure import FactValue, Mark, Structure
@@ -47,7 +47,7 @@ _BROKEN: Final = (
 )
 _UNREADABLE: Final = pl.Schema({"line": pl.Int64(), "field": pl.String()})
 _LINE_FLAWS: Final = {
-    FindingCode.UNDECODABLE: "characters that the encoding does not have",
+    FindingCode.UNDECODABLE: "a character that the encoding does not have",
     FindingCode.LINE_TOO_LONG: "the line is too long for a record",
     FindingCode.BAD_QUOTING: "quotes do not pair",
     FindingCode.BAD_MARKUP: "the line is no document",
@@ -280,7 +280,8 @@ class ChunkReader:
                 flawed = rows.filter(pl.col("flaw") == code.value)
                 for of_file, severity in ((False, Severity.REJECT), (True, Severity.QUARANTINE)):
                     mine = flawed.filter((pl.col("ordinal") == 0) == of_file)
-                    findings.append(findings_of(mine, code, message, severity=severity))
+                    found = findings_of(mine, code, message, severity=severity)
+                    findings.append(_located(found, mine["raw"]))
         unknown = rows.filter((pl.col("rec") == UNKNOWN) & pl.col("flaw").is_null())
         orphans = rows.filter("orphan")
         message = "no record of the layout begins like this"
@@ -308,6 +309,13 @@ class ChunkReader:
         if rejected.len():
             details = details.filter(~pl.col("ordinal").is_in(rejected.implode()))
         return details, findings.sort("line", "ordinal", maintain_order=True)
+
+
+def _located(findings: pl.DataFrame, raw: pl.Series) -> pl.DataFrame:
+    """Say in which column of its record the first character stands that could not be read."""
+    sound = raw.str.extract(rf"^([^{UNREADABLE}]*)[{UNREADABLE}]")
+    place = pl.format(", column {}", sound.str.len_chars() + 1).fill_null("")
+    return findings.with_columns(pl.col("message") + place)
 
 
 def _marks(rows: pl.DataFrame, values: pl.DataFrame, index: int, record: Record) -> list[Mark]:

@@ -29,6 +29,8 @@ _END_OF_FILE: Final = b"\x1a"  # some systems still close a text file with Ctrl-
 _SIGNATURES: Final = (b"PK\x03\x04", b"\x1f\x8b", b"%PDF", b"{\\rtf", b"\xff\xfe", b"\xfe\xff")
 _PROBE_BYTES: Final = 1024
 _UNDECODABLE: Final = "\ufffd"
+UNREADABLE: Final = f"{_UNDECODABLE}\x00"
+"""What stands for bytes of no character, and what is no text either."""
 _NEXT_LINE: Final = bytes.maketrans(b"\x15", b"\x25")  # EBCDIC has two ends of a line
 
 
@@ -106,8 +108,9 @@ def numbered(lines: pl.DataFrame, number: int, *, suspect: bool) -> pl.DataFrame
     """Texts (raw) as LINES, the first of them number + 1; `suspect` where some may be no text."""
     flaw = pl.lit(None, dtype=pl.String)
     if suspect:
-        marks = [_UNDECODABLE, "\x00"]
-        bad = pl.any_horizontal(pl.col("raw").str.contains(mark, literal=True) for mark in marks)
+        bad = pl.any_horizontal(
+            pl.col("raw").str.contains(mark, literal=True) for mark in UNREADABLE
+        )
         flaw = pl.when(bad).then(pl.lit(FindingCode.UNDECODABLE.value))
     columns = [
         (pl.int_range(pl.len(), dtype=pl.Int64) + number + 1).alias("line"),

@@ -71,7 +71,8 @@ class MarkupReader:
         except expat.ExpatError as wrong:
             told = expat.ErrorString(wrong.code)
             code = FindingCode.TRUNCATED if told in _CUT and last else FindingCode.BAD_MARKUP
-            return file_finding(code, f"no well-formed XML: {told}", line=wrong.lineno)
+            message = f"no well-formed XML: {told}, column {wrong.offset + 1}"
+            return file_finding(code, message, line=wrong.lineno)
         except (LookupError, ValueError) as wrong:  # an encoding that nobody knows
             return file_finding(FindingCode.BAD_MARKUP, f"no readable XML: {wrong}")
         return None

@@ -24,7 +24,6 @@ class JsonReader:
     def __init__(self, plan: Plan) -> None:
         self._tree = TreeReader(plan)
         self._names: list[str] = []  # of the values to come, one for each map and array within
-        self._in_array: list[bool] = []
 
     def blocks(self, stream: BinaryIO, ahead: bytes) -> Iterator[Block]:
         """All records; `ahead` is the beginning of the document, read already."""
@@ -56,7 +55,7 @@ class JsonReader:
             else:
                 parser.close()  # type: ignore[attr-defined]
         except (ijson.JSONError, ValueError) as wrong:
-            return _no_json(str(wrong), line)
+            return _no_json(wrong, line, _unreadable(piece))
         for event, value in events:
             if not self._on(event, value):
                 message = f"more than {MAX_DEPTH} values within each other"
@@ -135,11 +134,24 @@ class JsonLineReader:
                 _scalar(self._tree, name, value)
 
 
-def _no_json(told: str, line: int) -> Finding:
+def _no_json(wrong: Exception, line: int, column: int) -> Finding:
+    """The finding about what the parser says; `column` is 0 where every byte is a character."""
+    said = wrong.args[0] if wrong.args else ""
+    told = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
     if any(mark in told for mark in _CUT):
         return file_finding(FindingCode.TRUNCATED, "the JSON ends too early", line=line)
     reason = told.splitlines()[0] if told else "it cannot be read"
-    return file_finding(FindingCode.BAD_MARKUP, f"no JSON: {reason}", line=line)
+    place = f", column {column}" if column else ""
+    return file_finding(FindingCode.BAD_MARKUP, f"no JSON: {reason}{place}", line=line)
+
+
+def _unreadable(piece: bytes) -> int:
+    """The column of the first byte that is no UTF-8; pieces are lines. 0 where there is none."""
+    try:
+        piece.decode()
+    except UnicodeDecodeError as wrong:
+        return len(piece[: wrong.start].decode()) + 1
+    return 0
 
 
 def _is_deep(value: object) -> bool:
