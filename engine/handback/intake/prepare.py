@@ -7,6 +7,7 @@ of the agreement give the same chunks. So a process killed here costs time and n
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -19,6 +20,7 @@ from handback.formats.findings import Severity
 from handback.ids import Prefix, public_id
 from handback.intake import identity, queries
 from handback.intake.desk import Desk
+from handback.intake.fan_out import FanOut
 from handback.intake.findings import FileNote, FindingLog
 from handback.intake.judge import judge, state_after
 from handback.intake.opening import NOTHING, opened
@@ -104,12 +106,13 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
             chunk_records=CHUNK_RECORDS,
             arrived_on=arrived_on,
         )
+        fan_out = FanOut(desk.store, file.partner_id, file.received_at, CHUNK_RECORDS)
         details = answers = 0
-        for chunk in _details(decoded, log):
+        for chunk in _details(decoded, log, fan_out):
             details += len(chunk)
             answers += chunk["code"].count()
             writer.add(chunk)
-        facts = decoded.facts
+        facts = replace(decoded.facts, records=decoded.facts.records + fan_out.added)
         if details and not answers and "" not in handback.codes.classes:
             told = "no record has a result, as if the file were a request and not an answer"
             log.tell(FileNote.UNANSWERED, told)
@@ -117,11 +120,12 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
     return facts
 
 
-def _details(decoded: Decoded, log: FindingLog) -> Iterator[pl.DataFrame]:
+def _details(decoded: Decoded, log: FindingLog, fan_out: FanOut) -> Iterator[pl.DataFrame]:
     for chunk in decoded:
-        log.add(chunk.findings)
-        if not chunk.details.is_empty():
-            yield chunk.details
+        for details, findings in fan_out.of(chunk.details, chunk.findings):
+            log.add(findings)
+            if not details.is_empty():
+                yield details
 
 
 def _settle(

@@ -26,6 +26,19 @@ class Fate(IntEnum):
     BREAK = 3
 
 
+def as_rejections(records: pl.DataFrame) -> pl.DataFrame:
+    """The records with a return of what nobody has confirmed as the rejection that it amounts to.
+
+    Where silence confirms, or where reports overtake each other, the money may be back before
+    anything was said of it.
+    """
+    returned = pl.col("trigger") == int(Trigger.RETURN)
+    open_still = pl.col("state") == int(State.AWAITING_HANDBACK)
+    live = pl.col("answered_attempt") == pl.col("attempt")
+    rejecting = pl.when(returned & open_still & live).then(int(Trigger.REJECT))
+    return records.with_columns(trigger=rejecting.otherwise("trigger").cast(pl.Int16))
+
+
 def with_doubts(records: pl.DataFrame) -> pl.DataFrame:
     """`moved`, the view's other columns, and `doubt`: the break that a mismatch alone makes.
 
@@ -55,13 +68,15 @@ def with_doubts(records: pl.DataFrame) -> pl.DataFrame:
 def with_knowledge(records: pl.DataFrame, answers: pl.DataFrame, file_id: int) -> pl.DataFrame:
     """What the journal already holds about the answered attempt, as flags.
 
-    `known_same` is the same answer; `known_confirm` and `known_reject` are any of their kind.
+    `known_same` is the same answer; `known_confirm`, `known_reject` and `known_return` are any of
+    their kind.
     A confirmation and a rejection of one attempt in the same file contradict each other even
     where the lifecycle could still take the later one.
     """
     per_attempt = answers.group_by("redemption_id", "answered_attempt").agg(
         known_confirm=(pl.col("trigger") == int(Trigger.CONFIRM)).any(),
         known_reject=(pl.col("trigger") == int(Trigger.REJECT)).any(),
+        known_return=(pl.col("trigger") == int(Trigger.RETURN)).any(),
         rejected_here=((pl.col("trigger") == int(Trigger.REJECT)) & (pl.col("file_id") == file_id))
         .fill_null(False)
         .any(),
@@ -87,7 +102,9 @@ def with_knowledge(records: pl.DataFrame, answers: pl.DataFrame, file_id: int) -
         how="left",
         nulls_equal=True,
     ).with_columns(
-        pl.col("known_same", "known_confirm", "known_reject", "rejected_here").fill_null(False)
+        pl.col(
+            "known_same", "known_confirm", "known_reject", "known_return", "rejected_here"
+        ).fill_null(False)
     )
     contradicts = (pl.col("trigger") == int(Trigger.CONFIRM)) & pl.col("rejected_here")
     repeated = pl.col("known_same") & (pl.col("doubt") == 0)
@@ -106,6 +123,7 @@ def judged(records: pl.DataFrame) -> pl.DataFrame:
     confirm = pl.col("trigger") == int(Trigger.CONFIRM)
     reject = pl.col("trigger") == int(Trigger.REJECT)
     acknowledge = pl.col("trigger") == int(Trigger.ACKNOWLEDGE)
+    returned = pl.col("trigger") == int(Trigger.RETURN)
     duplicate = pl.col("reason_class") == int(ReasonClass.DUPLICATE)
     failed = pl.col("state") == int(State.FAILED)
     older = pl.col("answered_attempt") < pl.col("attempt")
@@ -128,6 +146,9 @@ def judged(records: pl.DataFrame) -> pl.DataFrame:
         .then(int(BreakKind.CONFIRMED_AFTER_FAILURE))
         .when(confirm & (older | in_batch))
         .then(int(BreakKind.POSSIBLE_DOUBLE_CREDIT))
+        # The money that comes back for what was rejected, or the other way round.
+        .when((returned & pl.col("known_reject")) | (reject & pl.col("known_return")))
+        .then(0)
         .when((confirm & pl.col("known_reject")) | (reject & pl.col("known_confirm")))
         .then(int(BreakKind.CONTRADICTION))
         # An older attempt was given up already: its rejection is no news.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
@@ -67,8 +67,13 @@ def match(store: Store, tx: sa.Connection, terms: Terms, records: pl.DataFrame) 
     kept = records.drop("redemption_id", "attempt")
     if records.is_empty():
         return pl.DataFrame(schema={**kept.schema, **MATCHED})
-    left = records
     found = [pl.DataFrame(schema={"ordinal": pl.Int64(), **MATCHED})]
+    # Answers to a whole batch come with the attempts in it, or are about none of ours.
+    whole = records["scope"].is_not_null()
+    left = records.filter(~whole)
+    if whole.any():
+        candidates = _candidates(store, tx, terms, "whole", _BY_KEY, records.filter(whole))
+        found.append(_judge(candidates, terms))
     for number, rule in enumerate(terms.agreement.handback.match):
         if left.is_empty():
             break
@@ -149,6 +154,8 @@ def _candidates(
     found = fetch_frame(tx, _select(terms, rule, stage))
     return found.select(pl.col(column).cast(kind) for column, kind in _FOUND.items())
 
+
+_BY_KEY: Final = ("reference_key",)
 
 # What each part of a rule needs of a record.
 _COLUMNS_OF = {
