@@ -319,3 +319,11 @@ def test_only_headers_of_their_tag_stand_alone() -> None:
         (None, "credit", "batch"),
         ("A", None, None),
     ]
+
+
+def test_a_root_of_any_name_is_not_written() -> None:
+    document = ONLY_RETURNED.replace("Notes/", "./")
+    assert [one.field for one in layout_of(document).outbound_mistakes()] == [
+        "formats.handback.records[0].path",
+        "formats.handback.records[1].path",
+    ]

@@ -353,6 +353,9 @@ class Layout:
                 mistakes.append(Violation(path, f"at most one {kind} record in a file we write"))
         for index, record in enumerate(self.records):
             taken = {column for one in record.tag for column in positions(one.place)}
+            if self.framing is Framing.XML and record.path.startswith("."):
+                told = "the root by its name, in what we write"
+                mistakes.append(Violation(f"{path}[{index}].path", told))
             for number, field in enumerate(record.fields):
                 where = f"{path}[{index}].fields[{number}]"
                 mine = positions(field.place)
