@@ -16,6 +16,7 @@ from handback.errors import InvalidRequest
 from handback.formats.compiling import compile_layout
 from handback.formats.decode import decode
 from handback.onboarding.draft import Draft, Sample, draft
+from handback.onboarding.rendering import line
 from intake_files import handback, row
 from sources import ROOT
 
@@ -273,6 +274,10 @@ class TestRefusing:
     def test_other_bytes_are_read_as_a_code_page_and_doubted(self) -> None:
         made = drafted(TITLED.replace("Amount", "Beträge").encode("cp1252"))
         assert 'encoding = "latin-1"  # unsure:' in made.source
+
+    def test_remarks_hold_no_mark_that_toml_does_not(self) -> None:
+        written = line('kind = "ignore"', "what \x18 records are is not clear", "\x7f\n")
+        assert tomllib.loads(written) == {"kind": "ignore"}
 
     @pytest.mark.parametrize("said", [".0", "1.2.3", "9" * 5_000])
     def test_what_only_looks_like_a_total_is_none(self, said: str) -> None:

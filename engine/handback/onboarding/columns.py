@@ -74,11 +74,13 @@ class Column:
 
 def quoted(text: str) -> str:
     """A text as TOML writes it, whatever marks it holds."""
-    marks = (
-        f"\\{mark}" if mark in '"\\' else mark if mark.isprintable() else f"\\U{ord(mark):08x}"
-        for mark in text
-    )
-    return f'"{"".join(marks)}"'
+    escaped = "".join(f"\\{mark}" if mark in '"\\' else mark for mark in text)
+    return f'"{printable(escaped)}"'
+
+
+def printable(text: str) -> str:
+    """A text with a number for each mark that TOML, or a terminal, would not show."""
+    return "".join(mark if mark.isprintable() else f"\\U{ord(mark):08x}" for mark in text)
 
 
 def column_of(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from handback.formats.layout import Kind
-from handback.onboarding.columns import Column, quoted
+from handback.onboarding.columns import Column, printable, quoted
 from handback.onboarding.kinds import Group
 from handback.onboarding.roles import Role
 from handback.onboarding.totals import Count, Found, Sum
@@ -144,4 +144,4 @@ def line(text: str, doubt: str, shown: str = "") -> str:
     remarks = [f"unsure: {doubt}"] if doubt else []
     if shown:
         remarks.append(f"such as {shown}")
-    return f"{text}  # {'; '.join(remarks)}" if remarks else text
+    return f"{text}  # {printable('; '.join(remarks))}" if remarks else text
