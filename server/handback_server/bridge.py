@@ -32,6 +32,8 @@ Answer = TypeVar("Answer")
 # Waiting work per thread. At 10 ms a piece the last one in line waits for about a second, which is
 # longer than most callers do.
 _WAITING_PER_THREAD = 128
+# Passes of the event loop that bring no command: a call takes about this many to become one.
+_QUIET_PASSES: Final = 4
 
 
 class Bridge:
@@ -112,9 +114,9 @@ class Bridge:
 class Groups(Generic[Command, Answer]):
     """Lets callers on the event loop share commits, one group at a time on a thread of its own.
 
-    The loop is woken once for a group, and begins the next only when it has done what is ready by
-    then: told everybody, and taken in what they ask for next. So groups grow with the load, and
-    loop and thread seldom want the interpreter at the same moment.
+    The loop is woken once for a group, and begins the next when as many have come as were in the
+    last one, or when it has nothing else to do. So groups grow with the load, a lone caller never
+    waits, and loop and thread seldom want the interpreter at the same moment.
     """
 
     def __init__(self, run: Run[Command, Answer]) -> None:
@@ -123,6 +125,7 @@ class Groups(Generic[Command, Answer]):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self._last_size = 1
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -138,11 +141,24 @@ class Groups(Generic[Command, Answer]):
         self._line.join(key, command, future)
         if self._idle.is_set():
             self._idle.clear()
-            self._loop.call_soon(self._begin)
+            self._loop.call_soon(self._gather)
         return await future
+
+    def _gather(self, seen: int = 0, quiet: int = 0) -> None:
+        """Begin a group, or look again after the next pass of the loop.
+
+        `seen` is how many waited at the last look, `quiet` how many looks in a row found no more.
+        """
+        waiting = len(self._line)
+        quiet = quiet + 1 if waiting == seen else 0
+        if waiting >= self._last_size or quiet == _QUIET_PASSES:
+            self._begin()
+        else:
+            self._loop.call_soon(self._gather, waiting, quiet)
 
     def _begin(self) -> None:
         if group := self._line.take_group():
+            self._last_size = len(group)
             self._thread.submit(self._commit, group)
         else:
             self._idle.set()
@@ -164,7 +180,7 @@ class Groups(Generic[Command, Answer]):
                 caller.set_exception(answer)
             else:
                 caller.set_result(answer)
-        self._loop.call_soon(self._begin)
+        self._loop.call_soon(self._gather)
 
     async def close(self) -> None:
         """Take nothing new, finish what waits."""

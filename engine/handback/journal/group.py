@@ -47,6 +47,9 @@ class Line(Generic[Command, Caller]):
     def __init__(self) -> None:
         self._waiting: deque[Entry[Command, Caller]] = deque()
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def join(self, key: Hashable, command: Command, caller: Caller) -> None:
         """Go to the end. Raises LimitReached where too many wait already."""
         if len(self._waiting) >= MAX_WAITING:
