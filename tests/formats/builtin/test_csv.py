@@ -20,13 +20,7 @@ from handback.formats.builtin import builtin
 from handback.formats.findings import FindingCode, Severity
 
 LAYOUT = builtin("csv").layout
-TEXTS = st.text(
-    st.characters(
-        codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff\ufffd"
-    ),
-    min_size=1,
-    max_size=12,
-).filter(lambda text: text == text.strip())
+TEXTS = st.text("aZ09 ,;|\"'-_/%ß表\n", min_size=1, max_size=12).map(str.strip).filter(bool)
 ROWS: st.SearchStrategy[list[Row]] = st.lists(
     st.fixed_dictionaries(
         {
@@ -40,13 +34,13 @@ ROWS: st.SearchStrategy[list[Row]] = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=40)
 @given(rows=ROWS)
 def test_what_is_written_is_read_again(rows: list[Row]) -> None:
     assert_round_trip(LAYOUT, {}, rows)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(rows=ROWS, seed=st.integers(0, 2**32))
 def test_the_order_of_rows_means_nothing(rows: list[Row], seed: int) -> None:
     shuffled = random.Random(seed).sample(rows, len(rows))
