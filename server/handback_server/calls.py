@@ -46,8 +46,7 @@ class Calls(grpc.GenericRpcHandler):
     """The methods of a server in one table, ours within what every call goes through.
 
     To generated code that adds a service to a server it is that server. gRPC would wait for the
-    next call of each method that it knows by itself, and walk all that waits at every call: with
-    forty methods that is half of the price of a call.
+    next call of each method that it knows by itself, and walk all that waits at every call.
     """
 
     def __init__(self, drain: Drain, max_message_bytes: int) -> None:
