@@ -15,6 +15,7 @@ from handback.intake.retention import remove_expired
 from handback.ledger.snapshots import roll_up
 from handback.payouts.rounds import deliver_round, gather_round
 from handback.reconcile.run import reconcile
+from handback.reconcile.sweep import sweep_round
 from handback_server.runtime import Runtime
 from handback_server.workers import Work
 
@@ -23,6 +24,7 @@ _ACTOR: Final = "reconcile"
 _RETENTION_S: Final = 600.0  # bytes are kept for days
 # A snapshot of balances is due every thousand blocks: some seconds of a busy server.
 _ROLL_UP_S: Final = 10.0
+_SWEEP_S: Final = 60.0  # deadlines are midnights
 
 
 def works(runtime: Runtime) -> Sequence[Work]:
@@ -35,6 +37,7 @@ def works(runtime: Runtime) -> Sequence[Work]:
         Work("reconcile", partial(_reconcile, runtime), settings.pickup_s),
         Work("gather", partial(gather_round, desk.store, desk.landing, *terms), settings.gather_s),
         Work("deliver", bring, settings.deliver_s),
+        Work("sweep", partial(_sweep, runtime), _SWEEP_S),
         Work("retention", partial(remove_expired, desk), _RETENTION_S),
         Work("roll up", partial(roll_up, desk.store), _ROLL_UP_S),
     )
@@ -42,6 +45,15 @@ def works(runtime: Runtime) -> Sequence[Work]:
 
 def _pick_up(runtime: Runtime) -> int:
     return len(pick_up(runtime.desk, runtime.transport))
+
+
+def _sweep(runtime: Runtime) -> int:
+    """Sweep what is past its deadline, once all that lies in the folders is picked up.
+
+    An answer that came while nobody looked is not silence.
+    """
+    _pick_up(runtime)
+    return sweep_round(runtime.store, runtime.desk.agreements, runtime.desk.clock)
 
 
 def _reconcile(runtime: Runtime) -> int:

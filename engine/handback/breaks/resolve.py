@@ -99,6 +99,27 @@ def close_for_redemption(
     return _close(tx, (BREAK.c.redemption_id == redemption_id) & waits, resolution, actor, at)
 
 
+def is_known(tx: sa.Connection, partner_id: int, identity: bytes) -> bool:
+    """Whether a break that says this was ever opened, closed since or not."""
+    return tx.scalar(sa.select(1).where(_says(partner_id, identity))) is not None
+
+
+def close_identity(
+    tx: sa.Connection,
+    partner_id: int,
+    identity: bytes,
+    resolution: Resolution,
+    actor: str,
+    at: datetime,
+) -> int:
+    """Close the break that says this, where it is open; how many were."""
+    return _close(tx, _says(partner_id, identity), resolution, actor, at)
+
+
+def _says(partner_id: int, identity: bytes) -> sa.ColumnElement[bool]:
+    return (BREAK.c.partner_id == partner_id) & (BREAK.c.identity == identity)
+
+
 def _close(
     tx: sa.Connection,
     which: sa.ColumnElement[bool],

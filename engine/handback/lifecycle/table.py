@@ -329,7 +329,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         State.REJECTED,
         (whole_fulfilled,),
         _TAKE_BACK,
-        "late return record",
+        "late return record, or late rejection of what silence confirmed",
         "The credit came back: the value is held again until somebody decides.",
     ),
     Transition(

@@ -20,7 +20,14 @@ from handback.lifecycle.table import State, Trigger
 from handback.partners import policy
 from handback.partners.codes import ReasonClass, trigger_of
 from handback.partners.policy import Action, RetryPolicy
-from handback.reconcile.judge import Fate, as_rejections, judged, with_doubts, with_knowledge
+from handback.reconcile.judge import (
+    Fate,
+    after_silence,
+    as_rejections,
+    judged,
+    with_doubts,
+    with_knowledge,
+)
 from handback.reconcile.match import Match
 from handback.reconcile.standing import ANSWERS
 from handback.store.bulk import INSTANT
@@ -176,7 +183,8 @@ def _apart(asked: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _round(records: pl.DataFrame, answers: pl.DataFrame, given: Given) -> _Round:
     """Decide records of which no two are of the same redemption."""
-    seen = with_knowledge(with_doubts(as_rejections(records)), answers, given.file_id)
+    told = after_silence(records, answers)
+    seen = with_knowledge(with_doubts(as_rejections(told)), answers, given.file_id)
     doubtful = pl.col("doubt") > 0
     verdict = relation.decide(
         seen.with_columns(trigger=pl.when(doubtful).then(0).otherwise("trigger").cast(pl.Int16))

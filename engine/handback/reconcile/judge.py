@@ -65,6 +65,26 @@ def with_doubts(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def after_silence(records: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+    """The records, their `trigger` a return where one rejects what silence had confirmed.
+
+    A confirmation by silence is one that no file brought.
+    """
+    confirmed = (pl.col("trigger") == int(Trigger.CONFIRM)) & pl.col("file_id").is_null()
+    on = ["redemption_id", "answered_attempt"]
+    presumed = answers.filter(confirmed).select(*on, by_silence=pl.lit(True)).unique()
+    if presumed.is_empty():
+        return records
+    refuted = (pl.col("trigger") == int(Trigger.REJECT)) & pl.col("by_silence").fill_null(False)
+    return (
+        records.join(presumed, on=on, how="left", maintain_order="left")
+        .with_columns(
+            trigger=pl.when(refuted).then(int(Trigger.RETURN)).otherwise("trigger").cast(pl.Int16)
+        )
+        .drop("by_silence")
+    )
+
+
 def with_knowledge(records: pl.DataFrame, answers: pl.DataFrame, file_id: int) -> pl.DataFrame:
     """What the journal already holds about the answered attempt, as flags.
 
@@ -75,7 +95,10 @@ def with_knowledge(records: pl.DataFrame, answers: pl.DataFrame, file_id: int) -
     """
     per_attempt = answers.group_by("redemption_id", "answered_attempt").agg(
         known_confirm=(pl.col("trigger") == int(Trigger.CONFIRM)).any(),
-        known_reject=(pl.col("trigger") == int(Trigger.REJECT)).any(),
+        # Silence that was read as a rejection is none that the partner could contradict.
+        known_reject=(
+            (pl.col("trigger") == int(Trigger.REJECT)) & pl.col("file_id").is_not_null()
+        ).any(),
         known_return=(pl.col("trigger") == int(Trigger.RETURN)).any(),
         rejected_here=((pl.col("trigger") == int(Trigger.REJECT)) & (pl.col("file_id") == file_id))
         .fill_null(False)

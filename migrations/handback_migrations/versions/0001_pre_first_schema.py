@@ -46,6 +46,7 @@ def upgrade() -> None:
     _names()
     _redemptions()
     _payouts()
+    _attempts()
     _journal()
     _ledger()
     _files()
@@ -206,6 +207,9 @@ def _payouts() -> None:
         postgresql_where=sa.text("settled_at is null"),
         sqlite_where=sa.text("settled_at is null"),
     )
+
+
+def _attempts() -> None:
     op.create_table(
         "attempt",
         big("redemption_id"),

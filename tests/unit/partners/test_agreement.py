@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,7 +9,6 @@ import pytest
 
 from handback.errors import InvalidAgreement, Violation
 from handback.partners.agreement import Agreement, content_hash, parse
-from handback.partners.calendar import Calendar
 from handback.partners.codes import ReasonClass
 from handback.partners.policy import Action, Reference, RetryPolicy
 from handback.partners.vocabulary import (
@@ -371,39 +369,3 @@ def test_an_unquoted_delimiter_cannot_be_printed() -> None:
     assert [str(mistake) for mistake in agreement.check_submit("a,b", 1, {})] == [
         "member_ref: expected none of ,"
     ]
-
-
-def test_silence_and_the_calendar_have_their_defaults() -> None:
-    agreement = parse(SHORTEST)
-    assert agreement.answers.silence_class is ReasonClass.NONE
-    assert agreement.calendar == Calendar(ZoneInfo("Europe/London"))
-    source = changed(more='[answers]\nstyle = "successes_only"\n')
-    assert parse(source).answers.silence_class is ReasonClass.OPS
-
-
-def test_silence_and_the_calendar_as_written() -> None:
-    answers = '[answers]\nstyle = "successes_only"\nsilence_class = "temporary"\n'
-    calendar = '[calendar]\ncountry = "GB"\nsubdivision = "SCT"\nclosed = [2026-12-24]\n'
-    agreement = parse(changed(more=answers + calendar))
-    assert agreement.answers.silence_class is ReasonClass.TEMPORARY
-    closed = frozenset({date(2026, 12, 24)})
-    assert agreement.calendar == Calendar(ZoneInfo("Europe/London"), "GB", "SCT", closed)
-
-
-@pytest.mark.parametrize(
-    ("table", "key"),
-    [
-        ('[answers]\nsilence_class = "dead"\n', "answers.silence_class"),
-        (
-            '[answers]\nstyle = "successes_only"\nsilence_class = "hold"\n',
-            "answers.silence_class",
-        ),
-        ('[calendar]\ncountry = "Atlantis"\n', "calendar.country"),
-        ('[calendar]\nsubdivision = "ENG"\n', "calendar.subdivision"),
-        ('[calendar]\ncountry = "GB"\nsubdivision = "BY"\n', "calendar.subdivision"),
-        ('[calendar]\nclosed = ["2026-12-24"]\n', "calendar.closed"),
-        ("[calendar]\nclosed = [2026-12-24T00:00:00]\n", "calendar.closed"),
-    ],
-)
-def test_mistakes_in_silence_and_the_calendar(table: str, key: str) -> None:
-    assert list(mistakes(changed(more=table))) == [key]

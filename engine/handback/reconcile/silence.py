@@ -1,0 +1,106 @@
+"""What a partner's silence comes to where its agreement reads an answer into it.
+
+Pure: columns in, columns out. Silence confirms, or it rejects; what follows such a rejection is for
+the policy of the class that the agreement gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+import polars as pl
+
+from handback.journal.changes import changes_of
+from handback.lifecycle import relation
+from handback.lifecycle.table import Trigger
+from handback.partners import policy
+from handback.partners.agreement import Agreement
+from handback.partners.policy import Action
+from handback.partners.vocabulary import AnswerStyle
+from handback.reconcile.decide import DUE_AGAIN
+from handback.store.bulk import INSTANT
+
+READ_AS: Final[Mapping[AnswerStyle, Trigger]] = MappingProxyType(
+    {AnswerStyle.EXCEPTIONS_ONLY: Trigger.CONFIRM, AnswerStyle.SUCCESSES_ONLY: Trigger.EXPIRE}
+)
+"""The trigger that silence pulls; a partner of any other style owes an answer to everything."""
+
+# A redemption that awaits an answer to its live attempt, of which nothing was heard.
+SILENT = pl.Schema(
+    {
+        "redemption_id": pl.Int64(),
+        "state": pl.Int16(),
+        "attempt": pl.Int16(),
+        "version": pl.Int32(),
+        "quantity": pl.Int64(),
+        "held": pl.Int64(),
+        "fulfilled": pl.Int64(),
+        "programme_id": pl.Int64(),
+        "partner_id": pl.Int64(),
+        "unit_id": pl.Int64(),
+        "submitted_at": INSTANT,
+    }
+)
+
+_FOLLOWING: Final = {Action.RETRY: Trigger.RETRY, Action.FAIL: Trigger.FAIL}
+_VERDICT: Final = ("legal", "to_state", "new_attempt", "debit", "credit")
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What silence comes to: CHANGES, the rows for the due queue, and who waits for a person.
+
+    The latter have the columns `redemption_id`, `attempt`, `quantity` and `reason_class`.
+    """
+
+    changes: pl.DataFrame
+    due_again: pl.DataFrame = field(default_factory=DUE_AGAIN.to_frame)
+    waiting: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+
+def read_silence(silent: pl.DataFrame, agreement: Agreement, now: datetime) -> Silence:
+    """Read silence (columns of SILENT) as the agreement does, whose style is one of READ_AS."""
+    trigger = READ_AS[agreement.answers.style]
+    asked = silent.with_columns(
+        trigger=pl.lit(int(trigger), pl.Int16),
+        answered_attempt="attempt",
+        moved="held",
+        same_unit=pl.lit(1, pl.Int16),
+        waiting=pl.lit(0, pl.Int16),
+        reason_class=pl.lit(int(agreement.answers.silence_class), pl.Int16),
+        reason_code=pl.lit(None, pl.String),
+        file_id=pl.lit(None, pl.Int64),
+        ordinal=pl.lit(None, pl.Int64),
+    )
+    read = relation.decide(asked)
+    assert read["legal"].all(), "what awaits an answer may be read as answered"
+    if trigger is Trigger.CONFIRM:
+        return Silence(changes_of(read))
+    return _followed_up(read, agreement, now)
+
+
+def _followed_up(rejected: pl.DataFrame, agreement: Agreement, now: datetime) -> Silence:
+    """The rejections, and what the policy of their class makes of them."""
+    stepped = policy.steps(agreement.policies, rejected.drop("held", "fulfilled"), now).rename(
+        {"new_held": "held", "new_fulfilled": "fulfilled"}
+    )
+    triggers = {int(action): int(trigger) for action, trigger in _FOLLOWING.items()}
+    followed = stepped.filter(pl.col("action").is_in(list(triggers))).with_columns(
+        state="to_state",
+        trigger=pl.col("action").replace_strict(triggers, return_dtype=pl.Int16),
+        version=pl.col("version") + 1,
+    )
+    second = relation.decide(followed.drop(_VERDICT))
+    assert second["legal"].all(), "a policy follows the lifecycle"
+    due_again = stepped.filter(pl.col("action") == int(Action.RETRY))
+    waiting = stepped.filter(pl.col("action") == int(Action.REVIEW))
+    changes = pl.concat([changes_of(rejected), changes_of(second)])
+    return Silence(
+        changes,
+        due_again.select(pl.col(name).cast(kind) for name, kind in DUE_AGAIN.items()),
+        waiting.select("redemption_id", "attempt", "quantity", "reason_class"),
+    )
