@@ -1,9 +1,10 @@
 """The floor: answers applied by hand, with nothing but a state and one line of history.
 
 Decode, stage, guarded update, history: no matching, no laws, no breaks, no checkpoint, no ledger.
-It writes the product's own tables, with their keys and indexes, though they hold nothing but
-redemptions before; it has the product's windows, chunks, driver and durability. Its file has no
-record that is not a plain answer; nothing that does more can be faster.
+It writes the product's own tables, with their keys and indexes, that hold what there is of each
+redemption by then: itself and its first two events. It has the product's windows, chunks, driver
+and durability. Its file has no record that is not a plain answer; nothing that does more can be
+faster.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ _REDEMPTIONS: Final = (
     " submitted_at, state, attempt, version, held, fulfilled, member_ref)"
     " select i, 1, 1, 1, {quantity}, <instant>, 2, 1, 2, {quantity}, 0, {member} from {numbers}"
 )
+_EVENTS: Final = (
+    "insert into event (redemption_id, version, block_id, trigger, from_state, to_state, attempt,"
+    " reason_class, quantity) select i, <version>, <version>, <version>, <version> - 1, <version>,"
+    " <version> - 1, 0, {quantity} from {numbers}"
+)
 _INSTANT: Final = {"sqlite": "0", "postgres": "to_timestamp(0)"}
 
 
@@ -36,6 +42,8 @@ def prepare(job: Job) -> None:
     write_file(job)
     handback_migrations.migrate(job.place.url)
     fill(job, _REDEMPTIONS.replace("<instant>", _INSTANT[job.place.store]))
+    for version in 1, 2:
+        fill(job, _EVENTS.replace("<version>", str(version)))
 
 
 def run(job: Job, connections: int = 1) -> Figures:
