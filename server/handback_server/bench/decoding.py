@@ -1,6 +1,7 @@
 """Decoding: a hand-back file of each kind, beside Polars' own CSV reader on the same bytes.
 
-Of files that are not delimited the reader makes lines, one column of them.
+Of files that are not delimited the reader makes lines, one column of them. A workbook is packed, so
+the reader gets its cells as delimited text.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import io
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Final
@@ -21,6 +23,7 @@ from handback.formats.layout import Framing, Layout
 from handback.formats.references import ReferenceTemplate
 from handback_server.bench.apart import Meter, apart
 from handback_server.bench.ground import Ground
+from handback_server.bench.sheets import workbook
 
 _TRIES: Final = 3
 _TEMPLATE: Final = "HB{key:018}"
@@ -44,6 +47,7 @@ _RECORDS: Final = {
         'framing = "fixed"\nwidth = 60\nencoding = "cp037"\ncolumns = "bytes"\nline_end = "none"'
     ),
 }
+_SHEETS: Final = {"xlsx": 'framing = "xlsx"'}
 _TREES: Final = {
     "xml": 'framing = "xml"',
     "json": 'framing = "json"',
@@ -55,7 +59,8 @@ def decoding(ground: Ground, records: int, order: str) -> Mapping[str, object]:
     """Decode so many records of each kind; neither store nor order mean anything here."""
     documents = {
         **{
-            kind: top + _detail(_cell, 'tag = { at = 1, is = "D" }') for kind, top in _LINES.items()
+            kind: top + _detail(_cell, 'tag = { at = 1, is = "D" }')
+            for kind, top in (_LINES | _SHEETS).items()
         },
         **{
             kind: top + _detail(_span, 'tag = { at = [1, 2], is = "DT" }')
@@ -74,9 +79,13 @@ def decoding(ground: Ground, records: int, order: str) -> Mapping[str, object]:
 
 def _one(kind: str, document: str, records: int) -> Mapping[str, object]:
     layout = compile_layout("bench", tomllib.loads(document))
-    content = _content(layout, kind, records)
+    plain = layout
+    if layout.framing is Framing.XLSX:
+        plain = replace(layout, framing=Framing.DELIMITED, delimiter=",")
+    text = _content(plain, kind, records)
+    content = text if plain is layout else workbook(text)
     ours = min(_timed(partial(_decode, layout, content, records)) for _ in range(_TRIES))
-    theirs = min(_timed(partial(_read_csv, layout, content)) for _ in range(_TRIES))
+    theirs = min(_timed(partial(_read_csv, plain, text)) for _ in range(_TRIES))
     return {
         "kind": kind,
         "records_per_s": round(records / ours[1]),
