@@ -228,6 +228,8 @@ class TestTrees:
             drafted(bomb)
         with pytest.raises(InvalidRequest, match="well-formed"):
             drafted("<a><b></a>")
+        with pytest.raises(InvalidRequest, match="unknown encoding"):
+            drafted('<?xml version="1.0" encoding="UTF-88"?><a/>')
 
     @settings(max_examples=60, deadline=None)
     @given(

@@ -78,7 +78,7 @@ def _tree(sample: Sample) -> Tree | None:
             raise InvalidRequest([Violation("samples", f"{sample.name}: no DTD is read")])
         try:
             root = ElementTree.fromstring(content)
-        except (ElementTree.ParseError, ValueError) as mistake:
+        except (ElementTree.ParseError, LookupError, ValueError) as mistake:
             told = f"{sample.name}: expected well-formed XML; {mistake}"
             raise InvalidRequest([Violation("samples", told)]) from None
         space = _NAMESPACE.match(root.tag)
