@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from formats.partner_layouts import read
+from handback.formats.builtin import list_builtin
 from handback.formats.compiling import compile_layout
 from handback.formats.fields import FIELD_TYPES
 from handback.formats.findings import FindingCode
@@ -40,6 +41,11 @@ def test_the_examples_give_what_the_page_says(example: tuple[str, str, str]) -> 
         for row in reading.details.select(columns).iter_rows()
     ]
     assert rows == [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+@pytest.mark.parametrize("name", list_builtin())
+def test_every_format_that_is_brought_along_is_on_the_page(name: str) -> None:
+    assert f"`{name}`" in PAGE
 
 
 @pytest.mark.parametrize("word", [*Kind, *Framing, *Sign, *FindingCode, *ENCODINGS, *FIELD_TYPES])
