@@ -75,6 +75,11 @@ class TestCheck:
         assert first.answered_on == "2026-03-03"
         assert [file async for file in client.files.list()] == []
 
+    async def test_a_record_without_a_key_names_no_redemption(self, client: Any) -> None:
+        strange = answers([row(1).replace("HB", "XX")], total=100)
+        check = await client.formats.check(strange, partner="skyways", file_name="a.csv")
+        assert [record.redemption_id for record in check.first_records] == [""]
+
     async def test_findings_come_with_it(self, client: Any) -> None:
         bad = answers([row(1).replace("100", "many")], total=100)
         check = await client.formats.check(bad, partner="skyways", file_name="a.csv")

@@ -73,6 +73,11 @@ def test_a_sound_file_says_what_it_would_do(tray: InTray) -> None:
     assert found.details["reference"].len() == 4
 
 
+def test_a_reference_that_is_no_key_is_not_counted_as_one(tray: InTray) -> None:
+    strange = row(2).replace("HB", "XX")
+    assert checked(tray, handback([row(1), strange])).referenced_count == 1
+
+
 def test_it_agrees_with_the_road_of_a_real_file(tray: InTray) -> None:
     files = [
         handback([row(1)], sequence=1),

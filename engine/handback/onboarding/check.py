@@ -178,7 +178,7 @@ class _Reading:
         return [self._share(row) for row in frequent.iter_rows(named=True)]
 
     def _add(self, details: pl.DataFrame) -> None:
-        keyed = pl.col("redemption_id").is_not_null()
+        keyed = pl.col("redemption_id") > 0
         placed = pl.all_horizontal(pl.col("batch", "batch_ordinal").is_not_null())
         self.referenced += int(details.select((keyed | placed).sum()).item())
         counted = (pl.len().alias("count"), pl.col("quantity").sum())

@@ -188,7 +188,7 @@ def _record(row: dict[str, Any]) -> pb.DecodedRecord:
     """A row of DETAIL; nulls stay unset."""
     said = {name: value for name, value in row.items() if value is not None}
     said.pop("raw", None)
-    if (number := said.pop("redemption_id", None)) is not None:
+    if number := said.pop("redemption_id"):  # 0 where the reference carries no key
         said["redemption_id"] = public_id(Prefix.REDEMPTION, number)
     if "answered_on" in said:
         said["answered_on"] = str(said["answered_on"])
