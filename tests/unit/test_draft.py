@@ -303,3 +303,37 @@ class TestRefusing:
         except InvalidRequest:
             return
         assert tomllib.loads(made.source)["formats"]["answers"]["records"]
+
+
+def test_titles_that_leave_no_doubt_are_not_marked() -> None:
+    made = drafted(TITLED)
+    fields = [one for one in made.source.splitlines() if one.startswith("  { name = ")]
+    assert [one for one in fields if "unsure:" in one] == []
+
+
+def test_two_titles_for_one_role_are_both_marked() -> None:
+    made = drafted(
+        "Reference,Status,Amount paid,Amount due\nHB000000000001,00,5,7\nHB000000000002,31,6,8\n"
+    )
+    marked = [one for one in made.source.splitlines() if "},  # unsure:" in one]
+    assert len(marked) == 2
+    assert all('column = "Amount ' in one for one in marked)
+
+
+@pytest.mark.parametrize(
+    ("shown", "options"),
+    [
+        (("1.234,50", "-4,50"), {"scale": 2, "point": ",", "thousands": "."}),
+        (("1,234,567.5", "4.25"), {"scale": 2, "thousands": ","}),
+    ],
+)
+def test_marks_between_thousands_are_read_and_marked(
+    shown: tuple[str, str], options: dict[str, str | int]
+) -> None:
+    rows = "".join(f"HB00000000000{at};00;{amount}\n" for at, amount in enumerate(shown))
+    made = drafted(f"Reference;Status;Amount\n{rows}")
+    (amount,) = [one for one in made.source.splitlines() if '"quantity"' in one]
+    assert "unsure: is" in amount
+    quantity = field(records(made)[0], "quantity")
+    assert quantity.items() >= options.items()
+    assert quantity["type"] == "decimal"

@@ -10,6 +10,7 @@ from typing import Final
 
 _INTEGER: Final = re.compile(r"[+-]?\d{1,18}")
 _DECIMAL: Final = re.compile(r"[+-]?\d{1,15}([.,])(\d{1,6})")
+_GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:([.,])\d{3}){1,4}([.,])\d{1,6}")
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ][0-9:.,Z+-]+")
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,10}")
 _MOST_CODES: Final = 20
@@ -68,7 +69,9 @@ class Column:
     def number(self, value: str) -> int:
         """A value as `decode` would give it: a decimal in its smallest parts, 0 where blank."""
         scale = int(self.options.get("scale", 0))
-        whole, _, decimals = value.replace(",", ".").partition(".")
+        thousands = str(self.options.get("thousands", ""))
+        shown = value.replace(thousands, "") if thousands else value
+        whole, _, decimals = shown.replace(",", ".").partition(".")
         return int(whole + decimals.ljust(scale, "0")[:scale]) if value else 0
 
 
@@ -134,14 +137,29 @@ def _number(values: Sequence[str]) -> Guess | None:
         ):
             return None if len(values[0]) <= 6 else ("integer", {}, "a number, or digits as text?")
         return "integer", {}, ""
+    return _decimal(values)
+
+
+def _decimal(values: Sequence[str]) -> Guess | None:
+    grouped = {found.groups() for value in values if (found := _GROUPED.fullmatch(value))}
+    thousands = ""
+    if grouped:
+        thousands, point = grouped.pop()
+        if grouped or thousands == point:
+            return None
+        values = [value.replace(thousands, "") for value in values]
     marks = {found[1] for value in values if (found := _DECIMAL.fullmatch(value))}
     plain = all(_DECIMAL.fullmatch(value) or _INTEGER.fullmatch(value) for value in values)
-    if not plain or len(marks) != 1:
+    if not plain or len(marks) != 1 or (thousands and marks != {point}):
         return None
     mark = marks.pop()
-    scale = max(len(value.partition(mark)[2]) for value in values)
-    options: dict[str, str | int] = {"scale": scale}
-    return "decimal", options | ({"point": ","} if mark == "," else {}), ""
+    decimals = [len(value.partition(mark)[2]) for value in values if mark in value]
+    options: dict[str, str | int] = {"scale": max(decimals)}
+    if mark == ",":
+        options["point"] = ","
+    if thousands:
+        return "decimal", options | {"thousands": thousands}, f"is {thousands} between thousands?"
+    return "decimal", options, "decimals, or thousands?" if set(decimals) == {3} else ""
 
 
 def _same_length(values: Sequence[str]) -> bool:

@@ -16,6 +16,8 @@ from handback.onboarding.totals import Found, Sum, total_of
 
 _MESSAGE_ID: Final = re.compile(r"^(msg|message|file) ?id$|\b(msg|message) id$")
 _DETAIL_KINDS: Final = (Kind.DETAIL, Kind.ADDENDA)
+# Of which nothing but totals is ever counted with.
+_UNREAD_KINDS: Final = (Kind.BATCH_HEADER, Kind.BATCH_CONTROL, Kind.CONTROL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,11 @@ def plan_of(name: str, parts: Parts) -> Plan:
     for group, mine, found in zip(groups, columns, totals, strict=True):
         roles = detail_roles
         if group.kind is not Kind.DETAIL:
-            wants_code = group.kind is Kind.ADDENDA and "code" not in named
-            roles = _other_roles(group, mine, found, code_among(mine) if wants_code else None)
+            if group.kind in _UNREAD_KINDS:
+                mine = [one if at in found else _as_digits(one) for at, one in enumerate(mine)]
+            roles = _other_roles(group, mine, found)
+            if group.kind is Kind.ADDENDA:
+                roles = _with_code(roles, mine, detail_roles)
         records.append(RecordPlan(group, tuple(mine), tuple(roles), found))
     return Plan(name, parts.head, parts.delimited, parts.titled, tuple(records), named)
 
@@ -76,21 +81,25 @@ def _totals(
 
 
 def _as_number(column: Column) -> Column:
-    """A column of digits that a total adds up is a number, whatever it looked like."""
-    return column if column.is_number else replace(column, type="integer", options={}, unsure="")
+    """A column of digits that a total adds up is a number beyond doubt, whatever it looked like."""
+    if column.is_number:
+        return replace(column, unsure="")
+    return replace(column, type="integer", options={}, unsure="")
 
 
-def _other_roles(
-    group: Group, columns: Sequence[Column], totals: dict[int, Found], code: int | None
-) -> list[Role]:
+def _as_digits(column: Column) -> Column:
+    """A column that may be a number or digits as text is text, which loses no zero in front."""
+    unsure = column.type == "integer" and column.unsure
+    return replace(column, type="text", unsure="") if unsure else column
+
+
+def _other_roles(group: Group, columns: Sequence[Column], totals: dict[int, Found]) -> list[Role]:
     """Names in headers, controls and addenda."""
     taken: set[str] = set()
     roles = []
     for number, column in enumerate(columns):
         role = Role(free_name(column, taken))
-        if number == code:
-            role = Role("code", "few short values")
-        elif number in totals:
+        if number in totals:
             total = totals[number]
             role = Role("total" if isinstance(total, Sum) else "record_count")
         elif _MESSAGE_ID.search(words(column.title)) and "message_id" not in taken:
@@ -104,6 +113,20 @@ def _other_roles(
         taken.add(role.name)
         roles.append(role)
     return roles
+
+
+def _with_code(
+    roles: Sequence[Role], columns: Sequence[Column], details: Sequence[Role]
+) -> list[Role]:
+    """The roles of addenda, the code among them unless the details have one beyond doubt."""
+    found = [role for role in details if role.name == "code"]
+    code = None if found and not found[0].unsure else code_among(columns)
+    role = None if code is None else Role("code", "few short values")
+    if code is not None and found:
+        role = Role(roles[code].name, "or is this the code?")
+    return [
+        role if number == code and role is not None else one for number, one in enumerate(roles)
+    ]
 
 
 def _as_sequence(column: Column) -> str:

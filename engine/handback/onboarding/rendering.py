@@ -118,7 +118,9 @@ def _field(plan: Plan, role: Role, column: Column, total: Found | None) -> str:
         case Sum(number, digits):
             parts.append(f'sum = "{plan.detail_names[number]}"')
             parts += [f"digits = {digits}"] if digits else []
-    doubts = "; ".join(filter(None, (role.unsure, column.unsure if kind == column.type else "")))
+    # A total that holds is a number beyond doubt.
+    by_type = column.unsure if kind == column.type and total is None else ""
+    doubts = "; ".join(filter(None, (role.unsure, by_type)))
     return line(f"{{ {', '.join(parts)} }},", doubts, _shown(column))
 
 
