@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from handback.formats.controls import HALF, half_sums, measured
+from handback.formats.controls import HALF, LINE, half_sums, line_count, measured
 from handback.formats.findings import FINDINGS, FindingCode, severity_of
 from handback.formats.layout import Field, Kind, Layout, Level, Total
 from handback.formats.reading import column_of
@@ -78,6 +78,7 @@ class Batches:
         records = list(enumerate(self._layout.records))
         return rows.group_by("segment").agg(
             pl.col("line").min().alias("first_line"),
+            line_count(rows).alias(_count(LINE)),
             *(
                 pl.col("rec").is_in([i for i, one in records if one.kind is kind]).sum()
                 .cast(pl.Int64).alias(_count(kind))
@@ -224,7 +225,7 @@ def _findings(
     ).select(list(FINDINGS))
 
 
-def _count(kind: Kind) -> str:
+def _count(kind: str) -> str:
     return f"count.{kind}"
 
 

@@ -13,18 +13,22 @@ from typing import Final
 import polars as pl
 
 from handback.formats.findings import Finding, FindingCode, severity_of
-from handback.formats.layout import Field, Kind, Measure, Record, Total
+from handback.formats.layout import Field, Layout, Measure, Record, Total
 from handback.formats.reading import column_of
 
 HALF: Final = 10**9
+LINE: Final = "line"
+"""Counted as a kind of record is: the lines of the file that its records take."""
+LINE_COUNT: Final = "lines"
+"""Where a cut joins lines to records, and they are counted: how many each record takes."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """Records by kind, what measures add up to, and how many values of a field could not be read;
-    of records that could not be read at all the field is ''."""
+    """Records by kind, lines, what measures add up to, and how many values of a field could not be
+    read; of records that could not be read at all the field is ''."""
 
-    counts: Counter[Kind] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     sums: Counter[Measure] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
 
@@ -40,6 +44,17 @@ class Tally:
         """How many values of what is added up could not be read."""
         names = {measure.field, *(name for name, _ in measure.where), ""}
         return sum(self.unreadable[name] for name in names)
+
+
+def counts_lines(layout: Layout) -> bool:
+    """Does a total of the layout count lines?"""
+    fields = (one for record in layout.records for one in record.fields)
+    return any(one.total and LINE in one.total.kinds for one in fields)
+
+
+def line_count(rows: pl.DataFrame) -> pl.Expr:
+    """How many lines records take, for use in an aggregation."""
+    return pl.col(LINE_COUNT).sum() if LINE_COUNT in rows.columns else pl.len().cast(pl.Int64)
 
 
 def measured(frame: pl.DataFrame, measure: Measure) -> pl.Expr | None:

@@ -8,6 +8,7 @@ from typing import Final
 import polars as pl
 
 from handback.formats.computed import LineNumber
+from handback.formats.controls import LINE
 from handback.formats.document import Section
 from handback.formats.fields import FIELD_TYPES, FieldType
 from handback.formats.findings import DETAIL
@@ -60,7 +61,7 @@ def field_of(section: Section, framing: Framing, kind: Kind, *, named: bool) -> 
         justify=section.choice("justify", ["left", "right"], "right" if number else "left"),
         width=width,
         carry=section.flag("carry") if kind in HEADER_KINDS else False,
-        total=_total(section) if kind in (*HEADER_KINDS, *CONTROL_KINDS) else None,
+        total=_total(section, framing) if kind in (*HEADER_KINDS, *CONTROL_KINDS) else None,
         rest=section.flag("rest") if framing is Framing.DELIMITED else False,
     )
     _check_width(section, field)
@@ -83,15 +84,17 @@ def _check_width(section: Section, field: Field) -> None:
             section.mistake("value", "a text without blanks around it")
 
 
-def _total(section: Section) -> Total | None:
+def _total(section: Section, framing: Framing) -> Total | None:
     kinds = section.texts("count")
     field = section.text("sum", "")
     lowest = section.integer("digits", 0, 1, 18)
     of_original = section.choice("of", ["rows", "original"], "rows") == "original"
-    known = [str(kind) for kind in Kind]
+    known = [LINE] if LINE in kinds else [str(kind) for kind in Kind]
     if not set(kinds) <= set(known):
-        section.mistake("count", f"record kinds, any of {', '.join(known)}")
+        section.mistake("count", f"{LINE} alone, or record kinds: any of {', '.join(Kind)}")
         return None
+    if kinds == (LINE,) and framing not in (Framing.DELIMITED, Framing.FIXED):
+        section.mistake("count", "record kinds: only delimited and fixed records stand on lines")
     where, unless = _where(section, "where"), _where(section, "unless")
     if kinds and field:
         section.mistake("sum", "either count or sum, not both")
@@ -106,7 +109,7 @@ def _total(section: Section) -> Total | None:
     measure = None
     if field or where or unless:
         measure = Measure(field, where or unless, bool(unless))
-    return Total(tuple(Kind(kind) for kind in kinds), measure, lowest, of_original)
+    return Total(kinds, measure, lowest, of_original)
 
 
 def _where(section: Section, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from handback.formats.controls import LINE_COUNT, counts_lines
 from handback.formats.days import Day
 from handback.formats.findings import FindingCode
 from handback.formats.layout import Cell, Field, Kind, Layout, Place, Record
@@ -15,6 +16,8 @@ from handback.formats.numbers import Integer
 from handback.formats.texts import Constant
 
 _EXTRA: Final = "cell_0"  # not null where a record has more cells than any of the layout's
+_ONE_LINE: Final = pl.lit(1, dtype=pl.Int64).alias(LINE_COUNT)
+_LINE_COUNTS: Final = pl.col(f"^{LINE_COUNT}$")  # none where they are not counted
 
 
 class DelimitedCut:
@@ -31,7 +34,11 @@ class DelimitedCut:
         self._cells = cells
         self._continues = layout.continues
         self._record_end = layout.record_end
-        self._open = LINES.to_frame()
+        self._counts_lines = counts_lines(layout)
+        self._nothing = LINES.to_frame()
+        if self._counts_lines:
+            self._nothing = self._nothing.with_columns(_ONE_LINE)
+        self._open = self._nothing
         delimiter, quote = pl.escape_regex(self._delimiter), pl.escape_regex(self._quote)
         quoted = f"(?:[^{quote}]|{quote}{quote})*"
         cell = f"(?:{quote}{quoted}{quote}|[^{delimiter}{quote}]*)"
@@ -41,6 +48,8 @@ class DelimitedCut:
 
     def rows(self, lines: pl.DataFrame, *, last: bool) -> pl.DataFrame:
         """The records of these lines and of a record still open, with a column per cell."""
+        if self._counts_lines:
+            lines = lines.with_columns(_ONE_LINE)
         if self._quote:
             lines = self._join(pl.concat([self._open, lines]), last=last)
         rows = without_blank(lines, " ")
@@ -96,7 +105,7 @@ class DelimitedCut:
 
     def _join(self, lines: pl.DataFrame, *, last: bool) -> pl.DataFrame:
         """Join lines that stand within quotes; an open record is kept for the next lines."""
-        self._open = LINES.to_frame()
+        self._open = self._nothing
         odd_quotes = pl.col("raw").str.count_matches(self._quote, literal=True) % 2 == 1
         whole = pl.col("flaw").is_null() | (pl.col("flaw") != FindingCode.LINE_TOO_LONG.value)
         odd = lines.with_row_index("row").filter(odd_quotes & whole)
@@ -131,7 +140,7 @@ class DelimitedCut:
     def _continued(self, rows: pl.DataFrame, *, last: bool) -> pl.DataFrame:
         """Join lines with those that go on with them; the last record is kept, for the next lines
         may belong to it as well."""
-        self._open = LINES.to_frame()
+        self._open = self._nothing
         if not last and rows.height:
             own = ~rows["raw"].str.starts_with(self._continues)
             start = int(own.arg_true()[-1]) if own.any() else 0
@@ -145,6 +154,7 @@ class DelimitedCut:
             pl.col("line").first(),
             text.str.join(self._delimiter).alias("raw"),
             pl.col("flaw").drop_nulls().first(),
+            _LINE_COUNTS.sum(),
         )
         return joined.drop("group")
 
@@ -198,7 +208,10 @@ def _joined(lines: pl.DataFrame, group: np.ndarray, bad: list[int]) -> pl.DataFr
     )
     lines = lines.with_columns(flaw.otherwise("flaw").alias("flaw"), pl.Series("group", group))
     joined = lines.group_by("group", maintain_order=True).agg(
-        pl.col("line").first(), pl.col("raw").str.join("\n"), pl.col("flaw").drop_nulls().first()
+        pl.col("line").first(),
+        pl.col("raw").str.join("\n"),
+        pl.col("flaw").drop_nulls().first(),
+        _LINE_COUNTS.sum(),
     )
     return joined.drop("group")
 

@@ -17,10 +17,12 @@ import polars as pl
 
 from handback.errors import InvalidRequest, Violation
 from handback.formats.columns import place_by_names
-from handback.formats.controls import Tally, exact_sum, measured
+from handback.formats.controls import LINE, Tally, exact_sum, measured
 from handback.formats.layout import (
     CONTROL_KINDS,
+    DETAIL_KINDS,
     HEADER_KINDS,
+    LEVELS,
     Framing,
     Kind,
     Layout,
@@ -178,10 +180,22 @@ class _Encoder:
     def _value(self, record: Record, name: str) -> object:
         field = next(field for field in record.fields if field.name == name)
         if field.total:
+            self._tally.counts[LINE] = self._lines_within(record.kind)
             return None if field.total.of_original else self._tally.of(field.total)
         if name in self._layout.fact_names() and name not in self._facts:
             self._refuse([Violation(f"facts.{name}", "a value, or None")])
         return self._facts.get(name)
+
+    def _lines_within(self, kind: Kind) -> int:
+        """How many lines a header or control is about, its own with them; a record takes one."""
+        within = [*DETAIL_KINDS]
+        for level in reversed(LEVELS):
+            within += [level.header, level.control]
+            if kind in (level.header, level.control):
+                break
+        else:
+            within += [Kind.HEADER, Kind.CONTROL]
+        return sum(self._tally.counts[one] for one in within)
 
     def _refuse(self, violations: Iterable[Violation]) -> None:
         for violation in violations:

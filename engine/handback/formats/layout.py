@@ -191,13 +191,13 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A control total: how many records of some kinds, or what a measure adds up to.
+    """A control total: how many records of some kinds (or lines), or what a measure adds up to.
 
     `digits` keeps the lowest digits only, as hash totals do; 0 keeps all. One that is `of_original`
     repeats the totals of what the file answers: it is handed on, and not compared with the file.
     """
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[str, ...]
     measure: Measure | None
     digits: int
     of_original: bool = False

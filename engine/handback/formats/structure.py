@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from handback.formats.controls import Tally, compare, exact_sum, measured
+from handback.formats.controls import LINE, Tally, compare, exact_sum, line_count, measured
 from handback.formats.findings import Finding, FindingCode, file_finding
 from handback.formats.layout import Kind, Layout, Record
 
@@ -95,6 +95,7 @@ class Structure:
                 self._tally.counts[kind] += count
                 if kind is Kind.DETAIL:
                     self._seen.add(index)
+        self._tally.counts[LINE] += rows.select(line_count(rows)).item()
         self._tally.unreadable.update(dict(unreadable["field"].value_counts().iter_rows()))
         for frame in details:
             for measure in self._measures:

@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from handback.formats.computed import CheckDigit, LineNumber
+from handback.formats.controls import counts_lines
 from handback.formats.layout import Cell, Columns, Condition, Field, Framing, Layout, Record
 from handback.formats.lines import MAX_LINE_CHARS
 from handback.formats.texts import Constant
@@ -127,8 +128,10 @@ class RecordWriter:
     def _forbidden(self) -> str:
         if self._fixed or self._layout.framing.is_tree:
             return rf"[{_NEVER}\t\r\n\x{{FFFE}}\x{{FFFF}}]"
-        if self._layout.quote:
+        if self._layout.quote and not counts_lines(self._layout):
             return rf"[{_NEVER}]"
+        if self._layout.quote:
+            return rf"[{_NEVER}\r\n]"
         return rf"[{_NEVER}\r\n{pl.escape_regex(self._layout.delimiter)}]"
 
     def _whole(self, texts: pl.DataFrame, lines: pl.Series) -> Iterator[Refusal]:

@@ -111,7 +111,14 @@ def test_the_slash_may_be_missing_where_a_line_ends() -> None:
     [
         (b"98,1153700,2", b"98,1153700,3", FindingCode.COUNT_MISMATCH),
         (b"99,1153700,1", b"99,1153700,2", FindingCode.COUNT_MISMATCH),
-        (b"\n98,1153700,2,18/", b"", FindingCode.GROUP_CONTROL_MISSING),
+        (b"49,1150000,11", b"49,1150000,10", FindingCode.COUNT_MISMATCH),
+        (b"98,1153700,2,19", b"98,1153700,2,18", FindingCode.COUNT_MISMATCH),
+        (b"99,1153700,1,21", b"99,1153700,1,22", FindingCode.COUNT_MISMATCH),
+        (
+            b"98,1153700,2,19/\n99,1153700,1,21",
+            b"99,1153700,1,20",
+            FindingCode.GROUP_CONTROL_MISSING,
+        ),
     ],
 )
 def test_controls_that_disagree_are_told(old: bytes, new: bytes, code: FindingCode) -> None:
