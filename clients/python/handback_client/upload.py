@@ -36,15 +36,19 @@ class Content:
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes in parts. Raises OSError at once where the file cannot be opened."""
+        # Nobody closes what is never asked for its first part, so that is when it is opened to stay.
+        self._open().close()
+        return self._chunks()
+
+    def _chunks(self) -> Iterator[bytes]:
+        with self._open() as stream:
+            while chunk := stream.read(PART_BYTES):
+                yield chunk
+
+    def _open(self) -> BinaryIO:
         if isinstance(self._source, bytes):
-            return _chunks(BytesIO(self._source))
-        return _chunks(self._source.open("rb"))
-
-
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    with stream:
-        while chunk := stream.read(PART_BYTES):
-            yield chunk
+            return BytesIO(self._source)
+        return self._source.open("rb")
 
 
 class Upload:
