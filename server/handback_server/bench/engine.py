@@ -109,7 +109,7 @@ class Engine:
                 same_reference=pl.lit(0, pl.Int16),
             )
             self.store.dialect.insert_frame(tx, _DUE, due)
-            details = born.select("redemption_id", fields=pl.lit('{"surname": "Example"}'))
+            details = born.select("redemption_id", fields=pl.lit('{"surname":"Example"}'))
             self.store.dialect.insert_frame(tx, _DETAIL, details)
 
 

@@ -51,7 +51,7 @@ def rows(table: sa.Table, batch: Batch, series: Series) -> Iterator[sa.Select[An
                 table_of(MemberDetail),
                 n < batch.count,
                 redemption_id=batch.first + n,
-                fields='{"surname": "Example"}',
+                fields='{"surname":"Example"}',
             )
         case "due" if batch.state is State.SUBMITTED:
             yield _due(batch, n)
