@@ -36,7 +36,7 @@ class Content:
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes in parts. Raises OSError at once where the file cannot be opened."""
-        # Nobody closes what is never asked for its first part, so that is when it is opened to stay.
+        # Nobody closes what is never asked for a part, so it is opened to stay with the first one.
         self._open().close()
         return self._chunks()
 
