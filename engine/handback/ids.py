@@ -62,11 +62,6 @@ def number_of(prefix: Prefix, text: str, field: str) -> int:
     raise InvalidRequest([Violation(field, f"expected an id such as {example}, not {text!r}")])
 
 
-def attempt_id(redemption_id: int, attempt: int) -> str:
-    """The public id of one attempt of a redemption, such as `att_0000000000a3k-2`."""
-    return f"{public_id(Prefix.REDEMPTION, redemption_id).replace('rdm', 'att')}-{attempt}"
-
-
 def check_digits(payload: int) -> int:
     """The two ISO 7064 MOD 97-10 digits of a number, 2 to 98."""
     return 98 - payload * 100 % 97
