@@ -17,7 +17,7 @@ from agreements import source_of
 from client.conftest import MakeClient
 from fake_clock import FakeClock
 from handback.formats.builtin import builtin
-from handback.partners.agreement import parse
+from handback.partners.reading import parse
 from handback.settings import Settings
 from handback_client import errors
 from handback_client.cli.app import handback

@@ -14,9 +14,9 @@ from fake_clock import FakeClock
 from handback.intake.states import FileState, Verdict
 from handback.lifecycle.table import Trigger
 from handback.onboarding.check import SHOWN_RECORDS, FileCheck, check
-from handback.partners.agreement import parse
 from handback.partners.codes import ReasonClass
 from handback.partners.policy import Action
+from handback.partners.reading import parse
 from handback.store.session import Store
 from handback.store.tables import SQLModel
 from intake_files import InTray, handback, row, with_terms

@@ -12,8 +12,8 @@ import pytest
 from agreements import SKYWAYS, source_of
 from handback.errors import NotFound
 from handback.formats.builtin import builtin, golden, list_builtin
-from handback.partners.agreement import parse
 from handback.partners.codes import BY_TEXT, ReasonClass
+from handback.partners.reading import parse
 
 
 @pytest.mark.parametrize("name", list_builtin())

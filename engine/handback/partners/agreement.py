@@ -8,26 +8,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from handback.errors import InvalidAgreement, Violation
-from handback.formats.builtin import Builtin, builtin, kept, list_builtin
-from handback.formats.compiling import compile_layout
-from handback.formats.document import Section
+from handback.errors import Violation
+from handback.formats.builtin import Builtin, kept
 from handback.formats.layout import Layout
 from handback.formats.references import ReferenceTemplate
-from handback.partners import consistency, keys
-from handback.partners.calendar import Calendar, is_known
-from handback.partners.codes import BY_TEXT, CodeMap, ReasonClass
-from handback.partners.document import dotted, load, placed
+from handback.partners.calendar import Calendar
+from handback.partners.codes import CodeMap, ReasonClass
+from handback.partners.document import load
 from handback.partners.file_name import FileNameTemplate
-from handback.partners.policy import CHOICES, Action, Reference, RetryPolicy, default_policy
-from handback.partners.printing import Slot, max_quantity, slots
-from handback.partners.value_types import Type
+from handback.partners.policy import RetryPolicy
+from handback.partners.printing import Slot
 from handback.partners.vocabulary import (
-    RESERVED_NAMES,
     AnswerStyle,
     Completeness,
     Compression,
@@ -148,198 +142,3 @@ def content_hash(source: str, builtins: Mapping[str, Builtin]) -> bytes:
     content = json.dumps(load(source), sort_keys=True, default=repr, ensure_ascii=True)
     brought_along = kept(builtins) if builtins else ""
     return hashlib.sha256(b"agreement 1\n" + (content + brought_along).encode()).digest()
-
-
-def parse(source: str, builtins: Mapping[str, Builtin] | None = None) -> Agreement:
-    """The agreement of a TOML text.
-
-    `builtins` are the built-in formats it may name, by default those of this release. Raises
-    InvalidAgreement with every mistake: its key, what was expected there, and its line.
-    """
-    mistakes: list[Violation] = []
-    root = Section(load(source), "", mistakes)
-    reading = _Reading(root, builtins)
-    agreement = reading.agreement()
-    root.refuse_unknown()
-    if mistakes or agreement is None:
-        raise InvalidAgreement(placed(mistakes, source))
-    return agreement
-
-
-class _Reading:
-    """Reads the tables of a document one by one; whatever is wrong goes to the root's mistakes."""
-
-    def __init__(self, root: Section, builtins: Mapping[str, Builtin] | None) -> None:
-        self._root = root
-        self._mistakes = root.mistakes
-        self._known = builtins
-
-    def agreement(self) -> Agreement | None:
-        """The agreement, None where anything is wrong."""
-        top = keys.read(self._root, keys.TOP)
-        fields = self._fields()
-        answers = self._answers()
-        calendar = self._calendar()
-        layouts = self._layouts()
-        payout, template = self._payout()
-        handback = self._table("handback", keys.HANDBACK)
-        builtins = self._builtins({payout["format"], handback["format"]} - set(layouts))
-        layouts |= {name: one.layout for name, one in builtins.items()}
-        codes = self._codes(handback["format"], builtins)
-        policies = self._policies(template)
-        parts = consistency.Parts(fields, layouts, payout, template, handback, codes)
-        self._mistakes.extend(consistency.mistakes(parts))
-        if self._mistakes or template is None:
-            return None
-        outbound, inbound = layouts[payout["format"]], layouts[handback["format"]]
-        assert outbound is not None and inbound is not None
-        if handback["complete"] is Completeness.MARKER:
-            handback["marker_suffix"] = handback["marker_suffix"] or ".done"
-        handback["envelope"] = handback["envelope"] or ()
-        handback["match"] = handback["match"] or consistency.default_match(template)
-        return Agreement(
-            **top,
-            fields=fields,
-            answers=Answers(**answers),
-            calendar=Calendar(top["time_zone"], **calendar),
-            payout=Payout(**payout, layout=outbound, reference=template),
-            handback=Handback(**handback, layout=inbound, codes=codes),
-            policies=policies,
-            builtins=builtins,
-            _slots=slots(outbound),
-            _max_quantity=max_quantity(outbound),
-        )
-
-    def _section(self, name: str) -> Section:
-        return self._root.section(name) or Section({}, name, self._mistakes)
-
-    def _table(self, name: str, table: tuple[keys.Key, ...]) -> dict[str, Any]:
-        section = self._section(name)
-        values = keys.read(section, table)
-        section.refuse_unknown()
-        return values
-
-    def _answers(self) -> dict[str, Any]:
-        values = self._table("answers", keys.ANSWERS)
-        if values["style"] is AnswerStyle.SUCCESSES_ONLY:
-            values["silence_class"] = values["silence_class"] or ReasonClass.OPS
-        elif values["silence_class"] is not None:
-            told = 'nothing of this name without style = "successes_only"'
-            self._mistakes.append(Violation("answers.silence_class", told))
-        else:
-            values["silence_class"] = ReasonClass.NONE
-        return values
-
-    def _calendar(self) -> dict[str, Any]:
-        values = self._table("calendar", keys.CALENDAR)
-        country, subdivision = values["country"], values["subdivision"]
-        if subdivision is not None and (country is None or not is_known(country, subdivision)):
-            told = "a part of the `country`, by its code there"
-            self._mistakes.append(Violation("calendar.subdivision", told))
-        values["closed"] = frozenset(values["closed"] or ())
-        return values
-
-    def _entries(self, name: str) -> dict[str, Any]:
-        """A table whose keys are the writer's own."""
-        value = self._root.value(name)
-        if value is not None and not isinstance(value, dict):
-            self._root.mistake(name, "a table")
-        return value if isinstance(value, dict) else {}
-
-    def _read(self, expected: Type, value: object, *path: str) -> Any:
-        """A value of a type, None where it is wrong."""
-        try:
-            return expected.read(value)
-        except ValueError as unfit:
-            self._mistakes.append(Violation(dotted(path), str(unfit)))
-            return None
-
-    def _fields(self) -> dict[str, Need]:
-        fields = {}
-        for name, need in self._entries("fields").items():
-            if self._read(keys.FIELD_NAME, name, "fields", name) in RESERVED_NAMES:
-                told = f"another name, {name} is one of ours"
-                self._mistakes.append(Violation(dotted(("fields", name)), told))
-            fields[name] = self._read(keys.FIELD_NEED, need, "fields", name) or Need.OPTIONAL
-        return fields
-
-    def _layouts(self) -> dict[str, Layout | None]:
-        """Compiled layouts by name, None for one that is wrong."""
-        layouts: dict[str, Layout | None] = {}
-        for name, table in self._entries("formats").items():
-            layouts[name] = None
-            self._read(keys.FORMAT_NAME, name, "formats", name)
-            try:
-                layouts[name] = compile_layout(name, table)
-            except InvalidAgreement as wrong:
-                self._mistakes.extend(wrong.violations)
-        return layouts
-
-    def _payout(self) -> tuple[dict[str, Any], ReferenceTemplate | None]:
-        section = self._section("payout")
-        values = keys.read(section, keys.PAYOUT)
-        inner = section.section("reference") or Section({}, "payout.reference", self._mistakes)
-        text = keys.read(inner, keys.REFERENCE)["template"]
-        inner.refuse_unknown()
-        section.refuse_unknown()
-        try:
-            return values, ReferenceTemplate.parse(text) if text is not None else None
-        except InvalidAgreement as wrong:
-            self._mistakes.extend(wrong.violations)
-            return values, None
-
-    def _builtins(self, names: set[str | None]) -> dict[str, Builtin]:
-        """Those of the names that are built-in formats."""
-        if self._known is not None:
-            return {name: one for name, one in self._known.items() if name in names}
-        return {name: builtin(name) for name in list_builtin() if name in names}
-
-    def _codes(self, handback_format: str | None, builtins: Mapping[str, Builtin]) -> CodeMap:
-        """The codes of the built-in format, and before them those of the document."""
-        classes: dict[str, ReasonClass] = {}
-        if handback_format is not None and handback_format in builtins:
-            named = builtins[handback_format].codes
-            classes |= {code: BY_TEXT[text] for code, text in named.items()}
-        for name, table in self._entries("codes").items():
-            if name != handback_format:
-                told = f"codes of the hand-back format, {handback_format}"
-                self._mistakes.append(Violation(dotted(("codes", name)), told))
-            elif not isinstance(table, dict):
-                self._root.mistake(f"codes.{name}", "a table")
-            else:
-                for code, text in table.items():
-                    self._read(keys.CODE, code, "codes", name, code)
-                    found = self._read(keys.CLASS, text, "codes", name, code)
-                    classes[code] = found or ReasonClass.OPS
-        return CodeMap(classes)
-
-    def _policies(self, template: ReferenceTemplate | None) -> dict[ReasonClass, RetryPolicy]:
-        """A policy for every class."""
-        references = consistency.possible_references(template)
-        section = self._section("policy")
-        policies = {}
-        for reason_class in ReasonClass:
-            policy = replace(default_policy(reason_class), reference=references[0])
-            if reason_class in CHOICES:
-                table = section.section(str(reason_class))
-                if table is not None:
-                    policy = self._policy(table, reason_class, references)
-            policies[reason_class] = policy
-        section.refuse_unknown()
-        return policies
-
-    def _policy(
-        self, section: Section, reason_class: ReasonClass, references: tuple[Reference, ...]
-    ) -> RetryPolicy:
-        values = keys.read(section, keys.policy_keys(reason_class))
-        if values["do"] not in (None, Action.RETRY):
-            for key in keys.RETRY:
-                if section.has(key.name):
-                    section.mistake(key.name, 'nothing of this name without do = "retry"')
-        if values["reference"] not in (None, *references):
-            section.mistake("reference", f"`{references[0]}`, as the template has it")
-        section.refuse_unknown()
-        default = replace(default_policy(reason_class), reference=references[0])
-        return replace(
-            default, **{key: value for key, value in values.items() if value is not None}
-        )

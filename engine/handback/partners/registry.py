@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from handback.clock import Clock
 from handback.errors import InvalidAgreement, NotFound, Violation
 from handback.formats.builtin import kept, read_kept
-from handback.partners.agreement import Agreement, content_hash, parse
+from handback.partners.agreement import Agreement, content_hash
+from handback.partners.reading import parse
 from handback.store import requests
 from handback.store.bulk import table_of
 from handback.store.requests import Command

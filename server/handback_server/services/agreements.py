@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from handback.errors import InvalidAgreement, Violation
 from handback.partners import queries
-from handback.partners.agreement import parse
 from handback.partners.queries import VersionView
+from handback.partners.reading import parse
 from handback.partners.registry import apply
 from handback.store.requests import Command
 from handback_server import convert

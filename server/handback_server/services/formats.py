@@ -12,7 +12,8 @@ from handback.ids import Prefix, public_id
 from handback.onboarding.check import CodeShare, FileCheck, check
 from handback.onboarding.draft import Draft, Sample, draft
 from handback.onboarding.golden import check_golden
-from handback.partners.agreement import Agreement, parse
+from handback.partners.agreement import Agreement
+from handback.partners.reading import parse
 from handback_server import convert
 from handback_server._stubs.v1 import formats_pb2 as pb
 from handback_server._stubs.v1 import handback_files_pb2, lifecycle_pb2, payouts_pb2

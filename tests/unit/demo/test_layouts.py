@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from handback.formats.decode import decode
-from handback.partners.agreement import parse
+from handback.partners.reading import parse
 from handback_server.demo import partner as simulated
 from handback_server.demo.layouts import Answer, Layout, Northbank, Request, Skyways, Staywell
 from handback_server.demo.submissions import agreements

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from handback.lifecycle.table import State, Trigger, rows_of
-from handback.partners.agreement import parse
+from handback.partners.reading import parse
 from handback_server.demo.counts import (
     ATTEMPTS,
     BALANCES,

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from handback.errors import InvalidAgreement, Violation
-from handback.partners.agreement import Agreement, content_hash, parse
+from handback.partners.agreement import Agreement, content_hash
 from handback.partners.codes import ReasonClass
 from handback.partners.policy import Action, Reference, RetryPolicy
+from handback.partners.reading import parse
 from handback.partners.vocabulary import (
     AnswerStyle,
     Completeness,

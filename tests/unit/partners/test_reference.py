@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from handback.partners import keys
-from handback.partners.agreement import parse
 from handback.partners.codes import TRIGGER_OF, ReasonClass
 from handback.partners.policy import CHOICES
+from handback.partners.reading import parse
 from handback.partners.vocabulary import DETAIL_NAMES, FACT_NAMES, Printed
 
 ROOT = Path(__file__).parents[3]

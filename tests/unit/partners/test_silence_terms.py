@@ -9,9 +9,10 @@ import pytest
 
 from agreements import source_of
 from handback.errors import InvalidAgreement
-from handback.partners.agreement import Agreement, parse
+from handback.partners.agreement import Agreement
 from handback.partners.calendar import Calendar
 from handback.partners.codes import ReasonClass
+from handback.partners.reading import parse
 
 
 def source(answers: str = "", calendar: str = "") -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from handback_client import convert, convert_inspection
+from handback_client import convert
 from handback_client._stubs.v1 import handback_files_pb2
 from handback_client._stubs.v1.handback_files_pb2_grpc import HandbackFileServiceStub
 from handback_client.aio.connection import Connection
-from handback_client.inspection import PlacedFinding
+from handback_client.convert import inspection
 from handback_client.keys import new_request_key
 from handback_client.models import Finding, HandbackFile, RunReport
+from handback_client.models.inspection import PlacedFinding
 from handback_client.upload import Upload
 
 
@@ -88,7 +89,7 @@ class AsyncFiles:
             programme=self._connection.programme, file_id=file_id, number=number
         )
         answer = await self._connection.call(self._files.GetFinding, request)
-        return convert_inspection.placed_finding(answer)
+        return inspection.placed_finding(answer)
 
     async def report(self, file_id: str) -> RunReport:
         """What became of the records of a file, as of now. Raises NotFound."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from handback_client import convert_inspection
 from handback_client._stubs.v1 import formats_pb2
 from handback_client._stubs.v1.formats_pb2_grpc import FormatServiceStub
 from handback_client.aio.connection import Connection
-from handback_client.inspection import FileCheck, Format, FormatDraft, GoldenResult
+from handback_client.convert import inspection
+from handback_client.models.inspection import FileCheck, Format, FormatDraft, GoldenResult
 from handback_client.upload import Content
 
 
@@ -51,7 +51,7 @@ class AsyncFormats:
             ),
             self._connection.deadline_s + content.extra_s,
         )
-        return convert_inspection.file_check(answer.check)
+        return inspection.file_check(answer.check)
 
     async def list(self, *, page_size: int = 500) -> AsyncIterator[Format]:
         """The formats that Handback brings along, by name, without their layouts."""
@@ -60,19 +60,19 @@ class AsyncFormats:
         )
         async for page in self._connection.pages(self._formats.ListFormats, request):
             for one in page.formats:
-                yield convert_inspection.format_of(one)
+                yield inspection.format_of(one)
 
     async def get(self, name: str) -> Format:
         """One of them with its layout. Raises NotFound."""
         request = formats_pb2.GetFormatRequest(programme=self._connection.programme, name=name)
         answer = await self._connection.call(self._formats.GetFormat, request)
-        return convert_inspection.format_of(answer.format)
+        return inspection.format_of(answer.format)
 
     async def test(self, name: str) -> tuple[GoldenResult, ...]:
         """What its golden files give, against what is expected of them. Raises NotFound."""
         request = formats_pb2.TestFormatRequest(programme=self._connection.programme, name=name)
         answer = await self._connection.call(self._formats.TestFormat, request)
-        return tuple(map(convert_inspection.golden_result, answer.results))
+        return tuple(map(inspection.golden_result, answer.results))
 
     async def draft(self, samples: Iterable[str | Path], *, name: str = "handback") -> FormatDraft:
         """A layout proposed for sample files of one kind, to be called `name`.
@@ -90,7 +90,7 @@ class AsyncFormats:
             ),
             self._connection.deadline_s,
         )
-        return convert_inspection.format_draft(answer)
+        return inspection.format_draft(answer)
 
 
 def _check_parts(

@@ -13,8 +13,8 @@ from handback_client.cli.command import Group, limit_option
 from handback_client.cli.documents import programme_of, text_of_document
 from handback_client.cli.files import FINDING_COLUMNS
 from handback_client.cli.session import Session
-from handback_client.inspection import CodeShare, FileCheck
 from handback_client.models import Trigger
+from handback_client.models.inspection import CodeShare, FileCheck
 
 CODE_COLUMNS = ("code", "means", "records", "quantity", "then")
 RECORD_COLUMNS = (

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from handback_client import convert, convert_inspection
+from handback_client import convert
 from handback_client._stubs.v1 import handback_files_pb2
 from handback_client._stubs.v1.handback_files_pb2_grpc import HandbackFileServiceStub
-from handback_client.inspection import PlacedFinding
+from handback_client.convert import inspection
 from handback_client.keys import new_request_key
 from handback_client.models import Finding, HandbackFile, RunReport
+from handback_client.models.inspection import PlacedFinding
 from handback_client.sync.connection import Connection
 from handback_client.upload import Upload
 
@@ -89,7 +90,7 @@ class Files:
             programme=self._connection.programme, file_id=file_id, number=number
         )
         answer = self._connection.call(self._files.GetFinding, request)
-        return convert_inspection.placed_finding(answer)
+        return inspection.placed_finding(answer)
 
     def report(self, file_id: str) -> RunReport:
         """What became of the records of a file, as of now. Raises NotFound."""

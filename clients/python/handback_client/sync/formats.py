@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from handback_client import convert_inspection
 from handback_client._stubs.v1 import formats_pb2
 from handback_client._stubs.v1.formats_pb2_grpc import FormatServiceStub
-from handback_client.inspection import FileCheck, Format, FormatDraft, GoldenResult
+from handback_client.convert import inspection
+from handback_client.models.inspection import FileCheck, Format, FormatDraft, GoldenResult
 from handback_client.sync.connection import Connection
 from handback_client.upload import Content
 
@@ -52,7 +52,7 @@ class Formats:
             ),
             self._connection.deadline_s + content.extra_s,
         )
-        return convert_inspection.file_check(answer.check)
+        return inspection.file_check(answer.check)
 
     def list(self, *, page_size: int = 500) -> Iterator[Format]:
         """The formats that Handback brings along, by name, without their layouts."""
@@ -61,19 +61,19 @@ class Formats:
         )
         for page in self._connection.pages(self._formats.ListFormats, request):
             for one in page.formats:
-                yield convert_inspection.format_of(one)
+                yield inspection.format_of(one)
 
     def get(self, name: str) -> Format:
         """One of them with its layout. Raises NotFound."""
         request = formats_pb2.GetFormatRequest(programme=self._connection.programme, name=name)
         answer = self._connection.call(self._formats.GetFormat, request)
-        return convert_inspection.format_of(answer.format)
+        return inspection.format_of(answer.format)
 
     def test(self, name: str) -> tuple[GoldenResult, ...]:
         """What its golden files give, against what is expected of them. Raises NotFound."""
         request = formats_pb2.TestFormatRequest(programme=self._connection.programme, name=name)
         answer = self._connection.call(self._formats.TestFormat, request)
-        return tuple(map(convert_inspection.golden_result, answer.results))
+        return tuple(map(inspection.golden_result, answer.results))
 
     def draft(self, samples: Iterable[str | Path], *, name: str = "handback") -> FormatDraft:
         """A layout proposed for sample files of one kind, to be called `name`.
@@ -91,7 +91,7 @@ class Formats:
             ),
             self._connection.deadline_s,
         )
-        return convert_inspection.format_draft(answer)
+        return inspection.format_draft(answer)
 
 
 def _check_parts(

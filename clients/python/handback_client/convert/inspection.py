@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from handback_client import inspection
 from handback_client._stubs.v1 import formats_pb2, handback_files_pb2
 from handback_client.convert import file_state, finding, reason_class, tally, trigger
+from handback_client.models import inspection
 
 
 def placed_finding(message: handback_files_pb2.GetFindingResponse) -> inspection.PlacedFinding:

@@ -1,0 +1,52 @@
+"""From the messages of the wire to what callers get. The stubs go no further than here."""
+
+from __future__ import annotations
+
+from handback_client.convert.agreements import agreement, partner
+from handback_client.convert.breaks import one_break
+from handback_client.convert.files import finding, handback_file, run_report
+from handback_client.convert.ledger import balance
+from handback_client.convert.payouts import batch_report, payout_batch, tally
+from handback_client.convert.redemptions import (
+    event,
+    event_batch,
+    redemption,
+    submission_message,
+    submit_outcome,
+)
+from handback_client.convert.words import (
+    batch_states,
+    file_state,
+    file_states,
+    instant,
+    reason_class,
+    states,
+    trigger,
+    triggers,
+)
+
+__all__ = [
+    "agreement",
+    "balance",
+    "batch_report",
+    "batch_states",
+    "event",
+    "event_batch",
+    "file_state",
+    "file_states",
+    "finding",
+    "handback_file",
+    "instant",
+    "one_break",
+    "partner",
+    "payout_batch",
+    "reason_class",
+    "redemption",
+    "run_report",
+    "states",
+    "submission_message",
+    "submit_outcome",
+    "tally",
+    "trigger",
+    "triggers",
+]

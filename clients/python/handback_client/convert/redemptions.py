@@ -1,0 +1,98 @@
+"""Redemptions, submissions and events."""
+
+from __future__ import annotations
+
+from handback_client import models
+from handback_client._stubs.v1 import (
+    events_pb2,
+    lifecycle_pb2,
+    redemptions_pb2,
+)
+from handback_client.convert.words import (
+    CAUSES,
+    REASON_CLASSES,
+    STATES,
+    TRIGGERS,
+    instant,
+)
+from handback_client.refusals import error_of_status
+
+
+def submission_message(submission: models.Submission) -> redemptions_pb2.Submission:
+    """What a caller asks for, for the wire."""
+    return redemptions_pb2.Submission(
+        request_key=submission.request_key,
+        partner=submission.partner,
+        member_ref=submission.member_ref,
+        quantity=submission.quantity,
+        unit=submission.unit,
+        fields=submission.fields,
+        trace_context=submission.trace_context,
+    )
+
+
+def submit_outcome(
+    submission: models.Submission, message: redemptions_pb2.SubmitOutcome
+) -> models.SubmitOutcome:
+    """What became of one submission of many."""
+    if message.WhichOneof("result") == "error":
+        return models.SubmitOutcome(submission=submission, error=error_of_status(message.error))
+    taken = redemption(message.redemption, replayed=message.replayed)
+    return models.SubmitOutcome(submission=submission, redemption=taken)
+
+
+def redemption(message: lifecycle_pb2.Redemption, replayed: bool = False) -> models.Redemption:
+    """One redemption."""
+    return models.Redemption(
+        redemption_id=message.redemption_id,
+        programme=message.programme,
+        partner=message.partner,
+        member_ref=message.member_ref,
+        quantity=message.quantity,
+        unit=message.unit,
+        state=STATES.get(message.state, models.State.UNKNOWN),
+        attempt=message.attempt,
+        version=message.version,
+        held=message.held,
+        fulfilled=message.fulfilled,
+        submitted_at=instant(message.submitted_at),
+        due_at=instant(message.due_at),
+        replayed=replayed,
+    )
+
+
+def event(message: lifecycle_pb2.RedemptionEvent) -> models.Event:
+    """One step of one redemption."""
+    return models.Event(
+        redemption_id=message.redemption_id,
+        version=message.version,
+        trigger=TRIGGERS.get(message.trigger, models.Trigger.UNKNOWN),
+        from_state=STATES.get(message.from_state, models.State.UNKNOWN),
+        to_state=STATES.get(message.to_state, models.State.UNKNOWN),
+        attempt=message.attempt,
+        quantity=message.quantity,
+        unit=message.unit,
+        partner=message.partner,
+        reason_class=REASON_CLASSES.get(message.reason_class, models.ReasonClass.UNKNOWN),
+        reason_code=message.reason_code,
+        file_id=message.file_id,
+        ordinal=message.ordinal,
+        block_id=message.block_id,
+        committed_at=instant(message.committed_at),
+        cause=CAUSES.get(message.cause, models.CauseKind.UNKNOWN),
+        cause_id=message.cause_id,
+        actor=message.actor,
+        trace_context=message.trace_context,
+        position=message.position,
+        cursor=message.cursor,
+        comment=message.comment,
+    )
+
+
+def event_batch(message: events_pb2.WatchResponse) -> models.EventBatch:
+    """One response of a watch."""
+    return models.EventBatch(
+        events=tuple(map(event, message.events)),
+        cursor=message.cursor,
+        caught_up=message.caught_up,
+    )

@@ -1,0 +1,50 @@
+"""Engine values to messages and back; the only package that knows both.
+
+The numbers of states, triggers, classes and the like are the same on the wire as in the engine; a
+test holds them together.
+"""
+
+from __future__ import annotations
+
+from handback_server.convert.agreements import agreement, agreement_violation, partner
+from handback_server.convert.breaks import break_of
+from handback_server.convert.files import finding, handback_file, run_report
+from handback_server.convert.ledger import balance
+from handback_server.convert.payouts import batch_report, payout_batch, tally
+from handback_server.convert.redemptions import event, event_block, event_kind, redemption
+from handback_server.convert.values import (
+    Enum,
+    cause_id,
+    file_number,
+    instant,
+    members,
+    named,
+    optional_id,
+    redemption_number,
+)
+
+__all__ = [
+    "Enum",
+    "agreement",
+    "agreement_violation",
+    "balance",
+    "batch_report",
+    "break_of",
+    "cause_id",
+    "event",
+    "event_block",
+    "event_kind",
+    "file_number",
+    "finding",
+    "handback_file",
+    "instant",
+    "members",
+    "named",
+    "optional_id",
+    "partner",
+    "payout_batch",
+    "redemption",
+    "redemption_number",
+    "run_report",
+    "tally",
+]

@@ -1,0 +1,47 @@
+"""Payout batches and their reports."""
+
+from __future__ import annotations
+
+from handback.ids import Prefix, public_id
+from handback.payouts.queries import BatchReport, BatchView, Share
+from handback_server._stubs.v1 import (
+    payouts_pb2,
+)
+from handback_server.convert.values import instant
+
+
+def payout_batch(view: BatchView) -> payouts_pb2.PayoutBatch:
+    """A payout batch as it stands."""
+    return payouts_pb2.PayoutBatch(
+        batch_id=public_id(Prefix.PAYOUT_BATCH, view.batch_id),
+        programme=view.programme,
+        partner=view.partner,
+        unit=view.unit,
+        sequence=view.sequence,
+        agreement_version=view.agreement_version,
+        state=payouts_pb2.PayoutBatchState.ValueType(view.state),
+        record_count=view.record_count,
+        quantity=view.quantity,
+        file_name=view.file_name,
+        fingerprint=view.fingerprint.hex(),
+        size_bytes=view.size_bytes,
+        sealed_at=instant(view.sealed_at),
+        delivered_at=instant(view.delivered_at),
+        dispatched_at=instant(view.dispatched_at),
+    )
+
+
+def tally(share: Share) -> payouts_pb2.Tally:
+    """How many and how much."""
+    return payouts_pb2.Tally(count=share.count, quantity=share.quantity)
+
+
+def batch_report(report: BatchReport) -> payouts_pb2.PayoutBatchReport:
+    """What became of what a batch sent."""
+    return payouts_pb2.PayoutBatchReport(
+        batch_id=public_id(Prefix.PAYOUT_BATCH, report.batch_id),
+        sent=tally(report.sent),
+        confirmed=tally(report.confirmed),
+        rejected=tally(report.rejected),
+        open=tally(report.open),
+    )

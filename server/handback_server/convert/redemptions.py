@@ -1,0 +1,89 @@
+"""Redemptions and their events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from handback.ids import Prefix, public_id
+from handback.journal.names import Names
+from handback.redemptions.queries import EventView, RedemptionView
+from handback_server._stubs.v1 import (
+    lifecycle_pb2,
+)
+from handback_server.convert.values import cause_id, instant, optional_id
+
+
+def redemption(view: RedemptionView) -> lifecycle_pb2.Redemption:
+    """A redemption as it stands."""
+    return lifecycle_pb2.Redemption(
+        redemption_id=public_id(Prefix.REDEMPTION, view.redemption_id),
+        programme=view.programme,
+        partner=view.partner,
+        member_ref=view.member_ref,
+        quantity=view.quantity,
+        unit=view.unit,
+        state=lifecycle_pb2.RedemptionState.ValueType(view.state),
+        attempt=view.attempt,
+        version=view.version,
+        held=view.held,
+        fulfilled=view.fulfilled,
+        submitted_at=instant(view.submitted_at),
+        due_at=instant(view.due_at),
+    )
+
+
+def event(view: EventView, of: RedemptionView) -> lifecycle_pb2.RedemptionEvent:
+    """One step of a redemption, as its history lists it."""
+    return lifecycle_pb2.RedemptionEvent(
+        redemption_id=public_id(Prefix.REDEMPTION, view.redemption_id),
+        version=view.version,
+        trigger=lifecycle_pb2.Trigger.ValueType(view.trigger),
+        from_state=lifecycle_pb2.RedemptionState.ValueType(view.from_state),
+        to_state=lifecycle_pb2.RedemptionState.ValueType(view.to_state),
+        attempt=view.attempt,
+        quantity=view.quantity,
+        reason_class=lifecycle_pb2.ReasonClass.ValueType(view.reason_class),
+        reason_code=view.reason_code or "",
+        file_id=optional_id(Prefix.HANDBACK_FILE, view.file_id),
+        ordinal=view.ordinal or 0,
+        partner=of.partner,
+        unit=of.unit,
+        block_id=public_id(Prefix.BLOCK, view.block_id),
+        committed_at=instant(view.committed_at),
+        cause=lifecycle_pb2.CauseKind.ValueType(view.cause_kind),
+        cause_id=cause_id(view.cause_kind, view.cause_id),
+        actor=view.actor,
+        position=view.position or 0,
+        comment=view.comment or "",
+    )
+
+
+def event_kind(names: Names, row: Mapping[str, Any]) -> lifecycle_pb2.RedemptionEvent:
+    """What an event of the journal has in common with many others, whatever their block."""
+    _, partner = names.partners[row["partner_id"]]
+    return lifecycle_pb2.RedemptionEvent(
+        version=row["version"],
+        trigger=row["trigger"],
+        from_state=row["from_state"],
+        to_state=row["to_state"],
+        attempt=row["attempt"],
+        reason_class=row["reason_class"],
+        reason_code=row["reason_code"],
+        file_id=optional_id(Prefix.HANDBACK_FILE, row["file_id"] or None),
+        partner=partner,
+        unit=names.units[row["unit_id"]],
+    )
+
+
+def event_block(row: Mapping[str, Any]) -> lifecycle_pb2.RedemptionEvent:
+    """What the events of a block have in common."""
+    return lifecycle_pb2.RedemptionEvent(
+        block_id=public_id(Prefix.BLOCK, row["block_id"]),
+        committed_at=instant(row["committed_at"]),
+        cause=row["cause_kind"],
+        cause_id=cause_id(row["cause_kind"], row["cause_id"]),
+        actor=row["actor"],
+        trace_context=row["trace_context"],
+        position=row["position"],
+    )
