@@ -12,6 +12,7 @@ import pytest
 from agreements import SKYWAYS, source_of
 from handback.errors import NotFound
 from handback.formats.builtin import builtin, golden, list_builtin
+from handback.formats.directions import inbound_mistakes, outbound_mistakes
 from handback.partners.codes import BY_TEXT, ReasonClass
 from handback.partners.reading import parse
 
@@ -20,7 +21,7 @@ from handback.partners.reading import parse
 def test_every_format_can_be_read_or_written(name: str) -> None:
     found = builtin(name)
     assert found.name == found.layout.name == name
-    assert not found.layout.inbound_mistakes() or not found.layout.outbound_mistakes()
+    assert not inbound_mistakes(found.layout) or not outbound_mistakes(found.layout)
     assert set(found.codes.values()) <= set(BY_TEXT)
     assert golden(name).is_dir()
 

@@ -11,6 +11,7 @@ import pytest
 
 from formats.partner_layouts import layout_of, read
 from handback.errors import InvalidRequest
+from handback.formats.directions import outbound_mistakes
 from handback.formats.encode import encode
 
 ORDER = """
@@ -92,7 +93,7 @@ DETAILS = pl.DataFrame(
 def written(document: str, details: pl.DataFrame = DETAILS, pages: int = 2) -> bytes:
     """The bytes of some details."""
     layout = layout_of(document)
-    assert not layout.outbound_mistakes()
+    assert not outbound_mistakes(layout)
     facts = {name: FACTS[name] for name in layout.fact_names()}
     out = io.BytesIO()
     encode(layout, facts, details.iter_slices(pages), out)

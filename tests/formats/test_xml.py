@@ -6,6 +6,7 @@ import pytest
 
 from formats.partner_layouts import layout_of, read
 from handback.errors import InvalidAgreement
+from handback.formats.directions import outbound_mistakes
 from handback.formats.findings import FindingCode, Severity
 
 STATUS_REPORT = """
@@ -288,7 +289,7 @@ def test_a_path_may_not_rise_above_the_root_nor_further_down(old: str, new: str)
 
 
 def test_what_stands_above_is_not_written() -> None:
-    [mistake] = layout_of(UNDER_ENTRIES).outbound_mistakes()
+    [mistake] = outbound_mistakes(layout_of(UNDER_ENTRIES))
     assert mistake.field.endswith("fields[1].at")
 
 
@@ -323,7 +324,7 @@ def test_only_headers_of_their_tag_stand_alone() -> None:
 
 def test_a_root_of_any_name_is_not_written() -> None:
     document = ONLY_RETURNED.replace("Notes/", "./")
-    assert [one.field for one in layout_of(document).outbound_mistakes()] == [
+    assert [one.field for one in outbound_mistakes(layout_of(document))] == [
         "formats.handback.records[0].path",
         "formats.handback.records[1].path",
     ]

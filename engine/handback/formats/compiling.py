@@ -12,6 +12,7 @@ from handback.formats.checking import check_together
 from handback.formats.declaring import field_of
 from handback.formats.document import Section
 from handback.formats.layout import (
+    ALONE,
     ENCODINGS,
     HEADER_KINDS,
     LINE_ENDS,
@@ -28,8 +29,6 @@ from handback.formats.numbers import Binary
 from handback.formats.placing import MAX_CELLS, MAX_WIDTH, record_path, tag_of
 from handback.formats.texts import Constant
 
-ALONE: Final = "#alone"
-"""Behind the path of a header: of the detail it stands for."""
 _ALNUM: Final = frozenset(ascii_letters + digits)
 
 
@@ -172,6 +171,6 @@ def _with_alone(layout: Layout) -> Layout:
         path = record.path + ALONE
         records.append(Record(Kind.DETAIL, record.tag, False, fields, path=path))
     # Where a tag tells which headers may stand alone, the others do not.
-    tagged = [one.path for one in records if one.tag and one.path.endswith(ALONE)]
+    tagged = [one.path for one in records if one.tag and one.is_implied]
     records += [Record(Kind.IGNORE, (), False, (), path=path) for path in dict.fromkeys(tagged)]
     return replace(layout, records=tuple(records))

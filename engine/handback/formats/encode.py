@@ -18,6 +18,7 @@ import polars as pl
 from handback.errors import InvalidRequest, Violation
 from handback.formats.columns import place_by_names
 from handback.formats.controls import LINE, Tally, exact_sum, measured
+from handback.formats.directions import outbound_mistakes
 from handback.formats.layout import (
     CONTROL_KINDS,
     DETAIL_KINDS,
@@ -62,7 +63,7 @@ def encode(
     when something cannot be said in this layout; nothing is written to `out` then. Nothing is ever
     cut to fit.
     """
-    assert not layout.outbound_mistakes(), layout.outbound_mistakes()
+    assert not outbound_mistakes(layout), outbound_mistakes(layout)
     return _Encoder(layout, facts).run(details, out)
 
 

@@ -7,13 +7,11 @@ in docs/formats.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from handback.errors import Violation
 from handback.formats.computed import CheckDigit, LineNumber
-from handback.formats.days import Day
 from handback.formats.fields import FieldType
 from handback.formats.numbers import Binary, Decimal, Integer
 from handback.formats.texts import Codes, Constant, Flags, Text
@@ -106,6 +104,8 @@ WIDE: Final = frozenset({"utf-8", "cp932"})
 
 UP: Final = "../"
 """At the beginning of a path: what the record stands in."""
+ALONE: Final = "#alone"
+"""Behind the path of a header: of the detail it stands for where no detail stands below it."""
 
 LINE_ENDS: Final[Mapping[str, str]] = {"lf": "\n", "crlf": "\r\n", "none": ""}
 
@@ -272,6 +272,11 @@ class Record:
     repeats: Repeats = Repeats.REJECT
     alone: int | None = None
 
+    @property
+    def is_implied(self) -> bool:
+        """Is it what a header stands for, and no record of its own?"""
+        return self.path.endswith(ALONE)
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -300,6 +305,10 @@ class Layout:
         """The records of these kinds, in order."""
         return (record for record in self.records if record.kind in kinds)
 
+    def written(self) -> Layout:
+        """The layout as writing has it: a header that stands for a detail is written as it is."""
+        return replace(self, records=tuple(one for one in self.records if not one.is_implied))
+
     def is_required(self, kind: Kind) -> bool:
         """Must the file have a record of this kind?"""
         return any(record.required for record in self.of(kind))
@@ -317,7 +326,7 @@ class Layout:
 
     def detail_names(self) -> frozenset[str]:
         """Columns that `encode` reads from the frames of details."""
-        fields = (one for record in self.of(*DETAIL_KINDS) for one in record.fields)
+        fields = (one for record in self.written().of(*DETAIL_KINDS) for one in record.fields)
         return frozenset(one.name for one in fields if one.is_told)
 
     def fact_names(self) -> frozenset[str]:
@@ -325,60 +334,6 @@ class Layout:
         kinds = (*HEADER_KINDS, *CONTROL_KINDS)
         fields = (one for record in self.of(*kinds) for one in record.fields)
         return frozenset(one.name for one in fields if one.is_told and not one.total)
-
-    def inbound_mistakes(self) -> tuple[Violation, ...]:
-        """Why this layout cannot read a hand-back file; empty where it can."""
-        names = {
-            field.name
-            for record in self.records
-            for field in record.fields
-            if record.kind in DETAIL_KINDS or field.carry
-        }
-        if "reference" in names or {"batch", "batch_ordinal"} <= names:
-            return ()
-        expected = "a detail field named reference, or both batch and batch_ordinal"
-        return (Violation(f"formats.{self.name}.records", expected),)
-
-    def outbound_mistakes(self) -> tuple[Violation, ...]:
-        """Why this layout cannot write a payout file; empty where it can."""
-        path = f"formats.{self.name}.records"
-        mistakes = []
-        if self.framing is Framing.XLSX:
-            told = "a framing that we can write, such as delimited"
-            mistakes.append(Violation(f"formats.{self.name}.framing", told))
-        if self.framing.is_tree and any(self.of(Kind.ADDENDA)):
-            mistakes.append(Violation(path, "no addenda in a tree we write"))
-        for kind in Kind:
-            if kind not in _SEVERAL_WRITTEN and len(list(self.of(kind))) > 1:
-                mistakes.append(Violation(path, f"at most one {kind} record in a file we write"))
-        for index, record in enumerate(self.records):
-            taken = {column for one in record.tag for column in positions(one.place)}
-            if self.framing is Framing.XML and record.path.startswith("."):
-                told = "the root by its name, in what we write"
-                mistakes.append(Violation(f"{path}[{index}].path", told))
-            for number, field in enumerate(record.fields):
-                where = f"{path}[{index}].fields[{number}]"
-                mine = positions(field.place)
-                if mine & taken and not _says_tag(field, record.tag):
-                    mistakes.append(
-                        Violation(f"{where}.at", "a place of its own, in what we write")
-                    )
-                taken |= mine
-                if isinstance(field.place, Path) and field.place.rise:
-                    told = "a path below the record, in what we write"
-                    mistakes.append(Violation(f"{where}.at", told))
-                if not _is_writable(field.type):
-                    mistakes.append(Violation(f"{where}.type", "a type that we can write"))
-        return tuple(mistakes)
-
-
-_SEVERAL_WRITTEN: Final = (Kind.HEADER, Kind.CONTROL, Kind.IGNORE)
-
-
-def _is_writable(field_type: FieldType) -> bool:
-    if isinstance(field_type, Day):
-        return field_type.is_writable
-    return not isinstance(field_type, Binary)
 
 
 def positions(place: Place | None) -> set[int]:
@@ -389,10 +344,3 @@ def positions(place: Place | None) -> set[int]:
         case Columns(first, last):
             return set(range(first, last + 1))
     return set()
-
-
-def _says_tag(field: Field, tag: Tag) -> bool:
-    """Is the field the tag itself, written out as a constant?"""
-    return isinstance(field.type, Constant) and any(
-        field.place == one.place and field.type.value in one.texts for one in tag
-    )

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from handback.errors import Violation
 from handback.formats.days import Day
+from handback.formats.directions import inbound_mistakes, outbound_mistakes
 from handback.formats.layout import Field, Framing, Kind, Layout
-from handback.formats.numbers import Decimal, Integer
+from handback.formats.numbers import Binary, Decimal, Integer
 from handback.formats.references import ReferenceTemplate
 from handback.formats.texts import Constant, Text
 from handback.partners.codes import CodeMap, ReasonClass
@@ -28,8 +29,8 @@ from handback.partners.vocabulary import (
 _DETAIL_KINDS: Final = (Kind.DETAIL, Kind.ADDENDA)
 _TYPES: Final = {
     Printed.TEXT: (Text, Constant),
-    Printed.NUMBER: (Text, Constant, Integer),
-    Printed.QUANTITY: (Text, Constant, Integer, Decimal),
+    Printed.NUMBER: (Text, Constant, Integer, Binary),
+    Printed.QUANTITY: (Text, Constant, Integer, Decimal, Binary),
     Printed.DAY: (Text, Constant, Day),
 }
 
@@ -89,9 +90,9 @@ def default_match(template: ReferenceTemplate) -> tuple[tuple[MatchColumn, ...],
 
 
 def _of_outbound(parts: Parts, layout: Layout) -> Iterator[Violation]:
-    yield from layout.outbound_mistakes()
+    yield from outbound_mistakes(layout)
     own = dict.fromkeys(parts.fields, Printed.TEXT)
-    for where, record, field in _fields(layout):
+    for where, record, field in _fields(layout.written()):
         if field.total is not None or field.place is None:
             continue
         known = DETAIL_NAMES | own if record in _DETAIL_KINDS else FACT_NAMES
@@ -127,7 +128,7 @@ def _of_template(parts: Parts, template: ReferenceTemplate) -> Iterator[Violatio
 
 
 def _of_inbound(parts: Parts, layout: Layout) -> Iterator[Violation]:
-    yield from layout.inbound_mistakes()
+    yield from inbound_mistakes(layout)
     names = _inbound_names(layout)
     complete = parts.handback["complete"]
     if complete is Completeness.TRAILER and not layout.has_required_control:

@@ -1,0 +1,98 @@
+"""Which way a layout serves: what is wanted of one that reads files, and of one that writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from handback.errors import Violation
+from handback.formats.days import Day
+from handback.formats.layout import (
+    DETAIL_KINDS,
+    Field,
+    Framing,
+    Kind,
+    Layout,
+    Path,
+    Record,
+    Tag,
+    positions,
+)
+from handback.formats.numbers import Binary
+from handback.formats.texts import Constant
+
+_SEVERAL_WRITTEN: Final = (Kind.HEADER, Kind.CONTROL, Kind.IGNORE)
+_MAX_SHEET_NAME: Final = 31
+_NO_SHEET_NAME: Final = frozenset("[]:*?/\\")
+
+
+def inbound_mistakes(layout: Layout) -> tuple[Violation, ...]:
+    """Why this layout cannot read a hand-back file; empty where it can."""
+    names = {
+        field.name
+        for record in layout.records
+        for field in record.fields
+        if record.kind in DETAIL_KINDS or field.carry
+    }
+    if "reference" in names or {"batch", "batch_ordinal"} <= names:
+        return ()
+    expected = "a detail field named reference, or both batch and batch_ordinal"
+    return (Violation(f"formats.{layout.name}.records", expected),)
+
+
+def outbound_mistakes(layout: Layout) -> tuple[Violation, ...]:
+    """Why this layout cannot write a payout file; empty where it can."""
+    written = layout.written()
+    return (*_of_layout(written), *_of_records(written))
+
+
+def _of_layout(layout: Layout) -> Iterator[Violation]:
+    path = f"formats.{layout.name}"
+    for kind in Kind:
+        if kind not in _SEVERAL_WRITTEN and len(list(layout.of(kind))) > 1:
+            yield Violation(f"{path}.records", f"at most one {kind} record in a file we write")
+    name = layout.sheet
+    quoted = name.startswith("'") or name.endswith("'")
+    if len(name) > _MAX_SHEET_NAME or _NO_SHEET_NAME & set(name) or quoted:
+        yield Violation(f"{path}.sheet", "a name that a sheet can have")
+
+
+def _of_records(layout: Layout) -> Iterator[Violation]:
+    for index, record in enumerate(layout.records):
+        path = f"formats.{layout.name}.records[{index}]"
+        if layout.framing is Framing.XML and record.path.startswith("."):
+            yield Violation(f"{path}.path", "the root by its name, in what we write")
+        if record.kind is Kind.ADDENDA and layout.framing.is_tree:
+            yield from _of_addenda(layout, record, f"{path}.path")
+        taken = {column for one in record.tag for column in positions(one.place)}
+        for number, field in enumerate(record.fields):
+            where = f"{path}.fields[{number}]"
+            mine = positions(field.place)
+            if mine & taken and not _says_tag(field, record.tag):
+                yield Violation(f"{where}.at", "a place of its own, in what we write")
+            taken |= mine
+            if isinstance(field.place, Path) and field.place.rise:
+                yield Violation(f"{where}.at", "a path below the record, in what we write")
+            if isinstance(field.type, Day) and not field.type.is_writable:
+                yield Violation(f"{where}.type", "a type that we can write")
+            if isinstance(field.type, Binary) and layout.line_end:
+                told = (
+                    'a type of text, as numbers in bytes are written only where line_end = "none"'
+                )
+                yield Violation(f"{where}.type", told)
+
+
+def _of_addenda(layout: Layout, record: Record, path: str) -> Iterator[Violation]:
+    """In a tree, addenda stand within their detail; elements also beside it."""
+    detail = next(layout.of(Kind.DETAIL)).path
+    within = detail == "." or record.path.startswith(f"{detail}/")
+    beside = record.path.rpartition("/")[0] == detail.rpartition("/")[0]
+    if not within and not (beside and layout.framing is Framing.XML):
+        yield Violation(path, f"a path below {detail}, in what we write")
+
+
+def _says_tag(field: Field, tag: Tag) -> bool:
+    """Is the field the tag itself, written out as a constant?"""
+    return isinstance(field.type, Constant) and any(
+        field.place == one.place and field.type.value in one.texts for one in tag
+    )
