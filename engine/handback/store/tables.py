@@ -320,6 +320,7 @@ class Block(SQLModel, table=True):
             sqlite_where=sa.text("position is null"),
         ),
         sa.Index("ix_block_cause", "cause_kind", "cause_id", "block_id"),
+        sa.Index("ix_block_committed", "committed_at", "block_id"),
     )
     # The one id that the database itself hands out, and only after the row locks are held:
     # the order of versions within a redemption rests on it.

@@ -245,6 +245,7 @@ def _journal() -> None:
     op.create_index("uq_block_position", "block", ["position"], unique=True)
     _partial_index("ix_block_unsequenced", "block", ["block_id"], "position is null")
     op.create_index("ix_block_cause", "block", ["cause_kind", "cause_id", "block_id"])
+    op.create_index("ix_block_committed", "block", ["committed_at", "block_id"])
     op.create_table(
         "event",
         big("redemption_id"),
