@@ -108,6 +108,7 @@ class Lives:
                 "file_name": f"{batch_id}.csv",
                 "fingerprint": b"",
                 "size_bytes": 0,
+                "due_by": now,
                 "sealed_at": now,
             }
             tx.execute(sa.insert(BATCH).values(batch))

@@ -116,6 +116,20 @@ class CutOffPassed(HandbackError):
     text = "{redemption} already stands in payout batch {batch}"
 
 
+class PartnerHeld(HandbackError):
+    """Nothing is gathered for the partner, nor delivered to it, until a person releases it."""
+
+    reason = "PARTNER_HELD"
+    text = "{partner} is held since {held_at}: {why}"
+
+
+class WrongBatchState(HandbackError):
+    """The payout batch has gone too far, or not far enough, for what was asked."""
+
+    reason = "WRONG_BATCH_STATE"
+    text = "{batch} {state}"
+
+
 class FileQuarantined(HandbackError):
     """The hand-back file waits in quarantine, or does not and was expected to."""
 

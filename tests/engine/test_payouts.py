@@ -210,7 +210,7 @@ def test_first_and_second_attempts_leave_in_one_batch(world: World) -> None:
         "update redemption set version = 2 where quantity = 20",
         "update redemption set state = 5 where quantity = 20",
         "update redemption set attempt = 3 where quantity = 20",
-        "insert into due select redemption_id, partner_id, unit_id, submitted_at, 0"
+        "insert into due select redemption_id, partner_id, unit_id, submitted_at, 0, null"
         " from redemption where quantity = 20",
     ],
 )

@@ -169,6 +169,7 @@ class TestRefused:
                     file_name="SKY_20260302_000001.csv",
                     fingerprint=fingerprint(io.BytesIO(GOOD)).sha256,
                     size_bytes=len(GOOD),
+                    due_by=clock.now(),
                     sealed_at=clock.now(),
                 )
             )

@@ -124,6 +124,18 @@ class CutOffPassed(HandbackError):
     reason = "CUT_OFF_PASSED"
 
 
+class PartnerHeld(HandbackError):
+    """Nothing is gathered for the partner, nor delivered to it, until a person releases it."""
+
+    reason = "PARTNER_HELD"
+
+
+class WrongBatchState(HandbackError):
+    """The payout batch has gone too far, or not far enough, for what was asked."""
+
+    reason = "WRONG_BATCH_STATE"
+
+
 class FileQuarantined(HandbackError):
     """The hand-back file waits in quarantine, or does not and was expected to."""
 
@@ -238,6 +250,8 @@ _LEAVES: tuple[type[HandbackError], ...] = (
     IllegalTransition,
     AgreementNotActive,
     CutOffPassed,
+    PartnerHeld,
+    WrongBatchState,
     FileQuarantined,
     BreakClosed,
     BreakHoldsRedemption,

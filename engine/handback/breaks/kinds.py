@@ -34,6 +34,9 @@ class BreakKind(IntEnum):
     LATE_ANSWER = 15, "The partner answers where the lifecycle allows nothing any more."
     OVERDUE = 16, "The partner's time to answer is over, and the agreement reads nothing into it."
     UNWRITABLE = 17, "No payout file can carry the redemption under the present agreement."
+    UNDELIVERABLE = 18, "A payout file cannot be brought to its place; trying goes on."
+    MISSING_FILE = 19, "A hand-back file that was expected by now has not come."
+    PARTNER_STOPPED = 20, "The partner blames our files: nothing leaves until a person releases it."
 
     def __str__(self) -> str:
         return self.name.lower()

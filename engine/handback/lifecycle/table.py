@@ -103,9 +103,10 @@ def known_attempt(view: View[Any]) -> Any:
     return (view.answered_attempt >= 1) & (view.answered_attempt <= view.attempt)
 
 
-def next_attempt(view: View[Any]) -> Any:
-    """the attempt is the one after the last dispatched"""
-    return view.answered_attempt == view.attempt + 1
+def later_attempt(view: View[Any]) -> Any:
+    """the attempt is a later one than the last dispatched"""
+    # Not the very next: attempts of a batch that was recalled never leave.
+    return view.answered_attempt > view.attempt
 
 
 def same_unit(view: View[Any]) -> Any:
@@ -219,7 +220,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         Trigger.DISPATCH,
         State.SUBMITTED,
         State.AWAITING_HANDBACK,
-        (next_attempt, in_batch),
+        (later_attempt, in_batch),
         None,
         "payout delivered",
         "The file with the first attempt has reached the partner.",
@@ -228,7 +229,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         Trigger.DISPATCH,
         State.RETRYING,
         State.AWAITING_HANDBACK,
-        (next_attempt, in_batch),
+        (later_attempt, in_batch),
         None,
         "payout delivered",
         "The file with the next attempt has reached the partner.",

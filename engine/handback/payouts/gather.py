@@ -191,6 +191,7 @@ class _Sealing:
             "fingerprint": content.sha256,
             "size_bytes": content.size_bytes,
             "trace_context": self._trace_context,
+            "due_by": self._now,
             "sealed_at": self._now,
         }
         tx.execute(sa.insert(BATCH).values(**batch))

@@ -220,6 +220,7 @@ class Due(SQLModel, table=True):
     """Queue of redemptions that wait for a payout batch; rows come and go, never change.
 
     `same_reference` is 1 where the next attempt must go out under the reference of the last.
+    `recalled` is how many attempts since that one were recalled before they left, null for none.
     """
 
     __tablename__ = "due"
@@ -232,13 +233,17 @@ class Due(SQLModel, table=True):
     unit_id: int = _big()
     due_at: datetime = _instant()
     same_reference: int = _small()
+    recalled: int | None = _small(null=True)
 
 
 class PayoutBatch(SQLModel, table=True):
-    """One outbound file: sealed with its attempts and bytes, delivered, dispatched.
+    """One outbound file: sealed with its attempts and bytes, delivered, dispatched; or recalled.
 
-    `deadline_at` is when the partner's time to answer is over, known from the delivery on. All
-    attempts up to the ordinal `answered_to` have an outcome; from `settled_at` on all of them do.
+    In it is what was due by `due_by`: the cut-off, or the moment of its gathering. `split_value` is
+    what all in it have in the field by which the agreement splits. From `leaving_at` on it may have
+    reached the partner, so it cannot be recalled any more. `deadline_at` is when the partner's time
+    to answer is over, known from the delivery on. All attempts up to the ordinal `answered_to` have
+    an outcome; from `settled_at` on all of them do.
     """
 
     __tablename__ = "payout_batch"
@@ -250,6 +255,7 @@ class PayoutBatch(SQLModel, table=True):
         sa.UniqueConstraint("partner_id", "sequence", name="uq_payout_batch_sequence"),
         sa.Index("ix_payout_batch_fingerprint", "fingerprint"),
         sa.Index("ix_payout_batch_state", "state", "batch_id"),
+        sa.Index("ix_payout_batch_day", "partner_id", "due_by"),
         sa.Index(
             "ix_payout_batch_deadline",
             "deadline_at",
@@ -269,13 +275,54 @@ class PayoutBatch(SQLModel, table=True):
     file_name: str = _text()
     fingerprint: bytes = _bytes()
     size_bytes: int = _big()
+    split_value: str | None = _text(null=True)
     trace_context: str | None = _text(null=True)
+    due_by: datetime = _instant()
     sealed_at: datetime = _instant()
+    leaving_at: datetime | None = _instant(null=True)
     delivered_at: datetime | None = _instant(null=True)
     dispatched_at: datetime | None = _instant(null=True)
     deadline_at: datetime | None = _instant(null=True)
     answered_to: int | None = _big(null=True)
     settled_at: datetime | None = _instant(null=True)
+    recalled_at: datetime | None = _instant(null=True)
+    recalled_by: str | None = _text(null=True)
+    recall_reason: str | None = _text(null=True)
+    resent_at: datetime | None = _instant(null=True)
+    resent_by: str | None = _text(null=True)
+    resent_as: str | None = _text(null=True)
+
+
+class PartnerHold(SQLModel, table=True):
+    """A time during which nothing is gathered for a partner, nor delivered to it.
+
+    A person holds a partner, or the reconciliation of the file `file_id` did, in which the partner
+    blames us. Only a person releases it.
+    """
+
+    __tablename__ = "partner_hold"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("hold_id", name="pk_partner_hold"),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.partner_id"], name="fk_partner_hold_partner"
+        ),
+        sa.Index(
+            "uq_partner_hold_open",
+            "partner_id",
+            unique=True,
+            postgresql_where=sa.text("released_at is null"),
+            sqlite_where=sa.text("released_at is null"),
+        ),
+    )
+    hold_id: int = _key()
+    partner_id: int = _big()
+    file_id: int | None = _big(null=True)
+    reason: str = _text()
+    held_at: datetime = _instant()
+    held_by: str = _text()
+    released_at: datetime | None = _instant(null=True)
+    released_by: str | None = _text(null=True)
+    release_comment: str | None = _text(null=True)
 
 
 class Attempt(SQLModel, table=True):

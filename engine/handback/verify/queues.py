@@ -57,9 +57,15 @@ class Queues(Law):
         return Broken(self.number, what, where)
 
 
-_UNDER_WAY = (ATTEMPT.c.attempt == REDEMPTION.c.attempt + 1) & (
+_RECALLED = (
+    sa.exists()
+    .where(BATCH.c.batch_id == ATTEMPT.c.batch_id, BATCH.c.recalled_at.is_not(None))
+    .correlate(ATTEMPT)
+)
+_UNDER_WAY = (ATTEMPT.c.attempt > REDEMPTION.c.attempt) & (
     sa.exists()
     .where(BATCH.c.batch_id == ATTEMPT.c.batch_id, BATCH.c.dispatched_at.is_(None))
+    .where(BATCH.c.recalled_at.is_(None))
     .correlate(ATTEMPT)
 )
 _OF_REDEMPTION = ATTEMPT.c.redemption_id == REDEMPTION.c.redemption_id
@@ -116,7 +122,7 @@ def _stray_attempts() -> sa.Select[Any]:
         .outerjoin(REDEMPTION, _OF_REDEMPTION)
         .where(
             REDEMPTION.c.state.is_(None)
-            | (ATTEMPT.c.attempt > REDEMPTION.c.attempt) & ~(waiting & _UNDER_WAY)
+            | (ATTEMPT.c.attempt > REDEMPTION.c.attempt) & ~(waiting & _UNDER_WAY) & ~_RECALLED
         )
         .order_by(ATTEMPT.c.redemption_id)
     )

@@ -29,6 +29,7 @@ _TABLES: Final = (
     "request",
     "due",
     "payout_batch",
+    "partner_hold",
     "attempt",
     "block",
     "block_total",
@@ -46,6 +47,7 @@ def upgrade() -> None:
     _names()
     _redemptions()
     _payouts()
+    _holds()
     _attempts()
     _journal()
     _ledger()
@@ -168,6 +170,7 @@ def _payouts() -> None:
         big("unit_id"),
         instant("due_at"),
         small("same_reference"),
+        small("recalled", null=True),
         sa.PrimaryKeyConstraint("redemption_id", name="pk_due"),
     )
     op.create_index("ix_due_partner", "due", ["partner_id", "unit_id", "due_at", "redemption_id"])
@@ -185,13 +188,22 @@ def _payouts() -> None:
         text("file_name"),
         binary("fingerprint"),
         big("size_bytes"),
+        text("split_value", null=True),
         text("trace_context", null=True),
+        instant("due_by"),
         instant("sealed_at"),
+        instant("leaving_at", null=True),
         instant("delivered_at", null=True),
         instant("dispatched_at", null=True),
         instant("deadline_at", null=True),
         big("answered_to", null=True),
         instant("settled_at", null=True),
+        instant("recalled_at", null=True),
+        text("recalled_by", null=True),
+        text("recall_reason", null=True),
+        instant("resent_at", null=True),
+        text("resent_by", null=True),
+        text("resent_as", null=True),
         sa.PrimaryKeyConstraint("batch_id", name="pk_payout_batch"),
         sa.ForeignKeyConstraint(
             ["partner_id"], ["partner.partner_id"], name="fk_payout_batch_partner"
@@ -200,12 +212,40 @@ def _payouts() -> None:
     )
     op.create_index("ix_payout_batch_fingerprint", "payout_batch", ["fingerprint"])
     op.create_index("ix_payout_batch_state", "payout_batch", ["state", "batch_id"])
+    op.create_index("ix_payout_batch_day", "payout_batch", ["partner_id", "due_by"])
     op.create_index(
         "ix_payout_batch_deadline",
         "payout_batch",
         ["deadline_at"],
         postgresql_where=sa.text("settled_at is null"),
         sqlite_where=sa.text("settled_at is null"),
+    )
+
+
+def _holds() -> None:
+    op.create_table(
+        "partner_hold",
+        key("hold_id"),
+        big("partner_id"),
+        big("file_id", null=True),
+        text("reason"),
+        instant("held_at"),
+        text("held_by"),
+        instant("released_at", null=True),
+        text("released_by", null=True),
+        text("release_comment", null=True),
+        sa.PrimaryKeyConstraint("hold_id", name="pk_partner_hold"),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.partner_id"], name="fk_partner_hold_partner"
+        ),
+    )
+    op.create_index(
+        "uq_partner_hold_open",
+        "partner_hold",
+        ["partner_id"],
+        unique=True,
+        postgresql_where=sa.text("released_at is null"),
+        sqlite_where=sa.text("released_at is null"),
     )
 
 

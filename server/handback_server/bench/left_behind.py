@@ -205,6 +205,7 @@ def _payout_batch(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
         file_name=f"GROWN_{batch.sequence:06}.csv",
         fingerprint=_fingerprint("sent", batch),
         size_bytes=0,
+        due_by=sent_at,
         sealed_at=sent_at,
         delivered_at=sent_at,
         dispatched_at=sent_at,

@@ -76,7 +76,7 @@ def test_a_trigger_is_taken_where_its_conditions_hold(
     ("state", "trigger", "view", "unmet"),
     [
         (State.SUBMITTED, Trigger.DISPATCH, replace(SUBMITTED, answered_attempt=1), "in_batch"),
-        (State.SUBMITTED, Trigger.DISPATCH, replace(SUBMITTED, waiting=0), "next_attempt"),
+        (State.SUBMITTED, Trigger.DISPATCH, replace(SUBMITTED, waiting=0), "later_attempt"),
         (State.SUBMITTED, Trigger.CANCEL, replace(SUBMITTED, waiting=0), "waiting"),
         (
             State.AWAITING_HANDBACK,
