@@ -353,6 +353,44 @@ class Attempt(SQLModel, table=True):
     reference: str | None = _text(null=True)
 
 
+class NormalForm(SQLModel, table=True):
+    """How far the references printed for a partner are kept in a normal form: `form` says which,
+    `up_to` is the last of its batches of which they are."""
+
+    __tablename__ = "normal_form"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("partner_id", "form", name="pk_normal_form"),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.partner_id"], name="fk_normal_form_partner"
+        ),
+    )
+    partner_id: int = _big()
+    form: int = _big()
+    up_to: int = _big()
+
+
+class NormalReference(SQLModel, table=True):
+    """The printed reference of an attempt in a normal form; only where an agreement asks for it."""
+
+    __tablename__ = "normal_reference"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint(
+            "partner_id",
+            "form",
+            "reference",
+            "redemption_id",
+            "attempt",
+            name="pk_normal_reference",
+        ),
+        _CLUSTERED,
+    )
+    redemption_id: int = _big()
+    partner_id: int = _big()
+    form: int = _big()
+    attempt: int = _small()
+    reference: str = _text()
+
+
 class Block(SQLModel, table=True):
     """One committed transaction of the journal; its position is given after the commit."""
 

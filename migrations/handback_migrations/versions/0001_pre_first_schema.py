@@ -31,6 +31,8 @@ _TABLES: Final = (
     "payout_batch",
     "partner_hold",
     "attempt",
+    "normal_form",
+    "normal_reference",
     "block",
     "block_total",
     "balance_snapshot",
@@ -265,6 +267,33 @@ def _attempts() -> None:
     )
     _partial_index(
         "ix_attempt_reference", "attempt", ["partner_id", "reference"], "reference is not null"
+    )
+    op.create_table(
+        "normal_form",
+        big("partner_id"),
+        big("form"),
+        big("up_to"),
+        sa.PrimaryKeyConstraint("partner_id", "form", name="pk_normal_form"),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.partner_id"], name="fk_normal_form_partner"
+        ),
+    )
+    op.create_table(
+        "normal_reference",
+        big("redemption_id"),
+        big("partner_id"),
+        big("form"),
+        small("attempt"),
+        text("reference"),
+        sa.PrimaryKeyConstraint(
+            "partner_id",
+            "form",
+            "reference",
+            "redemption_id",
+            "attempt",
+            name="pk_normal_reference",
+        ),
+        **_CLUSTERED,
     )
 
 
