@@ -144,6 +144,27 @@ class BreakClosed(HandbackError):
     text = "break {break_id} is closed"
 
 
+class BreakOpen(HandbackError):
+    """The break is open as it is."""
+
+    reason = "BREAK_OPEN"
+    text = "break {break_id} is open"
+
+
+class ProposalLapsed(HandbackError):
+    """What was proposed no longer fits: the redemption has moved since, or it is not proposed."""
+
+    reason = "PROPOSAL_LAPSED"
+    text = "what was proposed for {break_id} has lapsed: {why}"
+
+
+class SecondPersonNeeded(HandbackError):
+    """The partner may have credited the redemption, so one person alone may not decide on it."""
+
+    reason = "SECOND_PERSON_NEEDED"
+    text = "{redemption} may stand credited, see {break_id}: resolve that, with a second person"
+
+
 class BreakHoldsRedemption(HandbackError):
     """The break is the queue in which its redemption waits, so it closes by retry or fail only."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from fake_clock import FakeClock
-from handback.breaks import queries, resolve
+from handback.breaks import commands, queries
+from handback.breaks.commands import Done
 from handback.breaks.kinds import HOLDING, BreakKind, Resolution
 from handback.breaks.queries import BreakFilter, BreakView
-from handback.breaks.resolve import Dismissed
 from handback.errors import (
     BreakClosed,
     BreakHoldsRedemption,
@@ -48,12 +48,12 @@ def dismiss(
     programme: str = "aurora",
     comment: str = "no step needed",
     request_key: str | None = None,
-) -> Dismissed:
+) -> Done:
     """Close a break an hour after now."""
     at = lives.clock.now() + timedelta(hours=1)
     command = Command("ann", comment, request_key)
     with lives.store.write() as tx:
-        return resolve.dismiss(tx, programme, break_id, command, at)
+        return commands.dismiss(tx, programme, break_id, command, at)
 
 
 def page(store: Store, wanted: BreakFilter, after: int = 0, size: int = 100) -> list[int]:
@@ -78,6 +78,8 @@ def test_a_break_comes_back_as_it_was_opened(lives: Lives) -> None:
         break_id=break_id,
         programme="aurora",
         partner="skyways",
+        programme_id=1,
+        partner_id=1,
         kind=BreakKind.UNKNOWN_REFERENCE,
         redemption_id=None,
         attempt=None,
@@ -88,7 +90,10 @@ def test_a_break_comes_back_as_it_was_opened(lives: Lives) -> None:
         reason_class=ReasonClass.OPS,
         raw=None,
         facts={"place": "0"},
+        reference=None,
+        owner=None,
         opened_at=lives.clock.now(),
+        due_at=datetime(2026, 3, 10, tzinfo=UTC),
         closed_at=None,
         closed_by=None,
         resolution=None,

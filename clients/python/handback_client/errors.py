@@ -148,6 +148,24 @@ class BreakClosed(HandbackError):
     reason = "BREAK_CLOSED"
 
 
+class BreakOpen(HandbackError):
+    """The break is open as it is."""
+
+    reason = "BREAK_OPEN"
+
+
+class ProposalLapsed(HandbackError):
+    """What was proposed no longer fits: the redemption has moved since, or it is not proposed."""
+
+    reason = "PROPOSAL_LAPSED"
+
+
+class SecondPersonNeeded(HandbackError):
+    """The partner may have credited the redemption, so one person alone may not decide on it."""
+
+    reason = "SECOND_PERSON_NEEDED"
+
+
 class BreakHoldsRedemption(HandbackError):
     """The break is where its redemption waits, so it closes by retry or fail only."""
 
@@ -254,6 +272,9 @@ _LEAVES: tuple[type[HandbackError], ...] = (
     WrongBatchState,
     FileQuarantined,
     BreakClosed,
+    BreakOpen,
+    ProposalLapsed,
+    SecondPersonNeeded,
     BreakHoldsRedemption,
     NotAuthenticated,
     NotAllowed,

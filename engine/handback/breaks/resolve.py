@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 import sqlalchemy as sa
 
-from handback.breaks import queries
+from handback.breaks import notes
+from handback.breaks.decisions import Verdict
+from handback.breaks.due import with_due
 from handback.breaks.kinds import HOLDING, Resolution
-from handback.errors import BreakClosed, BreakHoldsRedemption, InvalidRequest, Violation
-from handback.ids import Prefix, public_id
-from handback.lifecycle.table import State
-from handback.store import requests
+from handback.breaks.notes import NoteKind
+from handback.partners.agreement import Agreement
 from handback.store.bulk import INSTANT, table_of
-from handback.store.requests import Command
 from handback.store.session import Store
-from handback.store.tables import Break, Redemption
+from handback.store.tables import Break, BreakProposal, Redemption
 
-BREAK, REDEMPTION = table_of(Break), table_of(Redemption)
+BREAK, PROPOSAL, REDEMPTION = (table_of(one) for one in (Break, BreakProposal, Redemption))
 
 # What a break is opened with. `identity` is a hash of what it says, `facts` is a JSON object of
 # text; `quantity` and `raw` are the record's, as far as a record opened it.
@@ -44,51 +42,16 @@ OPENED = pl.Schema(
 )
 
 
-def insert(store: Store, tx: sa.Connection, opened: pl.DataFrame) -> None:
-    """Open breaks: one per row of a frame with the columns of `OPENED`."""
-    store.dialect.insert_frame(tx, BREAK, opened.select(OPENED.names()))
+def insert(
+    store: Store, tx: sa.Connection, opened: pl.DataFrame, agreement: Agreement | None = None
+) -> None:
+    """Open breaks: one per row of a frame with the columns of `OPENED`.
 
-
-@dataclass(frozen=True, slots=True)
-class Dismissed:
-    """The break as it stands; `replayed` where the same request had been answered before."""
-
-    view: queries.BreakView
-    replayed: bool
-
-
-def dismiss(
-    tx: sa.Connection, programme: str, break_id: int, command: Command, at: datetime
-) -> Dismissed:
-    """Close a break that needs no step on any redemption.
-
-    Raises InvalidRequest without a comment, NotFound, RequestKeyReused, BreakClosed where it was
-    closed before, BreakHoldsRedemption where its redemption is rejected and waits for a decision
-    in this very break.
+    The partner's agreement says when they are due.
     """
-    if not command.comment.strip():
-        raise InvalidRequest([Violation("comment", "expected why it needs no further step")])
-    found = queries.get(tx, programme, break_id)
-    owner = sa.select(BREAK.c.programme_id).where(BREAK.c.break_id == break_id)
-    programme_id = tx.execute(owner).scalar_one()
-    asked = requests.content_hash("dismiss", break_id, command.comment)
-    if requests.answered(tx, programme_id, command, asked) is not None:
-        return Dismissed(found, replayed=True)
-    if found.kind in HOLDING and found.redemption_id is not None:
-        # Locked, so that no rejection comes between the look and the step.
-        state = sa.select(REDEMPTION.c.state).where(
-            REDEMPTION.c.redemption_id == found.redemption_id
-        )
-        if tx.scalar(state.with_for_update()) == State.REJECTED and found.closed_at is None:
-            raise BreakHoldsRedemption(
-                break_id=public_id(Prefix.BREAK, break_id),
-                redemption=public_id(Prefix.REDEMPTION, found.redemption_id),
-            )
-    which = BREAK.c.break_id == break_id
-    if not _close(tx, which, Resolution.DISMISSED, command.actor, at, command.comment):
-        raise BreakClosed(break_id=public_id(Prefix.BREAK, break_id))
-    requests.remember(tx, programme_id, command, asked, break_id, at)
-    return Dismissed(queries.get(tx, programme, break_id), replayed=False)
+    reference = pl.col("facts").str.json_path_match("$.reference")
+    rows = with_due(opened.select(OPENED.names()), agreement).with_columns(reference=reference)
+    store.dialect.insert_frame(tx, BREAK, rows)
 
 
 def close_for_redemption(
@@ -116,6 +79,18 @@ def close_identity(
     return _close(tx, _says(partner_id, identity), resolution, actor, at)
 
 
+def close(
+    tx: sa.Connection,
+    break_id: int,
+    resolution: Resolution,
+    actor: str,
+    at: datetime,
+    comment: str | None = None,
+) -> bool:
+    """Close one break; whether it was open."""
+    return _close(tx, BREAK.c.break_id == break_id, resolution, actor, at, comment) == 1
+
+
 def _says(partner_id: int, identity: bytes) -> sa.ColumnElement[bool]:
     return (BREAK.c.partner_id == partner_id) & (BREAK.c.identity == identity)
 
@@ -128,9 +103,27 @@ def _close(
     at: datetime,
     comment: str | None = None,
 ) -> int:
+    stands = sa.select(REDEMPTION.c.version).where(
+        REDEMPTION.c.redemption_id == BREAK.c.redemption_id
+    )
     closing = (
         sa.update(BREAK)
         .where(which, BREAK.c.closed_at.is_(None))
-        .values(closed_at=at, closed_by=actor, resolution=int(resolution), comment=comment)
+        .values(
+            closed_at=at,
+            closed_by=actor,
+            closed_version=stands.scalar_subquery(),
+            resolution=int(resolution),
+            comment=comment,
+        )
+        .returning(BREAK.c.break_id)
     )
-    return tx.execute(closing).rowcount
+    closed = list(tx.scalars(closing))
+    if closed:
+        said = f"{resolution}: {comment}" if comment else str(resolution)
+        notes.write(tx, closed, NoteKind.CLOSED, actor, said, at)
+        lapsing = sa.update(PROPOSAL).where(
+            PROPOSAL.c.break_id.in_(closed), PROPOSAL.c.verdict.is_(None)
+        )
+        tx.execute(lapsing.values(verdict=int(Verdict.LAPSED), decided_by=actor, decided_at=at))
+    return len(closed)

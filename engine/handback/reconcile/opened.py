@@ -12,16 +12,13 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.breaks import resolve
+from handback.breaks.identity import known
 from handback.breaks.kinds import BreakKind
 from handback.lifecycle.table import State
 from handback.partners.registry import Terms
 from handback.reconcile.judge import Fate
 from handback.reconcile.match import Match
-from handback.store.bulk import table_of
 from handback.store.session import Store
-from handback.store.tables import Break
-
-BREAK = table_of(Break)
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)  # made anew it would cost as much as it does
 
@@ -102,22 +99,17 @@ def open_breaks(
         pl.Series("identity", _identities(told), pl.Binary),
         pl.Series("facts", _facts(terms, told), pl.String),
     )
-    known = _known(store, tx, terms, told["identity"])
-    new = told["identity"].is_first_distinct() & ~told["identity"].is_in(known)
+    there, renewed = known(store, tx, terms.partner_id, told["identity"])
+    new = told["identity"].is_first_distinct() & ~told["identity"].is_in(there)
     fresh = told.filter(new)
+    if renewed:
+        named = [renewed.get(identity, identity) for identity in fresh["identity"]]
+        fresh = fresh.with_columns(pl.Series("identity", named, pl.Binary))
     if len(fresh):
         numbers = store.take_ids("break", len(fresh), tx)
-        resolve.insert(store, tx, _opened(terms, file_id, fresh, numbers, now))
+        opened = _opened(terms, file_id, fresh, numbers, now)
+        resolve.insert(store, tx, opened, terms.agreement)
     return told.filter(~new)["ordinal"]
-
-
-def _known(store: Store, tx: sa.Connection, terms: Terms, identities: pl.Series) -> list[bytes]:
-    """Those among the identities that are breaks of this partner already."""
-    stage = store.dialect.stage(tx, "identities", identities.unique().sort().to_frame())
-    of_partner = (BREAK.c.identity == stage.c.identity) & (BREAK.c.partner_id == terms.partner_id)
-    # An outer join, so that no plan begins with the breaks.
-    found = sa.select(BREAK.c.identity).select_from(stage.outerjoin(BREAK, of_partner))
-    return [identity for identity in tx.scalars(found) if identity is not None]
 
 
 def _opened(

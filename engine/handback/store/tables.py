@@ -497,7 +497,8 @@ class HandbackFile(SQLModel, table=True):
     """One arrival of a hand-back file, accepted or not.
 
     `fingerprint` is the sha256 of the opened content, `landing_key` that of the bytes as they came;
-    those are kept until `removed_at`.
+    those are kept until `removed_at`. `discard_asked_by` is who wants it discarded, until another
+    person agrees.
     """
 
     __tablename__ = "handback_file"
@@ -541,6 +542,7 @@ class HandbackFile(SQLModel, table=True):
     message_id: str | None = _text(null=True)
     record_count: int | None = _big(null=True)
     finding_count: int | None = _big(null=True)
+    discard_asked_by: str | None = _text(null=True)
     actor: str = _text()
     trace_context: str | None = _text(null=True)
     received_at: datetime = _instant()
@@ -598,7 +600,8 @@ class Break(SQLModel, table=True):
     """A work item that reconciliation cannot close by itself.
 
     `identity` is a hash of what the break says: the same record in another file or chunk finds
-    its break there and is a repeat.
+    its break there and is a repeat. `reference` is the record's, `closed_version` where the
+    redemption stood when the break was closed.
     """
 
     __tablename__ = "break"
@@ -615,6 +618,14 @@ class Break(SQLModel, table=True):
         sa.UniqueConstraint("partner_id", "identity", name="uq_break_identity"),
         sa.Index("ix_break_redemption", "redemption_id"),
         sa.Index("ix_break_file", "file_id", "ordinal"),
+        # What leads to no redemption is known by its reference alone.
+        sa.Index(
+            "ix_break_reference",
+            "partner_id",
+            "reference",
+            postgresql_where=sa.text("redemption_id is null"),
+            sqlite_where=sa.text("redemption_id is null"),
+        ),
     )
     break_id: int = _key()
     programme_id: int = _big()
@@ -630,8 +641,61 @@ class Break(SQLModel, table=True):
     reason_class: int = _small()
     raw: str | None = _text(null=True)
     facts: str = _text()
+    reference: str | None = _text(null=True)
+    owner: str | None = _text(null=True)
     opened_at: datetime = _instant()
+    due_at: datetime = _instant()
     closed_at: datetime | None = _instant(null=True)
     closed_by: str | None = _text(null=True)
+    closed_version: int | None = Field(default=None, sa_type=sa.Integer, nullable=True)
     resolution: int | None = _small(null=True)
     comment: str | None = _text(null=True)
+
+
+class BreakNote(SQLModel, table=True):
+    """What was done with a break, by whom and when: its history after it was opened."""
+
+    __tablename__ = "break_note"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("break_id", "number", name="pk_break_note"),
+        sa.ForeignKeyConstraint(["break_id"], ["break.break_id"], name="fk_break_note_break"),
+    )
+    break_id: int = _big()
+    number: int = Field(default=None, sa_type=sa.Integer)
+    kind: int = _small()
+    actor: str = _text()
+    text: str | None = _text(null=True)
+    at: datetime = _instant()
+
+
+class BreakProposal(SQLModel, table=True):
+    """A decision on a break that one person has made and another has to approve.
+
+    `version` is where the redemption stood then; `verdict` is null for as long as it is open.
+    """
+
+    __tablename__ = "break_proposal"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("break_id", "number", name="pk_break_proposal"),
+        sa.ForeignKeyConstraint(["break_id"], ["break.break_id"], name="fk_break_proposal_break"),
+        sa.Index(
+            "uq_break_proposal_open",
+            "break_id",
+            unique=True,
+            postgresql_where=sa.text("verdict is null"),
+            sqlite_where=sa.text("verdict is null"),
+        ),
+    )
+    break_id: int = _big()
+    number: int = Field(default=None, sa_type=sa.Integer)
+    decision: int = _small()
+    redemption_id: int = _big()
+    attempt: int = _small()
+    version: int = Field(default=None, sa_type=sa.Integer)
+    quantity: int = _big()
+    actor: str = _text()
+    comment: str = _text()
+    proposed_at: datetime = _instant()
+    verdict: int | None = _small(null=True)
+    decided_by: str | None = _text(null=True)
+    decided_at: datetime | None = _instant(null=True)

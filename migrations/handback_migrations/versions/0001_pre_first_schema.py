@@ -41,6 +41,8 @@ _TABLES: Final = (
     "finding",
     "run_chunk",
     "break",
+    "break_note",
+    "break_proposal",
 )
 
 
@@ -398,6 +400,7 @@ def _files() -> None:
         text("message_id", null=True),
         big("record_count", null=True),
         big("finding_count", null=True),
+        text("discard_asked_by", null=True),
         text("actor"),
         text("trace_context", null=True),
         instant("received_at"),
@@ -482,9 +485,13 @@ def _breaks() -> None:
         small("reason_class"),
         text("raw", null=True),
         text("facts"),
+        text("reference", null=True),
+        text("owner", null=True),
         instant("opened_at"),
+        instant("due_at"),
         instant("closed_at", null=True),
         text("closed_by", null=True),
+        whole("closed_version", null=True),
         small("resolution", null=True),
         text("comment", null=True),
         sa.PrimaryKeyConstraint("break_id", name="pk_break"),
@@ -494,8 +501,52 @@ def _breaks() -> None:
     _partial_index("ix_break_open", "break", ["programme_id", "break_id"], "closed_at is null")
     op.create_index("ix_break_redemption", "break", ["redemption_id"])
     op.create_index("ix_break_file", "break", ["file_id", "ordinal"])
+    _partial_index(
+        "ix_break_reference", "break", ["partner_id", "reference"], "redemption_id is null"
+    )
+    _work_on_breaks()
 
 
 def _partial_index(name: str, table: str, columns: list[str], condition: str) -> None:
     where = sa.text(condition)
     op.create_index(name, table, columns, postgresql_where=where, sqlite_where=where)
+
+
+def _work_on_breaks() -> None:
+    op.create_table(
+        "break_note",
+        big("break_id"),
+        whole("number"),
+        small("kind"),
+        text("actor"),
+        text("text", null=True),
+        instant("at"),
+        sa.PrimaryKeyConstraint("break_id", "number", name="pk_break_note"),
+        sa.ForeignKeyConstraint(["break_id"], ["break.break_id"], name="fk_break_note_break"),
+    )
+    op.create_table(
+        "break_proposal",
+        big("break_id"),
+        whole("number"),
+        small("decision"),
+        big("redemption_id"),
+        small("attempt"),
+        whole("version"),
+        big("quantity"),
+        text("actor"),
+        text("comment"),
+        instant("proposed_at"),
+        small("verdict", null=True),
+        text("decided_by", null=True),
+        instant("decided_at", null=True),
+        sa.PrimaryKeyConstraint("break_id", "number", name="pk_break_proposal"),
+        sa.ForeignKeyConstraint(["break_id"], ["break.break_id"], name="fk_break_proposal_break"),
+    )
+    op.create_index(
+        "uq_break_proposal_open",
+        "break_proposal",
+        ["break_id"],
+        unique=True,
+        postgresql_where=sa.text("verdict is null"),
+        sqlite_where=sa.text("verdict is null"),
+    )

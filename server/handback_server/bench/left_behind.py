@@ -285,6 +285,7 @@ def _breaks(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
         reason_class=int(ReasonClass.NONE),
         facts="{}",
         opened_at=batch.submitted_at,
+        due_at=came_at,
         closed_at=once_closed("closed_at", came_at),
         closed_by=once_closed("closed_by", ACTOR),
         resolution=once_closed("resolution", int(Resolution.DISMISSED)),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from handback.breaks import queries
+from handback.breaks.commands import dismiss
 from handback.breaks.kinds import BreakKind
 from handback.breaks.queries import BreakFilter
-from handback.breaks.resolve import dismiss
 from handback.errors import InvalidRequest, Violation
 from handback.ids import Prefix, number_of
 from handback_server import convert
