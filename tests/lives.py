@@ -139,13 +139,14 @@ class Lives:
         *,
         moved: int | None = None,
         file_id: int | None = None,
+        approved: bool = False,
     ) -> int:
         """One trigger on each redemption, and what else belongs to that instant; the block."""
         kind = CauseKind.COMMAND if file_id is None else CauseKind.HANDBACK_FILE
         cause = Cause(kind, file_id, ACTOR)
         with self.store.write() as tx:
             rows = self._standing(tx, ids)
-            changes = self._changes(rows, trigger, moved, file_id)
+            changes = self._changes(rows, trigger, moved, file_id, approved=approved)
             block_id = commit(self.store, tx, cause, changes, self.clock.now())
             self._requeue(tx, changes, trigger)
         sequence_blocks(self.store)
@@ -153,7 +154,8 @@ class Lives:
 
     def _requeue(self, tx: sa.Connection, changes: pl.DataFrame, trigger: Trigger) -> None:
         ids, now = changes["redemption_id"].to_list(), self.clock.now()
-        if (changes["to_state"] == int(State.REJECTED)).all():
+        to_rejected = changes["to_state"] == int(State.REJECTED)
+        if (to_rejected & (changes["from_state"] != int(State.REJECTED))).all():
             self.open_breaks(tx, BreakKind.REVIEW, ids)
         if trigger is Trigger.RETRY:
             self._enqueue(tx, ids)
@@ -244,6 +246,8 @@ class Lives:
         trigger: Trigger,
         moved: int | None = None,
         file_id: int | None = None,
+        *,
+        approved: bool = False,
     ) -> pl.DataFrame:
         """The step as the table decides it; every one of them must be allowed."""
         quantity = pl.col(MOVED.get(trigger, "held")) if moved is None else pl.lit(moved)
@@ -253,6 +257,7 @@ class Lives:
                 answered_attempt=pl.col("attempt") + (trigger is Trigger.DISPATCH),
                 moved=quantity,
                 same_unit=1,
+                approved=int(approved),
             )
         )
         assert decided["legal"].all(), (trigger, decided.filter(~pl.col("legal")))

@@ -50,7 +50,9 @@ def test_balances_follow_partner_and_unit(store: Store, lives: Lives) -> None:
 def test_a_balance_is_plain_integers(store: Store, lives: Lives) -> None:
     with store.read() as tx:
         (balance,) = page(tx, BalanceFilter("aurora", partner="harbour"))
-    assert balance == Balance("aurora", "harbour", "miles", member=-3, held=3, fulfilled=0)
+    assert balance == Balance(
+        "aurora", "harbour", "miles", member=-3, held=3, fulfilled=0, variance=0, written_off=0
+    )
     assert type(balance.held) is int
 
 

@@ -54,6 +54,9 @@ def told(store: Store, clock: FakeClock) -> dict[str, int]:
         "returned",
         "reinstated",
         "part_returned",
+        "part_released",
+        "borne",
+        "overruled",
     )
     ids = dict(zip(names, lives.submit(*[10] * len(names)), strict=True))
     ids["elsewhere"] = lives.submit(700, partner_id=2, unit_id=2)[0]
@@ -68,13 +71,20 @@ def told(store: Store, clock: FakeClock) -> dict[str, int]:
     )
     lives.step(Trigger.ACKNOWLEDGE, [ids["awaiting"]])
     again = [ids[name] for name in ("retrying", "confirmed_late")]
-    lives.step(Trigger.REJECT, [*again, *(ids[n] for n in ("rejected", "failed", "reinstated"))])
+    given_up = ("failed", "reinstated", "borne")
+    lives.step(Trigger.REJECT, [*again, *(ids[n] for n in ("rejected", *given_up, "overruled"))])
     lives.step(Trigger.RETRY, again)
     lives.step(Trigger.CONFIRM, [ids["confirmed_late"]])
-    lives.step(Trigger.FAIL, [ids["failed"], ids["reinstated"]])
-    lives.step(Trigger.REINSTATE, [ids["reinstated"]])
+    lives.step(Trigger.FAIL, [ids[name] for name in given_up])
+    lives.step(Trigger.REINSTATE, [ids["reinstated"]], approved=True)
     lives.step(Trigger.RETURN, [ids["returned"]])
     lives.step(Trigger.RETURN_PART, [ids["part_returned"]], moved=4)
+    lives.step(Trigger.WRITE_OFF, [ids["borne"]], moved=10, approved=True)
+    lives.step(Trigger.WRITE_OFF, [ids["overruled"]], moved=2, approved=True)
+    lives.step(Trigger.CONFIRM, [ids["overruled"]], approved=True)
+    lives.step(Trigger.RELEASE, [ids["part_released"]], moved=3)
+    lives.step(Trigger.ADJUST, [ids["part_released"]], moved=1)
+    lives.step(Trigger.CONFIRM, [ids["part_released"]])
     while roll_up(store, every=5):
         pass
     return ids
@@ -86,14 +96,31 @@ def test_a_sound_database_breaks_no_law(store: Store, told: dict[str, int]) -> N
     assert report.holds
     checked = {verdict.unit: verdict.checked for verdict in report.verdicts}
     assert checked == {
-        "events": 40,
-        "blocks": 13,
-        "redemptions": 13,
+        "events": 55,
+        "blocks": 19,
+        "redemptions": 16,
         "files": 1,
         "open redemptions": 7,
-        "positions": 13,
-        "kept balances": 10,
+        "positions": 19,
+        "kept balances": 16,
     }
+
+
+def test_nothing_is_restored_that_was_let_be_already(store: Store, clock: FakeClock) -> None:
+    lives = Lives(store, clock)
+    ids = lives.submit(10)
+    lives.dispatch(ids)
+    lives.step(Trigger.ADJUST, ids, moved=1)
+    lives.step(Trigger.REJECT, ids)
+    lives.step(Trigger.FAIL, ids)
+    assert verify(store).holds
+    lives.step(Trigger.REINSTATE, ids, approved=True)
+    assert shown(verify(store), 3) == [
+        (
+            "more was taken from the member than was asked for",
+            {"redemption": public_id(Prefix.REDEMPTION, ids[0]), "version": "6"},
+        )
+    ]
 
 
 def test_an_empty_database_breaks_no_law(store: Store) -> None:
@@ -248,7 +275,7 @@ QUEUES: dict[str, Spoiling] = {
     ),
 }
 POSITIONS: dict[str, Spoiling] = {
-    "a gap": lambda ids: sa.update(BLOCK).where(BLOCK.c.position == 13).values(position=14),
+    "a gap": lambda ids: sa.update(BLOCK).where(BLOCK.c.position == 19).values(position=20),
     "a missing position": lambda ids: (
         sa.update(BLOCK).where(BLOCK.c.position == 5).values(position=None)
     ),

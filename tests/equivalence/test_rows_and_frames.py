@@ -16,13 +16,15 @@ from handback.journal.changes import BIRTHS, CHANGES
 from handback.journal.commit import Cause, CauseKind, commit
 from handback.journal.rows import Birth, Change, commit_rows
 from handback.lifecycle import machine
-from handback.lifecycle.table import RESTING_STATES, State, View, apply
+from handback.lifecycle.table import RESTING_STATES, State, Trigger, View, apply
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import Block, BlockTotal, Event, Redemption
 
 CAUSE = Cause(CauseKind.COMMAND, None, "tester", "00-01-02-01")
 WRITTEN: tuple[type[SQLModel], ...] = (Redemption, Event, Block, BlockTotal)
+
+OF_PART = (Trigger.RELEASE, Trigger.ADJUST, Trigger.WRITE_OFF)
 
 Group = tuple[list[Change], list[Birth]]
 
@@ -67,6 +69,10 @@ class Lot:
         self._born[number] = birth, State.NONE, view, 0
         return birth
 
+    def _moved(self, trigger: Trigger, view: View[int]) -> int:
+        """All that is held, or a part of it."""
+        return self._random.randrange(view.held) if trigger in OF_PART else view.held
+
     def _step(self, number: int) -> Change | None:
         birth, state, view, version = self._born[number]
         if state in RESTING_STATES:
@@ -79,10 +85,13 @@ class Lot:
             quantity=view.quantity,
             held=view.held,
             fulfilled=view.fulfilled,
-            moved=view.held if version else view.quantity,
+            moved=self._moved(trigger, view) if version else view.quantity,
             same_unit=1,
             waiting=int(trigger.name != "DISPATCH"),
+            approved=1,
         )
+        if trigger in OF_PART and not seen.moved:
+            return None
         if trigger.name == "CONFIRM" and not view.attempt:
             return None
         row = machine.decide(seen, state, trigger)

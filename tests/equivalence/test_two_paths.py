@@ -27,6 +27,7 @@ BOUNDARIES = {
     "moved": (0, 1, 4, 5, 6),
     "same_unit": (0, 1),
     "waiting": (0, 1),
+    "approved": (0, 1),
 }
 VIEWS = [
     View(**dict(zip(BOUNDARIES, found, strict=True))) for found in product(*BOUNDARIES.values())
@@ -81,6 +82,7 @@ views = st.builds(
     moved=quantities,
     same_unit=st.integers(min_value=0, max_value=1),
     waiting=st.integers(min_value=0, max_value=1),
+    approved=st.integers(min_value=0, max_value=1),
 )
 
 
@@ -117,6 +119,14 @@ def test_a_frame_keeps_its_rows_order_and_other_columns() -> None:
 
 def test_an_empty_frame_is_decided_too() -> None:
     assert by_relation([]) == []
+
+
+def test_nothing_is_approved_where_nothing_is_said_of_it() -> None:
+    view = View(1, 1, 5, 5, 0, 5, 1, 0, approved=1)
+    frame = frame_of([(State.REJECTED, Trigger.CONFIRM, view)])
+
+    assert relation.decide(frame)["legal"].to_list() == [True]
+    assert relation.decide(frame.drop("approved"))["legal"].to_list() == [False]
 
 
 @given(st.lists(st.tuples(st.sampled_from(State), st.sampled_from(Trigger), views), max_size=50))

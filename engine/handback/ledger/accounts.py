@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What postings add up to; the three quantities always add up to nothing."""
+    """What postings add up to; the quantities always add up to nothing."""
 
     programme: str
     partner: str
@@ -18,3 +18,7 @@ class Balance:
     """What is outstanding: set aside for redemptions whose outcome is open."""
     fulfilled: int
     """What the partner has credited."""
+    variance: int
+    """Differences with the partner that are let be."""
+    written_off: int
+    """What was given up (positive), or is borne because it was credited though given back."""

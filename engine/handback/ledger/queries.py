@@ -100,4 +100,6 @@ def _balance(row: sa.Row[Any]) -> Balance:
         member=int(row.member),
         held=int(row.held),
         fulfilled=int(row.fulfilled),
+        variance=int(row.variance),
+        written_off=int(row.written_off),
     )

@@ -89,11 +89,13 @@ def _first_row(holding: Iterable[pl.Expr]) -> pl.Expr:
 def decide(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with the table's verdict on each of its rows, in the same order.
 
-    `frame` has the integer columns `state`, `trigger` and those of `View`, none with nulls. Added
-    are the columns of `DECIDED`; where `legal` is false the state, attempt, held and fulfilled
-    stay as they are. `debit` and `credit` are accounts, 0 where nothing is posted.
+    `frame` has the integer columns `state`, `trigger` and those of `View`, none with nulls; where
+    it has no `approved`, no second person has approved anything. Added are the columns of
+    `DECIDED`; where `legal` is false the state, attempt, held and fulfilled stay as they are.
+    `debit` and `credit` are accounts, 0 where nothing is posted.
     """
-    view = View(**{name: pl.col(name).cast(pl.Int64) for name in VIEW_COLUMNS})
+    given = [name for name in VIEW_COLUMNS if name in frame.columns]
+    view = View(**{name: pl.col(name).cast(pl.Int64) for name in given})
     attempt, held, fulfilled = apply(_EFFECT, view)
     legal = pl.col(_ROW) > 0
     decided = frame.with_columns(_first_row(_holds(row, view) for row in TRANSITIONS))

@@ -36,6 +36,10 @@ _ACCOUNTS: Final = {
     Account.MEMBER: "with the member; the other side of everything that enters or leaves",
     Account.HELD: "set aside for redemptions whose outcome is open",
     Account.FULFILLED: "credited by the partner",
+    Account.VARIANCE: "differences with the partner that are let be: within the tolerance of the "
+    "agreement, or accepted by two people",
+    Account.WRITTEN_OFF: "given up by two people: neither credited nor given back; below nothing, "
+    "what was credited though given back, and is borne",
 }
 
 _HEAD: Final = """\
@@ -50,6 +54,9 @@ _RESTING: Final = """\
 `confirmed` and `failed` are resting states, not absorbing ones: nobody waits for anything any more,
 yet a late return can take a confirmation back, and two people together can reinstate what was given
 up. Every other state is open: its value is held, and it stands in exactly one queue.
+
+A confirmation fulfils all that is still held. Where a partner credited less, the rest leaves `held`
+first, by `release`, `adjust` or `write_off`, and the confirmation follows in the same block.
 """
 
 _GUARDS: Final = """\

@@ -46,17 +46,22 @@ class Trigger(IntEnum):
     RETURN = 10
     RETURN_PART = 11
     REINSTATE = 12
+    RELEASE = 13
+    ADJUST = 14
+    WRITE_OFF = 15
 
     def __str__(self) -> str:
         return self.name.lower()
 
 
 class Account(IntEnum):
-    """Where value stands: with the member, set aside for a redemption, or credited."""
+    """Where value stands: with the member, set aside for a redemption, credited, or neither."""
 
     MEMBER = 1
     HELD = 2
     FULFILLED = 3
+    VARIANCE = 4
+    WRITTEN_OFF = 5
 
     def __str__(self) -> str:
         return self.name.lower()
@@ -86,6 +91,8 @@ class View(Generic[Column]):
     """1 where the record names the redemption's unit, or none; else 0."""
     waiting: Column
     """1 where the redemption has a row in the due queue; else 0."""
+    approved: Column | int = 0
+    """1 where a second person has approved the step; else 0."""
 
 
 # A condition yields a bool for integers and a column of them for columns. Its docstring completes
@@ -124,14 +131,29 @@ def in_batch(view: View[Any]) -> Any:
     return view.waiting == 0
 
 
+def approved(view: View[Any]) -> Any:
+    """a second person has approved it"""
+    return view.approved == 1
+
+
 def whole_quantity(view: View[Any]) -> Any:
     """the quantity is all that was asked for"""
     return view.moved == view.quantity
 
 
+def within_quantity(view: View[Any]) -> Any:
+    """the quantity is no more than was asked for"""
+    return (view.moved > 0) & (view.moved <= view.quantity)
+
+
 def whole_held(view: View[Any]) -> Any:
     """the quantity is all that is held"""
     return view.moved == view.held
+
+
+def part_of_held(view: View[Any]) -> Any:
+    """the quantity is a part of what is held"""
+    return (view.moved > 0) & (view.moved < view.held)
 
 
 def whole_fulfilled(view: View[Any]) -> Any:
@@ -205,6 +227,25 @@ _RELEASE = Posting(Account.HELD, Account.MEMBER)
 _TAKE_BACK = Posting(Account.FULFILLED, Account.HELD)
 _GIVE_BACK = Posting(Account.FULFILLED, Account.MEMBER)
 _RESTORE = Posting(Account.MEMBER, Account.FULFILLED)
+_TOLERATE = Posting(Account.HELD, Account.VARIANCE)
+_GIVE_UP = Posting(Account.HELD, Account.WRITTEN_OFF)
+_BEAR = Posting(Account.WRITTEN_OFF, Account.FULFILLED)
+
+
+def _of_part(
+    trigger: Trigger, posting: Posting, by: str, why: str, *more: Condition
+) -> tuple[Transition, ...]:
+    """A part leaves what is held, before the rest is confirmed: the state stays."""
+    guards: dict[State, tuple[Condition, ...]] = {
+        State.AWAITING_HANDBACK: (live_attempt, same_unit, part_of_held),
+        State.RETRYING: (known_attempt, waiting, same_unit, part_of_held),
+        State.REJECTED: (part_of_held,),
+    }
+    return tuple(
+        Transition(trigger, state, state, (*guard, *more), posting, by, why)
+        for state, guard in guards.items()
+    )
+
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(
@@ -250,7 +291,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (live_attempt, same_unit, whole_held),
         _FULFIL,
         "record, or silence where the agreement says so",
-        "The partner credited what was asked for.",
+        "The partner credited all that is held.",
     ),
     Transition(
         Trigger.CONFIRM,
@@ -262,12 +303,21 @@ TRANSITIONS: tuple[Transition, ...] = (
         "An earlier attempt was credited after all, before the next one has left.",
     ),
     Transition(
+        Trigger.CONFIRM,
+        State.REJECTED,
+        State.CONFIRMED,
+        (known_attempt, same_unit, whole_held, approved),
+        _FULFIL,
+        "operator, second person",
+        "An attempt was credited after all, though the partner had said that it was not.",
+    ),
+    Transition(
         Trigger.REJECT,
         State.AWAITING_HANDBACK,
         State.REJECTED,
         (live_attempt,),
         None,
-        "record",
+        "record; or operator, second person",
         "The partner did not credit it; the value stays held until somebody decides.",
     ),
     Transition(
@@ -346,10 +396,38 @@ TRANSITIONS: tuple[Transition, ...] = (
         Trigger.REINSTATE,
         State.FAILED,
         State.CONFIRMED,
-        (whole_quantity,),
+        (within_quantity, approved),
         _RESTORE,
         "operator, second person",
         "It was credited after all, though given up: what was given back is taken again.",
+    ),
+    Transition(
+        Trigger.WRITE_OFF,
+        State.FAILED,
+        State.CONFIRMED,
+        (within_quantity, approved),
+        _BEAR,
+        "operator, second person",
+        "It was credited after all, though given up: the member keeps both, and we bear it.",
+    ),
+    *_of_part(
+        Trigger.RELEASE,
+        _RELEASE,
+        "record of less, as agreed; or operator",
+        "The partner credited less: the remainder is the member's again.",
+    ),
+    *_of_part(
+        Trigger.ADJUST,
+        _TOLERATE,
+        "record within the tolerance; or operator, second person",
+        "The partner credited less, by so little that it is let be.",
+    ),
+    *_of_part(
+        Trigger.WRITE_OFF,
+        _GIVE_UP,
+        "operator, second person",
+        "A part will neither be credited nor given back.",
+        approved,
     ),
 )
 

@@ -96,9 +96,12 @@ class Quantities(Law):
             )
         )
         yield from breaches(self.number, ends, "redemption_id")
+        kept, asked = pl.col("kept_after"), pl.col("asked")
         steps = page.events.with_columns(
             first_fault(
-                *_limits(pl.col("held_after"), pl.col("fulfilled_after"), pl.col("asked")),
+                *_limits(pl.col("held_after"), pl.col("fulfilled_after"), asked),
+                (kept < 0, "the member was given more than was taken"),
+                (kept > asked, "more was taken from the member than was asked for"),
             )
         )
         yield from breaches(self.number, steps, "redemption_id", "version")

@@ -13,7 +13,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.lifecycle import relation
-from handback.lifecycle.table import Trigger
+from handback.lifecycle.table import Account, Trigger
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.tables import Event, Redemption
 
@@ -55,7 +55,8 @@ class Page:
     `redemptions` has the columns of the table but for dates and names. `events` has those of the
     table with its redemption's owner and `asked` quantity (null where there is no such redemption),
     the columns of `relation.RECORDED`, the `previous_` version, to_state and block_id of the same
-    redemption, and the running `last_attempt`, `held` and `fulfilled` before and `_after` it.
+    redemption, the running `last_attempt`, `held` and `fulfilled` before and `_after` it, and
+    `kept_after`: what by then is not with the member, in whatever account it stands.
     """
 
     redemptions: pl.DataFrame
@@ -105,6 +106,8 @@ def _replayed(events: pl.DataFrame, redemptions: pl.DataFrame) -> pl.DataFrame:
         return pl.when(same).then(pl.col(name).shift(1)).otherwise(0).alias(f"previous_{name}")
 
     moved = {name: pl.col(f"effect_{name}") * pl.col("quantity") for name in ("held", "fulfilled")}
+    member = int(Account.MEMBER)
+    taken = (pl.col("debit") == member).cast(pl.Int64) - (pl.col("credit") == member)
     steps = relation.recorded(joined).with_columns(
         previous("version"),
         previous("to_state"),
@@ -113,6 +116,7 @@ def _replayed(events: pl.DataFrame, redemptions: pl.DataFrame) -> pl.DataFrame:
             total.cum_sum().over("redemption_id").alias(f"{name}_after")
             for name, total in moved.items()
         ),
+        kept_after=(taken * pl.col("quantity")).cum_sum().over("redemption_id"),
         last_attempt=pl.when(pl.col("effect_attempt") == 1)
         .then("attempt")
         .forward_fill()
@@ -129,8 +133,8 @@ def _replayed(events: pl.DataFrame, redemptions: pl.DataFrame) -> pl.DataFrame:
 def allowed(events: pl.DataFrame) -> pl.Series:
     """Whether each replayed event is one that the lifecycle allows where it stood.
 
-    The unit that a record named and the queue that a redemption stood in are not part of the
-    event, so they are taken as the table asks for.
+    The unit that a record named, the queue that a redemption stood in and the second person's word
+    are not part of the event, so they are taken as the table asks for.
     """
     decided = relation.decide(
         events.select(
@@ -144,6 +148,7 @@ def allowed(events: pl.DataFrame) -> pl.Series:
             moved="quantity",
             same_unit=1,
             waiting=(pl.col("trigger") != int(Trigger.DISPATCH)).cast(pl.Int64),
+            approved=1,
         )
     )
     return decided["legal"] & (decided["to_state"] == events["to_state"])

@@ -29,6 +29,8 @@ SUBMITTED = View(
 AWAITING = replace(SUBMITTED, attempt=2, answered_attempt=2, waiting=0)
 RETRYING = replace(SUBMITTED, attempt=2, answered_attempt=1)
 CONFIRMED = replace(AWAITING, held=0, fulfilled=5)
+REJECTED = replace(AWAITING, approved=1)
+FAILED = replace(REJECTED, held=0)
 
 
 def row_of(source: State, trigger: Trigger) -> Transition:
@@ -41,11 +43,14 @@ def row_of(source: State, trigger: Trigger) -> Transition:
     [
         (State.NONE, "submit"),
         (State.SUBMITTED, "dispatch cancel"),
-        (State.AWAITING_HANDBACK, "acknowledge confirm reject expire"),
+        (
+            State.AWAITING_HANDBACK,
+            "acknowledge confirm reject expire release adjust write_off",
+        ),
         (State.CONFIRMED, "return return_part"),
-        (State.REJECTED, "retry fail"),
-        (State.RETRYING, "dispatch confirm fail cancel"),
-        (State.FAILED, "reinstate"),
+        (State.REJECTED, "confirm retry fail release adjust write_off"),
+        (State.RETRYING, "dispatch confirm fail cancel release adjust write_off"),
+        (State.FAILED, "reinstate write_off"),
     ],
 )
 def test_each_state_allows_what_was_agreed(state: State, triggers: str) -> None:
@@ -63,7 +68,13 @@ def test_each_state_allows_what_was_agreed(state: State, triggers: str) -> None:
         (State.RETRYING, Trigger.FAIL, RETRYING),
         (State.CONFIRMED, Trigger.RETURN, CONFIRMED),
         (State.CONFIRMED, Trigger.RETURN_PART, replace(CONFIRMED, moved=4)),
-        (State.FAILED, Trigger.REINSTATE, replace(AWAITING, held=0)),
+        (State.FAILED, Trigger.REINSTATE, FAILED),
+        (State.FAILED, Trigger.REINSTATE, replace(FAILED, moved=4)),
+        (State.FAILED, Trigger.WRITE_OFF, FAILED),
+        (State.REJECTED, Trigger.CONFIRM, REJECTED),
+        (State.AWAITING_HANDBACK, Trigger.RELEASE, replace(AWAITING, moved=4)),
+        (State.RETRYING, Trigger.ADJUST, replace(RETRYING, moved=1)),
+        (State.REJECTED, Trigger.WRITE_OFF, replace(REJECTED, moved=4)),
     ],
 )
 def test_a_trigger_is_taken_where_its_conditions_hold(
@@ -90,7 +101,15 @@ def test_a_trigger_is_taken_where_its_conditions_hold(
         (State.RETRYING, Trigger.CONFIRM, replace(RETRYING, answered_attempt=3), "known_attempt"),
         (State.CONFIRMED, Trigger.RETURN, replace(CONFIRMED, moved=4), "whole_fulfilled"),
         (State.CONFIRMED, Trigger.RETURN_PART, CONFIRMED, "part_of_fulfilled"),
-        (State.FAILED, Trigger.REINSTATE, replace(AWAITING, moved=4), "whole_quantity"),
+        (State.FAILED, Trigger.REINSTATE, replace(FAILED, moved=6), "within_quantity"),
+        (State.FAILED, Trigger.REINSTATE, replace(FAILED, approved=0), "approved"),
+        (State.FAILED, Trigger.WRITE_OFF, replace(FAILED, approved=0), "approved"),
+        (State.REJECTED, Trigger.CONFIRM, replace(REJECTED, approved=0), "approved"),
+        (State.REJECTED, Trigger.CONFIRM, replace(REJECTED, moved=4), "whole_held"),
+        (State.AWAITING_HANDBACK, Trigger.RELEASE, AWAITING, "part_of_held"),
+        (State.AWAITING_HANDBACK, Trigger.ADJUST, replace(AWAITING, moved=0), "part_of_held"),
+        (State.RETRYING, Trigger.RELEASE, replace(RETRYING, moved=4, waiting=0), "waiting"),
+        (State.REJECTED, Trigger.WRITE_OFF, replace(REJECTED, moved=4, approved=0), "approved"),
         (State.CONFIRMED, Trigger.CONFIRM, CONFIRMED, ""),
     ],
 )
@@ -109,7 +128,7 @@ def test_a_refusal_names_the_redemption_its_state_and_what_else_is_allowed() -> 
         "redemption": "rdm_1",
         "state": "retrying",
         "trigger": "reject",
-        "allowed": "dispatch, confirm, fail, cancel",
+        "allowed": "dispatch, confirm, fail, cancel, release, adjust, write_off",
         "unmet": "",
     }
 
@@ -124,6 +143,11 @@ def test_a_refusal_names_the_redemption_its_state_and_what_else_is_allowed() -> 
         (State.CONFIRMED, Trigger.RETURN, (3, 110, 10)),
         (State.CONFIRMED, Trigger.RETURN_PART, (3, 100, 10)),
         (State.FAILED, Trigger.REINSTATE, (3, 100, 30)),
+        (State.FAILED, Trigger.WRITE_OFF, (3, 100, 30)),
+        (State.REJECTED, Trigger.CONFIRM, (3, 90, 30)),
+        (State.AWAITING_HANDBACK, Trigger.RELEASE, (3, 90, 20)),
+        (State.RETRYING, Trigger.ADJUST, (3, 90, 20)),
+        (State.REJECTED, Trigger.WRITE_OFF, (3, 90, 20)),
         (State.NONE, Trigger.SUBMIT, (3, 110, 20)),
     ],
 )
@@ -137,7 +161,7 @@ def test_columns_follow_from_posting_and_trigger(
 def test_a_posting_moves_between_two_accounts_and_creates_nothing() -> None:
     for row in TRANSITIONS:
         if row.posting is not None:
-            assert sorted(row.posting.sign(account) for account in Account) == [-1, 0, 1]
+            assert sorted(row.posting.sign(account) for account in Account) == [-1, 0, 0, 0, 1]
 
 
 def test_rows_without_a_posting_move_no_value() -> None:

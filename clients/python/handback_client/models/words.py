@@ -34,6 +34,9 @@ class Trigger(StrEnum):
     RETURN = "return"
     RETURN_PART = "return_part"
     REINSTATE = "reinstate"
+    RELEASE = "release"
+    ADJUST = "adjust"
+    WRITE_OFF = "write_off"
     UNKNOWN = "unknown"
 
 

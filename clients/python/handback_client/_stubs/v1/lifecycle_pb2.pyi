@@ -92,6 +92,12 @@ class _TriggerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Trigger.Value
     """The partner took a part of a fulfilment back."""
     TRIGGER_REINSTATE: _Trigger.ValueType  # 12
     """An operator restored a failed redemption as fulfilled."""
+    TRIGGER_RELEASE: _Trigger.ValueType  # 13
+    """A part of what was held went back to the member, as the partner credited less."""
+    TRIGGER_ADJUST: _Trigger.ValueType  # 14
+    """A part of what was held is a difference with the partner that is let be."""
+    TRIGGER_WRITE_OFF: _Trigger.ValueType  # 15
+    """Operators wrote off a part of what was held, or bear what was credited though given back."""
 
 class Trigger(_Trigger, metaclass=_TriggerEnumTypeWrapper):
     """What moved a redemption."""
@@ -122,6 +128,12 @@ TRIGGER_RETURN_PART: Trigger.ValueType  # 11
 """The partner took a part of a fulfilment back."""
 TRIGGER_REINSTATE: Trigger.ValueType  # 12
 """An operator restored a failed redemption as fulfilled."""
+TRIGGER_RELEASE: Trigger.ValueType  # 13
+"""A part of what was held went back to the member, as the partner credited less."""
+TRIGGER_ADJUST: Trigger.ValueType  # 14
+"""A part of what was held is a difference with the partner that is let be."""
+TRIGGER_WRITE_OFF: Trigger.ValueType  # 15
+"""Operators wrote off a part of what was held, or bear what was credited though given back."""
 Global___Trigger: _TypeAlias = Trigger  # noqa: Y015
 
 class _ReasonClass:
