@@ -198,7 +198,7 @@ class _Reading:
             reason_class=reason_class,
             mapped=row["mapped"],
             trigger=trigger,
-            action=self._agreement.policies[reason_class].do if rejects else None,
+            action=self._agreement.policies.find(reason_class, row["code"]).do if rejects else None,
             count=row["count"],
             quantity=row["quantity"],
         )

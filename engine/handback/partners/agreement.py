@@ -19,7 +19,7 @@ from handback.partners.calendar import Calendar
 from handback.partners.codes import CodeMap, ReasonClass
 from handback.partners.document import load
 from handback.partners.file_name import FileNameTemplate
-from handback.partners.policy import RetryPolicy
+from handback.partners.policy import Policies
 from handback.partners.printing import Slot
 from handback.partners.vocabulary import (
     AnswerStyle,
@@ -90,8 +90,7 @@ class Agreement:
     calendar: Calendar
     payout: Payout
     handback: Handback
-    policies: Mapping[ReasonClass, RetryPolicy]
-    """One for every class."""
+    policies: Policies
     builtins: Mapping[str, Builtin]
     """The built-in formats it names; what they said then is part of what a version means."""
     _slots: Mapping[str, Slot] = field(repr=False)

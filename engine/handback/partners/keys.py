@@ -248,7 +248,7 @@ RETRY: Final = (
     Key(
         "latest_days",
         integer(1, 3650),
-        "No attempt is due later than so many days of 24 hours after submission.",
+        "No attempt is due later than so many days of 24 hours after the first was delivered.",
         _DEFAULTS.latest_days,
     ),
     Key(

@@ -6,8 +6,8 @@ them together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from typing import Final
 
 import polars as pl
 
+from handback.formats.texts import SEVERAL
 from handback.ids import MAX_ATTEMPT
 from handback.partners.codes import ReasonClass
 
@@ -27,6 +28,8 @@ class Action(IntEnum):
     RETRY = 1
     REVIEW = 2
     FAIL = 3
+    NEVER = 4
+    """A person's review that cannot end in another attempt."""
 
     def __str__(self) -> str:
         return self.name.lower()
@@ -41,7 +44,7 @@ class Reference(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """What follows a rejection of one class."""
+    """What follows a rejection of one class, or for one code."""
 
     do: Action
     cap: int = 3
@@ -49,22 +52,24 @@ class RetryPolicy:
     spacing_s: int = 3600
     """The next attempt is due so long after the rejection."""
     latest_days: int = 14
-    """No attempt is due later than so many times 24 hours after submission."""
+    """No attempt is due later than so many times 24 hours after the first was delivered."""
     reference: Reference = Reference.NEW
     then: Action = Action.REVIEW
     """What follows once cap or latest_days allow no further attempt; review or fail."""
+    changed: tuple[str, ...] = ()
+    """Fields of the member of which at least one must change before a person sends it again."""
 
 
 CHOICES: Final[Mapping[ReasonClass, tuple[Action, ...]]] = MappingProxyType(
     {
-        ReasonClass.FIX_MEMBER: (Action.REVIEW, Action.FAIL),
-        ReasonClass.DEAD: (Action.FAIL, Action.REVIEW),
-        ReasonClass.TEMPORARY: (Action.RETRY, Action.REVIEW, Action.FAIL),
-        ReasonClass.LATER: (Action.RETRY, Action.REVIEW, Action.FAIL),
-        ReasonClass.OURS: (Action.REVIEW, Action.RETRY, Action.FAIL),
-        ReasonClass.HOLD: (Action.REVIEW,),
-        ReasonClass.OPS: (Action.REVIEW,),
-        ReasonClass.RETURNED: (Action.REVIEW, Action.RETRY, Action.FAIL),
+        ReasonClass.FIX_MEMBER: (Action.REVIEW, Action.FAIL, Action.NEVER),
+        ReasonClass.DEAD: (Action.FAIL, Action.REVIEW, Action.NEVER),
+        ReasonClass.TEMPORARY: (Action.RETRY, Action.REVIEW, Action.FAIL, Action.NEVER),
+        ReasonClass.LATER: (Action.RETRY, Action.REVIEW, Action.FAIL, Action.NEVER),
+        ReasonClass.OURS: (Action.REVIEW, Action.RETRY, Action.FAIL, Action.NEVER),
+        ReasonClass.HOLD: (Action.REVIEW, Action.NEVER),
+        ReasonClass.OPS: (Action.REVIEW, Action.NEVER),
+        ReasonClass.RETURNED: (Action.REVIEW, Action.RETRY, Action.FAIL, Action.NEVER),
     }
 )
 """What an agreement may choose for each rejecting class; the first is the default.
@@ -73,10 +78,47 @@ A retry with the same wrong details or to a dead account only asks for the same 
 held for fraud, masked or unknown to us is for a person.
 """
 
+# Where several codes of one record have policies of their own, the first of these counts.
+_STRICTEST_FIRST: Final = (Action.NEVER, Action.REVIEW, Action.FAIL, Action.RETRY)
+
 
 def default_policy(reason_class: ReasonClass) -> RetryPolicy:
     """The policy of a class that the agreement does not mention; review where it never rejects."""
     return RetryPolicy(CHOICES.get(reason_class, (Action.REVIEW,))[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What follows each rejection: what its code says, else what its class does.
+
+    A code's policy is kept for each class that the code can have, and counts for no other.
+    """
+
+    of_class: Mapping[ReasonClass, RetryPolicy] = field(default_factory=dict)
+    of_code: Mapping[tuple[str, ReasonClass], RetryPolicy] = field(default_factory=dict)
+
+    def find(self, reason_class: ReasonClass, code: str | None = None) -> RetryPolicy:
+        """The policy for a rejection of a class, with that code; several stand as in `CodeMap`.
+
+        A class that is not told of has its default.
+        """
+        own = list(self._own(reason_class, code)) if code and self.of_code else []
+        if own:
+            return min(own, key=lambda policy: _STRICTEST_FIRST.index(policy.do))
+        return self.of_class.get(reason_class) or default_policy(reason_class)
+
+    def every(self) -> Iterator[RetryPolicy]:
+        """Each that may ever count."""
+        yield from self.of_class.values()
+        yield from self.of_code.values()
+
+    def _own(self, reason_class: ReasonClass, codes: str) -> Iterator[RetryPolicy]:
+        for code in codes.split(SEVERAL):
+            for key in (code, code.partition("/")[0]):
+                found = self.of_code.get((key, reason_class))
+                if found is not None:
+                    yield found
+                    break
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,41 +129,52 @@ class Step:
     due_at: datetime | None = None
 
 
-def decide(policy: RetryPolicy, attempt: int, submitted_at: datetime, now: datetime) -> Step:
-    """The step after `attempt`, the last one dispatched, was rejected at `now`."""
+def decide(policy: RetryPolicy, attempt: int, first_sent_at: datetime, now: datetime) -> Step:
+    """The step after `attempt`, the last one dispatched, was rejected at `now`; the first one was
+    delivered at `first_sent_at`."""
     if policy.do is not Action.RETRY:
-        return Step(policy.do)
+        return Step(_first(policy))
     due_at = now + timedelta(seconds=policy.spacing_s)
-    latest_at = submitted_at + timedelta(days=policy.latest_days)
+    latest_at = first_sent_at + timedelta(days=policy.latest_days)
     if attempt < min(policy.cap, MAX_ATTEMPT) and due_at <= latest_at:
         return Step(Action.RETRY, due_at)
     return Step(policy.then)
 
 
-def steps(
-    policies: Mapping[ReasonClass, RetryPolicy], rejected: pl.DataFrame, now: datetime
-) -> pl.DataFrame:
-    """`decide` for a frame with reason_class, attempt (integers) and submitted_at (UTC instants).
+def _first(policy: RetryPolicy) -> Action:
+    """What a policy does as long as nothing is exhausted."""
+    return Action.REVIEW if policy.do is Action.NEVER else policy.do
 
-    The frame comes back in its order with `action` (Int16) and `due_at` (UTC, null unless the
-    action is a retry) beside its columns. A class without a policy gets its default.
+
+def steps(policies: Policies, rejected: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """`decide` for a frame with reason_class, attempt (integers), reason_code (text) and
+    first_sent_at (UTC instants).
+
+    The frame comes back in its order with `action` (Int16) beside its columns, and where that is a
+    retry `due_at` and `sent_since` (UTC; the first attempt may not have been delivered before), and
+    `same_reference` (Int16, 1 where the next attempt goes out under the reference of the last).
     """
-    terms = [policies.get(member) or default_policy(member) for member in ReasonClass]
-
-    def term(values: Sequence[int], dtype: type[pl.DataType]) -> pl.Expr:
-        classes = [int(member) for member in ReasonClass]
-        return pl.col("reason_class").replace_strict(classes, values, return_dtype=dtype)
-
-    spacing_s = term([policy.spacing_s for policy in terms], pl.Int64)
-    latest_days = term([policy.latest_days for policy in terms], pl.Int64)
-    due_at = pl.lit(now, _INSTANT) + pl.duration(seconds=spacing_s)
-    latest_at = pl.col("submitted_at") + pl.duration(days=latest_days)
-    below_cap = pl.col("attempt") < term([min(p.cap, MAX_ATTEMPT) for p in terms], pl.Int16)
-    do = term([policy.do for policy in terms], pl.Int16)
-    then = term([policy.then for policy in terms], pl.Int16)
-    exhausted = (do == Action.RETRY) & ~(below_cap & (due_at <= latest_at))
-    action = pl.when(exhausted).then(then).otherwise(do)
-    return rejected.with_columns(
-        action.alias("action"),
-        pl.when(action == Action.RETRY).then(due_at).cast(_INSTANT).alias("due_at"),
+    keys = ["reason_class", "reason_code"] if policies.of_code else ["reason_class"]
+    kinds = rejected.select(keys).unique()
+    found = [policies.find(ReasonClass(kind[0]), *kind[1:]) for kind in kinds.iter_rows()]
+    terms = kinds.with_columns(
+        pl.Series("do", [int(_first(one)) for one in found], pl.Int16),
+        pl.Series("then", [int(one.then) for one in found], pl.Int16),
+        pl.Series("cap", [min(one.cap, MAX_ATTEMPT) for one in found], pl.Int16),
+        pl.Series("spacing_s", [one.spacing_s for one in found], pl.Int64),
+        pl.Series("latest_days", [one.latest_days for one in found], pl.Int64),
+        pl.Series("same", [int(one.reference is Reference.SAME) for one in found], pl.Int16),
     )
+    joined = rejected.join(terms, on=keys, how="left", nulls_equal=True, maintain_order="left")
+    due_at = pl.lit(now, _INSTANT) + pl.duration(seconds="spacing_s")
+    since = due_at - pl.duration(days="latest_days")
+    allowed = (pl.col("attempt") < pl.col("cap")) & (pl.col("first_sent_at") >= since)
+    exhausted = (pl.col("do") == int(Action.RETRY)) & ~allowed
+    action = pl.when(exhausted).then("then").otherwise("do")
+    retried = action == int(Action.RETRY)
+    return joined.with_columns(
+        action=action,
+        due_at=pl.when(retried).then(due_at).cast(_INSTANT),
+        sent_since=pl.when(retried).then(since).cast(_INSTANT),
+        same_reference=pl.when(retried).then("same"),
+    ).drop(terms.columns[len(keys) :])

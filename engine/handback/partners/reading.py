@@ -17,7 +17,14 @@ from handback.partners.agreement import Agreement, Answers, Handback, Payout
 from handback.partners.calendar import Calendar, is_known
 from handback.partners.codes import BY_TEXT, CodeMap, ReasonClass
 from handback.partners.document import dotted, load, placed
-from handback.partners.policy import CHOICES, Action, Reference, RetryPolicy, default_policy
+from handback.partners.policy import (
+    CHOICES,
+    Action,
+    Policies,
+    Reference,
+    RetryPolicy,
+    default_policy,
+)
 from handback.partners.printing import max_quantity, slots
 from handback.partners.value_types import Type
 from handback.partners.vocabulary import (
@@ -191,7 +198,7 @@ class _Reading:
                     classes[code] = found or ReasonClass.OPS
         return CodeMap(classes)
 
-    def _policies(self, template: ReferenceTemplate | None) -> dict[ReasonClass, RetryPolicy]:
+    def _policies(self, template: ReferenceTemplate | None) -> Policies:
         """A policy for every class."""
         references = consistency.possible_references(template)
         section = self._section("policy")
@@ -204,7 +211,7 @@ class _Reading:
                     policy = self._policy(table, reason_class, references)
             policies[reason_class] = policy
         section.refuse_unknown()
-        return policies
+        return Policies(policies)
 
     def _policy(
         self, section: Section, reason_class: ReasonClass, references: tuple[Reference, ...]

@@ -62,7 +62,7 @@ class OutboundFile:
         self._unit = unit
         self._sequence = sequence
         self._on = now.astimezone(terms.agreement.time_zone).date()
-        again = any(one.reference is Reference.SAME for one in terms.agreement.policies.values())
+        again = any(one.reference is Reference.SAME for one in terms.agreement.policies.every())
         # A reference that carries the attempt's own key need not be looked up, nor kept, unless
         # a later attempt may go out under it.
         self._kept = again or not self._payout.reference.has_key

@@ -17,14 +17,13 @@ from handback.errors import VersionConflict
 from handback.journal.changes import without
 from handback.journal.commit import Cause, commit_presumed
 from handback.journal.traces import links_of
-from handback.partners.policy import Reference
 from handback.partners.registry import Terms
 from handback.reconcile.decide import Decided, Given, decide, needs_answers
 from handback.reconcile.judge import Fate
 from handback.reconcile.match import Match, match
 from handback.reconcile.opened import broken, open_breaks, unmatched_fates
 from handback.reconcile.presume import Presumption, presume
-from handback.reconcile.standing import answers, standings, submitted_before
+from handback.reconcile.standing import answers, sent_before, standings
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import Due, RunChunk
@@ -86,7 +85,7 @@ def apply_chunk(
     """
     deciding = _Deciding(store, tx, terms, classified)
     committed = commit_presumed(store, tx, cause, deciding.presumed, deciding.decide_rest, now)
-    _write_queue(store, tx, terms, deciding.decided)
+    _write_queue(store, tx, deciding.decided)
     repeated = open_breaks(store, tx, terms, classified.given.file_id, deciding.breaks, now)
     fates = _settled(deciding.decided.fates, repeated)
     _tick(tx, classified, committed.block_id, fates, now)
@@ -105,7 +104,7 @@ class _Deciding:
         self._matched = match(store, tx, terms, classified.others)
         # What else the chunk says of a redemption may come before: then both are read.
         besides = self._matched.filter(pl.col("match") == int(Match.ONE))["redemption_id"]
-        too_early = submitted_before(store, tx, classified.presumption.submitted_since)
+        too_early = sent_before(store, tx, classified.presumption.sent_since)
         self._unlike = pl.concat([besides, too_early])
         self.presumed = classified.presumption.presumed.without(self._unlike)
         self.decided = Decided()
@@ -138,26 +137,14 @@ class _Deciding:
         self.breaks = pl.concat([without(held.breaks, unlike), breaks])
 
 
-def _write_queue(store: Store, tx: sa.Connection, terms: Terms, decided: Decided) -> None:
+def _write_queue(store: Store, tx: sa.Connection, decided: Decided) -> None:
     left = decided.no_longer_due
     if len(left):
         gone = sa.delete(DUE).where(DUE.c.redemption_id.in_(left["redemption_id"].to_list()))
         if tx.execute(gone).rowcount != len(left):
             # A payout batch took one of them since it was read.
             raise VersionConflict(moved=0, expected=len(left))
-    same = [
-        int(reason)
-        for reason, one in terms.agreement.policies.items()
-        if one.reference is Reference.SAME
-    ]
-    rows = decided.due_again.select(
-        "redemption_id",
-        "partner_id",
-        "unit_id",
-        "due_at",
-        same_reference=pl.col("reason_class").is_in(same).cast(pl.Int16),
-    )
-    store.dialect.insert_frame(tx, DUE, rows)
+    store.dialect.insert_frame(tx, DUE, decided.due_again.drop("sent_since"))
 
 
 def _settled(fates: pl.DataFrame, repeated: pl.Series) -> pl.DataFrame:

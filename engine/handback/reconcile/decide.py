@@ -7,7 +7,6 @@ which the file has them, a round for each, so the result does not depend on wher
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,8 +17,8 @@ from handback.journal.changes import CHANGES, changes_of
 from handback.lifecycle import relation
 from handback.lifecycle.table import State, Trigger
 from handback.partners import policy
-from handback.partners.codes import ReasonClass, trigger_of
-from handback.partners.policy import Action, RetryPolicy
+from handback.partners.codes import trigger_of
+from handback.partners.policy import Action, Policies
 from handback.reconcile.judge import (
     Fate,
     after_silence,
@@ -30,7 +29,6 @@ from handback.reconcile.judge import (
 )
 from handback.reconcile.match import Match
 from handback.reconcile.standing import ANSWERS
-from handback.store.bulk import INSTANT
 
 # A record as decided: its fate, and the kind of break it opens, 0 for none. An event may open one
 # too, where its redemption then waits for a person. `moved` is null where neither record nor
@@ -45,14 +43,16 @@ FATES = pl.Schema(
     }
 )
 
-# A redemption that goes back into the due queue.
+# A redemption that goes back into the due queue; its policy allows that where its first attempt was
+# not delivered before `sent_since`.
 DUE_AGAIN = pl.Schema(
     {
         "redemption_id": pl.Int64(),
         "partner_id": pl.Int64(),
         "unit_id": pl.Int64(),
         "due_at": pl.Datetime("us", "UTC"),
-        "reason_class": pl.Int16(),
+        "same_reference": pl.Int16(),
+        "sent_since": pl.Datetime("us", "UTC"),
     }
 )
 
@@ -61,7 +61,7 @@ DUE_AGAIN = pl.Schema(
 class Given:
     """What decisions depend on besides the columns."""
 
-    policies: Mapping[ReasonClass, RetryPolicy]
+    policies: Policies
     file_id: int
     now: datetime
 
@@ -206,13 +206,17 @@ def _round(records: pl.DataFrame, answers: pl.DataFrame, given: Given) -> _Round
     return _Round(decided, legal.select(pl.col(name).cast(kind) for name, kind in ANSWERS.items()))
 
 
+# What a policy says of a rejection.
+_STEPPED = ("action", "due_at", "same_reference", "sent_since")
+
+
 def _follow_up(legal: pl.DataFrame, given: Given) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What the policies make of rejections: the second events, and the records with `action`,
     `due_at` and the `kind` of the break in which a redemption waits for a person."""
     rejecting = legal["to_state"] == int(State.REJECTED)
     if not rejecting.any():
-        nothing = {"action": pl.lit(0, pl.Int16), "due_at": pl.lit(None, INSTANT)}
-        return pl.DataFrame(schema=CHANGES), legal.with_columns(kind=pl.lit(0, pl.Int16), **nothing)
+        nothing = [pl.lit(None).alias(name) for name in _STEPPED]
+        return pl.DataFrame(schema=CHANGES), legal.with_columns(*nothing, kind=pl.lit(0, pl.Int16))
     stepped = policy.steps(
         given.policies, legal.filter(rejecting).drop("held", "fulfilled"), given.now
     ).rename({"new_held": "held", "new_fulfilled": "fulfilled"})
@@ -235,7 +239,7 @@ def _follow_up(legal: pl.DataFrame, given: Given) -> tuple[pl.DataFrame, pl.Data
     )
     waits = pl.col("action") == int(Action.REVIEW)
     follow = legal.join(
-        stepped.select("ordinal", "action", "due_at"), on="ordinal", how="left"
+        stepped.select("ordinal", *_STEPPED), on="ordinal", how="left"
     ).with_columns(kind=pl.when(waits).then(review).otherwise(0).cast(pl.Int16))
     return changes_of(second), follow
 

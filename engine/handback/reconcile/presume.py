@@ -9,7 +9,6 @@ nothing is ever decided otherwise than it would have been, only sooner.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,13 +17,12 @@ import polars as pl
 from handback.journal.changes import Presumed, without
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass, trigger_of
-from handback.partners.policy import RetryPolicy, default_policy
 from handback.partners.registry import Terms
 from handback.reconcile.decide import Decided, Given, decide
 from handback.reconcile.match import Match
 from handback.reconcile.opened import broken
 from handback.reconcile.standing import ANSWERS, STANDINGS
-from handback.store.bulk import INSTANT, WAS
+from handback.store.bulk import WAS
 
 _BY_KEY: Final = ["reference_key"]
 _ANSWERING: Final = (Trigger.CONFIRM, Trigger.REJECT, Trigger.ACKNOWLEDGE)
@@ -51,14 +49,15 @@ _CONDITIONS: Final = (
 class Presumption:
     """Records (as `presume` got them), what they come to, and the breaks that they open.
 
-    `submitted_since` says of redemptions that are to be tried again (columns `redemption_id` and
-    `since`) from when on they must have been submitted for that: the update cannot compare it.
+    `sent_since` says of redemptions that are to be tried again (columns `redemption_id` and
+    `sent_since`) from when on their first attempt must have been delivered for that: the update
+    cannot compare it.
     """
 
     records: pl.DataFrame
     decided: Decided
     breaks: pl.DataFrame
-    submitted_since: pl.DataFrame
+    sent_since: pl.DataFrame
     presumed: Presumed
 
 
@@ -86,7 +85,7 @@ def presume(terms: Terms, records: pl.DataFrame, given: Given) -> Presumption:
         telling,
         decided,
         broken(matched, standings, decided.fates),
-        _submitted_since(given.policies, decided.due_again),
+        decided.due_again.select("redemption_id", "sent_since"),
         Presumed.on(decided.changes, conditions),
     )
 
@@ -137,7 +136,7 @@ def _standings(terms: Terms, telling: pl.DataFrame, given: Given) -> pl.DataFram
         programme_id=pl.lit(terms.programme_id),
         partner_id=pl.lit(terms.partner_id),
         unit_id=_unit(terms).replace_strict(dict(terms.unit_ids), return_dtype=pl.Int64),
-        submitted_at=pl.lit(given.now),
+        first_sent_at=pl.lit(given.now),
     )
     return presumed.select(pl.col(name).cast(kind) for name, kind in STANDINGS.items())
 
@@ -146,16 +145,3 @@ def _unit(terms: Terms) -> pl.Expr:
     """The unit that a record is about; null where it names none of several."""
     only = next(iter(terms.unit_ids)) if len(terms.unit_ids) == 1 else None
     return pl.coalesce("unit", pl.lit(only, pl.String))
-
-
-def _submitted_since(
-    policies: Mapping[ReasonClass, RetryPolicy], due_again: pl.DataFrame
-) -> pl.DataFrame:
-    """From when on a redemption must have been submitted to be due again at that instant."""
-    latest_days = {
-        int(member): (policies.get(member) or default_policy(member)).latest_days
-        for member in ReasonClass
-    }
-    days = pl.col("reason_class").replace_strict(latest_days, return_dtype=pl.Int64)
-    since = pl.col("due_at") - pl.duration(days=days)
-    return due_again.select("redemption_id", since=since.cast(INSTANT))

@@ -42,7 +42,7 @@ SILENT = pl.Schema(
         "programme_id": pl.Int64(),
         "partner_id": pl.Int64(),
         "unit_id": pl.Int64(),
-        "submitted_at": INSTANT,
+        "first_sent_at": INSTANT,
     }
 )
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import sqlalchemy as sa
 
 from handback.lifecycle.table import Trigger
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
-from handback.store.tables import Due, Event, Redemption, Unit
+from handback.store.tables import Attempt, Due, Event, PayoutBatch, Redemption, Unit
 
+ATTEMPT, BATCH = table_of(Attempt), table_of(PayoutBatch)
 DUE, EVENT = table_of(Due), table_of(Event)
 REDEMPTION, UNIT = table_of(Redemption), table_of(Unit)
 
-# One row per redemption. `waiting` is 1 where it has a row in the due queue.
+# One row per redemption. `waiting` is 1 where it has a row in the due queue; its first attempt was
+# delivered at `first_sent_at`.
 STANDINGS = pl.Schema(
     {
         "redemption_id": pl.Int64(),
@@ -29,7 +33,7 @@ STANDINGS = pl.Schema(
         "unit_id": pl.Int64(),
         "unit": pl.String(),
         "member_ref": pl.String(),
-        "submitted_at": pl.Datetime("us", "UTC"),
+        "first_sent_at": pl.Datetime("us", "UTC"),
     }
 )
 
@@ -75,25 +79,44 @@ def standings(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.
             REDEMPTION.c.unit_id,
             UNIT.c.name.label("unit"),
             REDEMPTION.c.member_ref,
-            REDEMPTION.c.submitted_at,
         )
         .join(keys, keys.c.redemption_id == REDEMPTION.c.redemption_id)
         .join(UNIT, UNIT.c.unit_id == REDEMPTION.c.unit_id)
         .outerjoin(DUE, DUE.c.redemption_id == REDEMPTION.c.redemption_id)
     )
-    return _typed(fetch_frame(tx, select), STANDINGS)
+    return _typed(fetch_frame(tx, with_first_sent(select)), STANDINGS)
 
 
-def submitted_before(store: Store, tx: sa.Connection, bounds: pl.DataFrame) -> pl.Series:
-    """Those among redemptions (columns `redemption_id`, `since`) that were submitted earlier."""
+_FIRST, _ITS_BATCH = ATTEMPT.alias("first_attempt"), BATCH.alias("first_batch")
+
+
+def with_first_sent(select: sa.Select[Any]) -> sa.Select[Any]:
+    """A select of redemptions with `first_sent_at`: when their first attempt was delivered."""
+    first = (_FIRST.c.redemption_id == REDEMPTION.c.redemption_id) & (_FIRST.c.attempt == 1)
+    return (
+        select.add_columns(_ITS_BATCH.c.delivered_at.label("first_sent_at"))
+        .outerjoin(_FIRST, first)
+        .outerjoin(_ITS_BATCH, _ITS_BATCH.c.batch_id == _FIRST.c.batch_id)
+    )
+
+
+def sent_before(store: Store, tx: sa.Connection, bounds: pl.DataFrame) -> pl.Series:
+    """Those among redemptions whose first attempt was delivered before their `sent_since`.
+
+    `bounds` has the columns `redemption_id` and `sent_since`.
+    """
     if bounds.is_empty():
         return pl.Series("redemption_id", [], pl.Int64)
-    stage = store.dialect.stage(tx, "submitted", bounds.sort("redemption_id"))
-    found = (REDEMPTION.c.redemption_id == stage.c.redemption_id) & (
-        REDEMPTION.c.submitted_at < stage.c.since
+    stage = store.dialect.stage(tx, "sent", bounds.sort("redemption_id"))
+    first = (ATTEMPT.c.redemption_id == stage.c.redemption_id) & (ATTEMPT.c.attempt == 1)
+    too_early = (BATCH.c.batch_id == ATTEMPT.c.batch_id) & (
+        BATCH.c.delivered_at < stage.c.sent_since
     )
-    select = sa.select(REDEMPTION.c.redemption_id).select_from(stage.outerjoin(REDEMPTION, found))
-    return fetch_frame(tx, select)["redemption_id"].drop_nulls()
+    found = sa.case((BATCH.c.batch_id.is_not(None), stage.c.redemption_id))
+    # Outer joins, so that no plan begins with the batches.
+    outer = stage.outerjoin(ATTEMPT, first).outerjoin(BATCH, too_early)
+    select = sa.select(found.label("redemption_id")).select_from(outer)
+    return fetch_frame(tx, select)["redemption_id"].cast(pl.Int64).drop_nulls()
 
 
 def answers(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.DataFrame:

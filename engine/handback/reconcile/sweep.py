@@ -26,11 +26,11 @@ from handback.journal.again import decide_again
 from handback.journal.commit import Cause, CauseKind, commit
 from handback.journal.traces import links_of, trace_steps
 from handback.lifecycle.table import State, Trigger
-from handback.partners.policy import Reference
 from handback.partners.registry import Agreements, Terms
 from handback.payouts.states import BatchState
 from handback.reconcile import overdue
 from handback.reconcile.silence import READ_AS, SILENT, Silence, read_silence
+from handback.reconcile.standing import with_first_sent
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
 from handback.store.tables import Attempt, Break, Due, Event, HandbackFile, PayoutBatch, Redemption
@@ -135,12 +135,7 @@ class _Sweeping:
 
     def _enqueue(self, tx: sa.Connection, silence: Silence, at: datetime) -> None:
         """Put those that silence rejected where they wait: the due queue, or a break."""
-        policy = self.terms.agreement.policies[self.terms.agreement.answers.silence_class]
-        same = int(policy.reference is Reference.SAME)
-        due = silence.due_again.drop("reason_class").with_columns(
-            same_reference=pl.lit(same, pl.Int16)
-        )
-        self.store.dialect.insert_frame(tx, DUE, due)
+        self.store.dialect.insert_frame(tx, DUE, silence.due_again.drop("sent_since"))
         overdue.open_reviews(self.store, tx, self.batch, silence.waiting, at)
 
     def _holds_file(self, tx: sa.Connection, *states: FileState) -> bool:
@@ -166,8 +161,9 @@ def silent_attempts(batch_id: int, answered_to: int | None) -> sa.Select[Any]:
     spoken_of = sa.exists().where(
         BREAK.c.redemption_id == REDEMPTION.c.redemption_id, BREAK.c.closed_at.is_(None)
     )
-    return (
-        sa.select(*(REDEMPTION.c[name] for name in SILENT))
+    columns = (REDEMPTION.c[name] for name in SILENT if name != "first_sent_at")
+    select = (
+        sa.select(*columns)
         .select_from(ATTEMPT)
         .join(REDEMPTION, REDEMPTION.c.redemption_id == ATTEMPT.c.redemption_id)
         .join(EVENT, last)
@@ -178,3 +174,4 @@ def silent_attempts(batch_id: int, answered_to: int | None) -> sa.Select[Any]:
         .order_by(ATTEMPT.c.ordinal)
         .limit(CHUNK)
     )
+    return with_first_sent(select)

@@ -97,8 +97,8 @@ def test_defaults() -> None:
     assert agreement.handback.row_trouble is RowTrouble.QUARANTINE
     assert agreement.handback.duplicate_sequence is DuplicateSequence.QUARANTINE
     assert agreement.handback.match == ((MatchColumn.REFERENCE_KEY,),)
-    assert agreement.policies[ReasonClass.TEMPORARY] == RetryPolicy(Action.RETRY)
-    assert set(agreement.policies) == set(ReasonClass)
+    assert agreement.policies.find(ReasonClass.TEMPORARY) == RetryPolicy(Action.RETRY)
+    assert set(agreement.policies.of_class) == set(ReasonClass)
 
 
 def test_what_is_written_is_what_is_read() -> None:
@@ -107,17 +107,17 @@ def test_what_is_written_is_what_is_read() -> None:
     assert bank.handback.match[0] == (MatchColumn.BATCH, MatchColumn.ORDINAL)
     assert bank.handback.codes.find("R/07") is ReasonClass.HOLD
     assert bank.handback.codes.find("R/99") is ReasonClass.FIX_MEMBER
-    assert bank.policies[ReasonClass.DEAD].do is Action.REVIEW
-    assert bank.policies[ReasonClass.TEMPORARY].then is Action.FAIL
+    assert bank.policies.find(ReasonClass.DEAD).do is Action.REVIEW
+    assert bank.policies.find(ReasonClass.TEMPORARY).then is Action.FAIL
     hotels = example("staywell")
     assert hotels.handback.marker_suffix == ".ok"
-    assert hotels.policies[ReasonClass.TEMPORARY].reference is Reference.SAME
-    assert hotels.policies[ReasonClass.TEMPORARY].cap == 5
+    assert hotels.policies.find(ReasonClass.TEMPORARY).reference is Reference.SAME
+    assert hotels.policies.find(ReasonClass.TEMPORARY).cap == 5
 
 
 def test_zero_seconds_are_not_taken_for_nothing() -> None:
     source = changed(more='[policy.temporary]\ndo = "retry"\nspacing_s = 0\n')
-    assert parse(source).policies[ReasonClass.TEMPORARY].spacing_s == 0
+    assert parse(source).policies.find(ReasonClass.TEMPORARY).spacing_s == 0
 
 
 def test_the_marker_has_a_suffix_by_default() -> None:
@@ -141,7 +141,7 @@ def test_defaults_follow_the_reference(
     source = changed(more=f'{fields}[payout.reference]\ntemplate = "{template}"\n')
     agreement = parse(source)
     assert agreement.handback.match == (rule,)
-    assert agreement.policies[ReasonClass.TEMPORARY].reference is reference
+    assert agreement.policies.find(ReasonClass.TEMPORARY).reference is reference
 
 
 def test_all_mistakes_are_listed_in_the_order_of_the_lines() -> None:

@@ -13,6 +13,8 @@ from handback.partners.codes import ReasonClass
 from handback.partners.policy import (
     CHOICES,
     Action,
+    Policies,
+    Reference,
     RetryPolicy,
     Step,
     decide,
@@ -54,6 +56,42 @@ def test_other_policies_have_no_instant(action: Action) -> None:
     assert decide(RetryPolicy(action), 1, NOW, NOW) == Step(action)
 
 
+def test_never_is_a_review_at_first() -> None:
+    assert decide(RetryPolicy(Action.NEVER), 1, NOW, NOW) == Step(Action.REVIEW)
+
+
+KNOWN = Policies(
+    {ReasonClass.TEMPORARY: RETRY},
+    {
+        ("R1", ReasonClass.TEMPORARY): RetryPolicy(Action.RETRY, cap=9),
+        ("R1/20", ReasonClass.TEMPORARY): RetryPolicy(Action.FAIL),
+        ("R2", ReasonClass.TEMPORARY): RetryPolicy(Action.NEVER),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "do", "cap"),
+    [
+        (None, Action.RETRY, 3),
+        ("XX", Action.RETRY, 3),
+        ("R1", Action.RETRY, 9),
+        ("R1/10", Action.RETRY, 9),
+        ("R1/20", Action.FAIL, 3),
+        ("XX+R1", Action.RETRY, 9),
+        ("R1+R1/20", Action.FAIL, 3),
+        ("R1/20+R1+R2/1", Action.NEVER, 3),
+    ],
+)
+def test_a_code_may_have_a_policy_of_its_own(code: str | None, do: Action, cap: int) -> None:
+    found = KNOWN.find(ReasonClass.TEMPORARY, code)
+    assert (found.do, found.cap) == (do, cap)
+
+
+def test_a_policy_counts_for_the_class_it_was_made_for() -> None:
+    assert KNOWN.find(ReasonClass.OPS, "R1") == default_policy(ReasonClass.OPS)
+
+
 def test_defaults_retry_what_is_temporary_and_fail_what_is_dead() -> None:
     retried = {member for member in ReasonClass if default_policy(member).do is Action.RETRY}
     failed = {member for member in ReasonClass if default_policy(member).do is Action.FAIL}
@@ -68,41 +106,57 @@ policies = st.builds(
     spacing_s=st.integers(0, 90 * 86_400),
     latest_days=st.integers(1, 3650),
     then=st.sampled_from([Action.REVIEW, Action.FAIL]),
+    reference=st.sampled_from(Reference),
 )
+codes = st.sampled_from(["R1", "R1/20", "R2"])
 cases = st.tuples(
-    st.sampled_from(ReasonClass), st.integers(1, 99), st.timedeltas(timedelta(0), timedelta(400))
+    st.sampled_from(ReasonClass),
+    st.integers(1, 99),
+    st.timedeltas(timedelta(0), timedelta(400)),
+    st.one_of(st.none(), st.lists(codes, min_size=1, max_size=3).map("+".join)),
 )
 
 
 @given(
     st.dictionaries(st.sampled_from(sorted(CHOICES)), policies),
+    st.dictionaries(st.tuples(codes, st.sampled_from(sorted(CHOICES))), policies),
     st.lists(cases, max_size=20),
     st.timedeltas(timedelta(-10_000), timedelta(10_000)).map(lambda shift: NOW + shift),
 )
 def test_both_forms_agree(
     chosen: dict[ReasonClass, RetryPolicy],
-    rejected: list[tuple[ReasonClass, int, timedelta]],
+    of_code: dict[tuple[str, ReasonClass], RetryPolicy],
+    rejected: list[tuple[ReasonClass, int, timedelta, str | None]],
     now: datetime,
 ) -> None:
     frame = pl.DataFrame(
         {
-            "reason_class": [int(reason_class) for reason_class, _, _ in rejected],
-            "attempt": [attempt for _, attempt, _ in rejected],
-            "submitted_at": [now - age for _, _, age in rejected],
+            "reason_class": [int(reason_class) for reason_class, _, _, _ in rejected],
+            "attempt": [attempt for _, attempt, _, _ in rejected],
+            "first_sent_at": [now - age for _, _, age, _ in rejected],
+            "reason_code": [code for _, _, _, code in rejected],
         },
         schema={
             "reason_class": pl.Int16,
             "attempt": pl.Int16,
-            "submitted_at": pl.Datetime("us", "UTC"),
+            "first_sent_at": pl.Datetime("us", "UTC"),
+            "reason_code": pl.String,
         },
     )
-    found = steps(chosen, frame, now)
+    known = Policies(chosen, of_code)
+    found = steps(known, frame, now)
     assert found.schema["action"] == pl.Int16
     assert found.schema["due_at"] == pl.Datetime("us", "UTC")
     singly = [
-        decide(chosen.get(member) or default_policy(member), attempt, now - age, now)
-        for member, attempt, age in rejected
+        decide(known.find(member, code), attempt, now - age, now)
+        for member, attempt, age, code in rejected
     ]
     assert [
         Step(Action(action), due_at) for action, due_at in found["action", "due_at"].iter_rows()
     ] == singly
+    same = [known.find(member, code).reference is Reference.SAME for member, _, _, code in rejected]
+    retried = found["action"] == int(Action.RETRY)
+    assert found["same_reference"].is_not_null().to_list() == retried.to_list()
+    assert found.filter(retried)["same_reference"].cast(bool).to_list() == [
+        one for one, again in zip(same, retried, strict=True) if again
+    ]
