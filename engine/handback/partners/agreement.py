@@ -21,6 +21,7 @@ from handback.partners.document import load
 from handback.partners.file_name import FileNameTemplate
 from handback.partners.policy import Policies
 from handback.partners.printing import Slot
+from handback.partners.schedule import Schedule
 from handback.partners.vocabulary import (
     AnswerStyle,
     Completeness,
@@ -42,6 +43,9 @@ class Answers:
     window_days: int
     silence_class: ReasonClass
     """The class of a rejection by silence; NONE where silence rejects nothing."""
+    expected: Schedule | None
+    """When a file has to have come, None where none is expected; it may be `grace_s` late."""
+    grace_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,21 @@ class Payout:
     folder: str
     file_name: FileNameTemplate
     interval_s: int
+    cut_offs: Schedule | None
+    """What is due by one of them is gathered then; None where `interval_s` counts."""
     max_records: int
+    max_quantity: int | None
+    day_records: int | None
+    day_quantity: int | None
+    files_per_day: int | None
+    split_by: str | None
     reference: ReferenceTemplate
+
+    @property
+    def largest_quantity(self) -> int | None:
+        """The most that one redemption can ask for, None where no limit says so."""
+        limits = [one for one in (self.max_quantity, self.day_quantity) if one is not None]
+        return min(limits, default=None)
 
 
 @dataclass(frozen=True, slots=True)

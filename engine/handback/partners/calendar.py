@@ -41,6 +41,12 @@ class Calendar:
             count -= self.is_business_day(day)
         return day
 
+    def day_of(self, at: datetime) -> tuple[datetime, datetime]:
+        """When the partner's day in which an instant lies begins, and when the next one does."""
+        day = at.astimezone(self.zone).date()
+        begins, ends = (datetime.combine(one, time.min, self.zone) for one in (day, day + _DAY))
+        return begins.astimezone(UTC), ends.astimezone(UTC)
+
     def deadline(self, start_at: datetime, window_days: int) -> datetime:
         """The instant at which the time to answer is over: the end of the window's last day.
 

@@ -58,6 +58,7 @@ def mistakes(parts: Parts) -> Iterator[Violation]:
         yield Violation("handback.folder", "another folder than that of the payout files")
     if (layout := parts.layouts.get(outbound)) is not None:
         yield from _of_outbound(parts, layout)
+    yield from _of_payout(parts)
     if parts.template is not None:
         yield from _of_template(parts, parts.template)
     if (layout := parts.layouts.get(inbound)) is not None:
@@ -87,6 +88,19 @@ def default_match(template: ReferenceTemplate) -> tuple[tuple[MatchColumn, ...],
     if _carries_place(template):
         return ((MatchColumn.BATCH, MatchColumn.ORDINAL),)
     return ((MatchColumn.REFERENCE,),)
+
+
+def _of_payout(parts: Parts) -> Iterator[Violation]:
+    split_by, name = parts.payout["split_by"], parts.payout["file_name"]
+    if split_by is not None and parts.fields.get(split_by) is not Need.REQUIRED:
+        yield Violation("payout.split_by", "a field of [fields] that is `required`")
+    if name is None:
+        return
+    if name.field not in (None, split_by):
+        yield Violation("payout.file_name", f"no {{{name.field}}} unless files are split by it")
+    if not name.keeps_apart(parts.payout["files_per_day"]):
+        told = "{sequence} or {ordinal_of_day}, unless `files_per_day` is 1"
+        yield Violation("payout.file_name", told)
 
 
 def _of_outbound(parts: Parts, layout: Layout) -> Iterator[Violation]:

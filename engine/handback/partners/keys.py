@@ -16,13 +16,16 @@ from handback.partners.policy import CHOICES, Action, Reference, RetryPolicy, de
 from handback.partners.value_types import (
     COUNTRY,
     DAYS,
+    EXPECTED,
     FILE_NAME,
+    FLAG,
     FOLDER,
     GLOB,
     OWNER,
     RULES,
     SUFFIX,
     TEXT,
+    TIMES,
     WORD,
     ZONE,
     Type,
@@ -109,6 +112,20 @@ ANSWERS: Final = (
         default=5,
     ),
     Key(
+        "expect",
+        EXPECTED,
+        "When a hand-back file has to have come, whatever was sent: by the end of each day, of "
+        "each business day, or by these times.",
+        derived="nothing is expected",
+    ),
+    Key(
+        "every_day",
+        FLAG,
+        "Whether the times of `expect` hold on days of rest too.",
+        derived="`false`",
+    ),
+    Key("grace_s", integer(0, 604_800), "Seconds by which an expected file may be late.", 3600),
+    Key(
         "silence_class",
         choice([ReasonClass.OPS, ReasonClass.TEMPORARY, ReasonClass.LATER, ReasonClass.DEAD]),
         "Where silence rejects: the class of that rejection, whose policy says what follows.",
@@ -132,6 +149,9 @@ CALENDAR: Final = (
     Key("closed", DAYS, "Days on which the partner rests besides.", derived="none"),
 )
 
+# Above what a submit may ask for there is nothing to limit.
+MAX_QUANTITY: Final = 10**15
+_NO_LIMIT: Final = {"derived": "no limit"}
 PAYOUT: Final = (
     Key("format", TEXT, "The layout of the payout file: one of `[formats]`, or built in."),
     Key("folder", FOLDER, "Where payout files are delivered."),
@@ -139,10 +159,34 @@ PAYOUT: Final = (
         "file_name",
         FILE_NAME,
         "The name of a payout file. `{sequence:06}` is the partner's running number, "
-        "`{date:%Y%m%d}` the partner's date, `{unit}` the unit.",
+        "`{date:%Y%m%d}` the partner's date, `{ordinal_of_day:02}` the number of the file on that "
+        "day, `{unit}` the unit; the field of `split_by` stands for what all in the file have.",
     ),
     Key("interval_s", integer(1, 604_800), "Seconds between two gatherings of what is due.", 3600),
+    Key(
+        "cut_offs",
+        TIMES,
+        "The partner's times of day by which something has to be due to be gathered then, on its "
+        "business days; in place of `interval_s`.",
+        derived="none; `interval_s` counts",
+    ),
+    Key("every_day", FLAG, "Whether `cut_offs` hold on days of rest too.", derived="`false`"),
     Key("max_records", integer(1, 1_000_000), "The most records of one file.", 100_000),
+    Key("max_quantity", integer(1, MAX_QUANTITY), "The most quantity of one file.", **_NO_LIMIT),
+    Key("day_records", integer(1, 10**9), "The most records of a day.", **_NO_LIMIT),
+    Key(
+        "day_quantity",
+        integer(1, MAX_QUANTITY),
+        "The most quantity of a day, in each unit.",
+        **_NO_LIMIT,
+    ),
+    Key("files_per_day", integer(1, 1_000), "The most files of a day.", **_NO_LIMIT),
+    Key(
+        "split_by",
+        WORD,
+        "A required field: redemptions that differ in it go out in different files.",
+        derived="none; only units are kept apart",
+    ),
 )
 
 REFERENCE: Final = (

@@ -26,11 +26,13 @@ from handback.partners.policy import (
     default_policy,
 )
 from handback.partners.printing import max_quantity, slots
+from handback.partners.schedule import DAY_MINUTES, Schedule
 from handback.partners.value_types import Type
 from handback.partners.vocabulary import (
     RESERVED_NAMES,
     AnswerStyle,
     Completeness,
+    Days,
     Need,
 )
 
@@ -64,6 +66,7 @@ class _Reading:
         top = keys.read(self._root, keys.TOP)
         fields = self._fields()
         answers = self._answers()
+        expected = answers.pop("expect"), answers.pop("every_day")
         calendar = self._calendar()
         layouts = self._layouts()
         payout, template = self._payout()
@@ -82,17 +85,22 @@ class _Reading:
             handback["marker_suffix"] = handback["marker_suffix"] or ".done"
         handback["envelope"] = handback["envelope"] or ()
         handback["match"] = handback["match"] or consistency.default_match(template)
+        days = Calendar(top["time_zone"], **calendar)
+        times, every_day = payout.pop("cut_offs"), payout.pop("every_day")
+        cut_offs = Schedule(days, times, bool(every_day)) if times else None
+        paid = Payout(**payout, cut_offs=cut_offs, layout=outbound, reference=template)
+        limits = (max_quantity(outbound), paid.largest_quantity)
         return Agreement(
             **top,
             fields=fields,
-            answers=Answers(**answers),
-            calendar=Calendar(top["time_zone"], **calendar),
-            payout=Payout(**payout, layout=outbound, reference=template),
+            answers=Answers(**answers, expected=_expected(days, *expected)),
+            calendar=days,
+            payout=paid,
             handback=Handback(**handback, layout=inbound, codes=codes),
             policies=policies,
             builtins=builtins,
             _slots=slots(outbound),
-            _max_quantity=max_quantity(outbound),
+            _max_quantity=min((one for one in limits if one is not None), default=None),
         )
 
     def _section(self, name: str) -> Section:
@@ -105,7 +113,12 @@ class _Reading:
         return values
 
     def _answers(self) -> dict[str, Any]:
-        values = self._table("answers", keys.ANSWERS)
+        section = self._section("answers")
+        values = keys.read(section, keys.ANSWERS)
+        section.refuse_unknown()
+        _refuse_without(section, "expect", "grace_s", "every_day")
+        if isinstance(values["expect"], Days) and section.has("every_day"):
+            section.mistake("every_day", "nothing of this name, as `expect` says which days")
         if values["style"] is AnswerStyle.SUCCESSES_ONLY:
             values["silence_class"] = values["silence_class"] or ReasonClass.OPS
         elif values["silence_class"] is not None:
@@ -167,6 +180,9 @@ class _Reading:
         text = keys.read(inner, keys.REFERENCE)["template"]
         inner.refuse_unknown()
         section.refuse_unknown()
+        _refuse_without(section, "cut_offs", "every_day")
+        if section.has("cut_offs") and section.has("interval_s"):
+            section.mistake("interval_s", "nothing of this name beside cut_offs")
         try:
             return values, ReferenceTemplate.parse(text) if text is not None else None
         except InvalidAgreement as wrong:
@@ -228,3 +244,21 @@ class _Reading:
         return replace(
             default, **{key: value for key, value in values.items() if value is not None}
         )
+
+
+def _refuse_without(section: Section, key: str, *others: str) -> None:
+    """Note those keys of a table that mean nothing without another one."""
+    for other in others:
+        if section.has(other) and not section.has(key):
+            section.mistake(other, f"nothing of this name without {key}")
+
+
+def _expected(
+    days: Calendar, expect: Days | tuple[int, ...] | None, every_day: bool | None
+) -> Schedule | None:
+    """When files are expected, None where they are not."""
+    if expect is None:
+        return None
+    if isinstance(expect, Days):
+        return Schedule(days, (DAY_MINUTES,), every_day=expect is Days.DAILY)
+    return Schedule(days, expect, bool(every_day))

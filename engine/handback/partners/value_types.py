@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from handback.partners.calendar import is_known
 from handback.partners.file_name import FileNameTemplate
-from handback.partners.vocabulary import MatchColumn
+from handback.partners.vocabulary import Days, MatchColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,32 @@ def list_of(member: Type, words: str) -> Type:
     return Type(words, read)
 
 
+def _read_flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(FLAG.words)
+
+
+def _read_time(value: object) -> int:
+    """Minutes after midnight."""
+    if isinstance(value, str) and (found := _TIME.fullmatch(value)):
+        return int(found[1]) * 60 + int(found[2])
+    raise ValueError(TIMES.words)
+
+
+def _read_expected(value: object) -> Days | tuple[int, ...]:
+    if isinstance(value, str):
+        try:
+            return Days(value)
+        except ValueError:
+            raise ValueError(EXPECTED.words) from None
+    try:
+        times: tuple[int, ...] = TIMES.read(value)
+    except ValueError:
+        raise ValueError(EXPECTED.words) from None
+    return times
+
+
 def _read_zone(value: object) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(str(value))
@@ -118,6 +144,7 @@ def _read_rule(value: object) -> tuple[MatchColumn, ...]:
 
 _MAX_FOLDER_CHARS: Final = 200
 _COUNTRY: Final = re.compile("[A-Z]{2}")
+_TIME: Final = re.compile(r"((?:[01]\d|2[0-3])(?=:)|24(?=:00)):([0-5]\d)")
 _FOLDER_PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]*")
 # What a rule can find an attempt by; the quantity only tells candidates apart.
 _FINDING: Final = {MatchColumn.REFERENCE_KEY, MatchColumn.REFERENCE, MatchColumn.MEMBER}
@@ -138,6 +165,12 @@ COUNTRY: Final = Type(
     "a country whose holidays are known, by its ISO 3166 code such as `GB`", _read_country
 )
 DAYS: Final = list_of(Type("", _read_day), "a list of days such as `2026-12-24`, without quotes")
+FLAG: Final = Type("`true` or `false`", _read_flag)
+TIMES: Final = list_of(Type("", _read_time), 'a list of times of day such as `"16:30"`')
+EXPECTED: Final = Type(
+    f"`{Days.DAILY}`, `{Days.BUSINESS_DAYS}` or {TIMES.words}",
+    _read_expected,
+)
 FOLDER: Final = Type("a folder below the exchange root, such as `skyways/out`", _read_folder)
 FILE_NAME: Final = Type(
     "a template of file names, such as `OUT_{sequence:06}.csv`", _read_file_name

@@ -21,6 +21,13 @@ class AnswerStyle(StrEnum):
     SUCCESSES_ONLY = "successes_only"
 
 
+class Days(StrEnum):
+    """By the end of which days a file is expected."""
+
+    DAILY = "daily"
+    BUSINESS_DAYS = "business_days"
+
+
 class Completeness(StrEnum):
     """What shows that a hand-back file has arrived whole."""
 
