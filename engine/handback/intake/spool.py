@@ -40,6 +40,8 @@ from handback.intake.steps import (
 _CONTENTS: Final = "contents.json"
 # Of a run is read what a slice touches: whole batches of so many records.
 _BATCH_RECORDS: Final = 2_048
+# While a slice of it is read, the whole file of a run is mapped into memory.
+_RUNS_AT_ONCE: Final = 4
 _SLICES: Final = "slices.arrow"
 _SLICE: Final = pl.Schema(
     {"chunk": pl.Int64(), "run": pl.Int64(), "start": pl.Int64(), "end": pl.Int64()}
@@ -104,11 +106,12 @@ class Spool:
         """One chunk of a file, counted from 0."""
         place = self._place(file_id)
         slices = pl.read_ipc(place / _SLICES).filter(pl.col("chunk") == chunk)
-        rows = [
+        scans = [
             pl.scan_ipc(place / _run_name(run)).slice(start, end - start)
             for run, start, end in slices.drop("chunk").iter_rows()
         ]
-        return merged(pl.collect_all(rows))
+        groups = (scans[at : at + _RUNS_AT_ONCE] for at in range(0, len(scans), _RUNS_AT_ONCE))
+        return merged([rows for group in groups for rows in pl.collect_all(group)])
 
     def remove(self, file_id: int) -> None:
         """Forget what was decoded of a file; no trouble where nothing was."""
