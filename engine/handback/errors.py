@@ -172,6 +172,13 @@ class BreakHoldsRedemption(HandbackError):
     text = "{redemption} waits for a decision in {break_id}: retry or fail it"
 
 
+class PeriodClosed(HandbackError):
+    """The cut lies in a period that was closed before, and nothing changes what that says."""
+
+    reason = "PERIOD_CLOSED"
+    text = "the ledger is closed up to position {position} by {period}: {cut} lies before it"
+
+
 class NotAuthenticated(HandbackError):
     """The caller did not say who it is, or could not prove it."""
 

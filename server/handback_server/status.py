@@ -43,6 +43,7 @@ CODES: Final[Mapping[type[errors.HandbackError], grpc.StatusCode]] = MappingProx
         errors.ProposalLapsed: grpc.StatusCode.FAILED_PRECONDITION,
         errors.SecondPersonNeeded: grpc.StatusCode.FAILED_PRECONDITION,
         errors.BreakHoldsRedemption: grpc.StatusCode.FAILED_PRECONDITION,
+        errors.PeriodClosed: grpc.StatusCode.FAILED_PRECONDITION,
         errors.SchemaMismatch: grpc.StatusCode.FAILED_PRECONDITION,
         errors.NotAuthenticated: grpc.StatusCode.UNAUTHENTICATED,
         errors.NotAllowed: grpc.StatusCode.PERMISSION_DENIED,

@@ -51,7 +51,16 @@ def test_a_balance_is_plain_integers(store: Store, lives: Lives) -> None:
     with store.read() as tx:
         (balance,) = page(tx, BalanceFilter("aurora", partner="harbour"))
     assert balance == Balance(
-        "aurora", "harbour", "miles", member=-3, held=3, fulfilled=0, variance=0, written_off=0
+        "aurora",
+        "harbour",
+        "miles",
+        member=-3,
+        held=3,
+        fulfilled=0,
+        variance=0,
+        written_off=0,
+        open_redemptions=1,
+        confirmed_redemptions=0,
     )
     assert type(balance.held) is int
 

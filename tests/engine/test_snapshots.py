@@ -51,7 +51,9 @@ def add_block(tx: sa.Connection, moved: Moved, position: int | None) -> None:
     for (partner, unit, account), delta in moved.items():
         whose = {"programme_id": 1, "partner_id": partner, "unit_id": unit}
         tx.execute(
-            sa.insert(TOTAL).values(block_id=block_id, **whose, account=account, delta=delta)
+            sa.insert(TOTAL).values(
+                block_id=block_id, **whose, account=account, delta=delta, redemptions=0
+            )
         )
 
 

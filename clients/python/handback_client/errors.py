@@ -172,6 +172,12 @@ class BreakHoldsRedemption(HandbackError):
     reason = "BREAK_HOLDS_REDEMPTION"
 
 
+class PeriodClosed(HandbackError):
+    """The cut lies in a period that was closed before."""
+
+    reason = "PERIOD_CLOSED"
+
+
 class NotAuthenticated(HandbackError):
     """The caller did not say who it is, or could not prove it."""
 
@@ -276,6 +282,7 @@ _LEAVES: tuple[type[HandbackError], ...] = (
     ProposalLapsed,
     SecondPersonNeeded,
     BreakHoldsRedemption,
+    PeriodClosed,
     NotAuthenticated,
     NotAllowed,
     VersionConflict,

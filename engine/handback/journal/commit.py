@@ -24,6 +24,7 @@ import sqlalchemy as sa
 
 from handback.errors import VersionConflict
 from handback.journal.changes import Presumed, last_states, without
+from handback.lifecycle.table import STANDS
 from handback.store.bulk import MOVES, table_of
 from handback.store.session import Store
 from handback.store.tables import Block, BlockTotal, Event, Redemption
@@ -192,25 +193,36 @@ def _insert_of_block(given: tuple[str, ...], positioned: bool) -> sa.Insert:
 
 
 _WHOSE = ("programme_id", "partner_id", "unit_id")
+_KIND = ("debit", "credit", "from_state", "to_state")
+_STANDS = {int(state): int(account) for state, account in STANDS.items()}
 
 
 def _posted(events: pl.DataFrame) -> pl.DataFrame:
-    """What events post, summed up by where it leaves and where it enters."""
+    """What events post, summed up by where it leaves and enters, and from state to state."""
     posted = events.filter(pl.col("debit") != 0)
-    return posted.group_by(*_WHOSE, "debit", "credit").agg(pl.col("quantity").sum())
+    return posted.group_by(*_WHOSE, *_KIND).agg(pl.col("quantity").sum(), redemptions=pl.len())
 
 
 def _totals(posted: pl.DataFrame) -> pl.DataFrame:
-    """What a block moves on each account, zeros left out."""
+    """What a block moves on each account that it touches, and how many redemptions more stand
+    there; what comes to nothing is told too, so that the totals name the blocks of an account."""
+    nothing, count = pl.lit(0, pl.Int64), pl.col("redemptions").cast(pl.Int64)
+    stood, stands = (
+        pl.col(name).replace_strict(_STANDS, return_dtype=pl.Int16)
+        for name in ("from_state", "to_state")
+    )
+    sides = (
+        ("debit", -pl.col("quantity"), nothing),
+        ("credit", pl.col("quantity"), nothing),
+        (stood, nothing, -count),
+        (stands, nothing, count),
+    )
     legs = pl.concat(
-        [
-            posted.select(*_WHOSE, account="debit", delta=-pl.col("quantity")),
-            posted.select(*_WHOSE, account="credit", delta="quantity"),
-        ]
+        posted.select(*_WHOSE, account=account, delta=delta, redemptions=redemptions)
+        for account, delta, redemptions in sides
     )
     return (
         legs.group_by(*_WHOSE, "account")
-        .agg(pl.col("delta").sum())
-        .filter(pl.col("delta") != 0)
+        .agg(pl.col("delta", "redemptions").sum())
         .sort(*_WHOSE, "account")
     )

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from handback.errors import VersionConflict
 from handback.journal.commit import BLOCK_TOTAL, EVENT, REDEMPTION, Cause, insert_block
+from handback.lifecycle.table import STANDS
 from handback.store.rows import Row, Rows, columns_of, insert_rows, move_rows
 from handback.store.session import Store
 
@@ -166,17 +167,29 @@ def _event(change: Change, block_id: int) -> Row:
     )
 
 
+_STANDS: Final = {int(state): int(account) for state, account in STANDS.items()}
 _BLOCK_TOTAL: Final = columns_of(
-    BLOCK_TOTAL, "block_id", "programme_id", "partner_id", "unit_id", "account", "delta"
+    BLOCK_TOTAL,
+    "block_id",
+    "programme_id",
+    "partner_id",
+    "unit_id",
+    "account",
+    "delta",
+    "redemptions",
 )
 
 
 def _totals(changes: Sequence[Change], block_id: int) -> list[Row]:
-    """What the block moves on each account, zeros left out."""
+    """What the block moves on each account that it touches; see `commit`."""
     deltas: dict[tuple[int, ...], int] = defaultdict(int)
+    standing: dict[tuple[int, ...], int] = defaultdict(int)
     for change in changes:
         if change.debit:
             whose = (change.programme_id, change.partner_id, change.unit_id)
             deltas[*whose, change.debit] -= change.quantity
             deltas[*whose, change.credit] += change.quantity
-    return [(block_id, *account, delta) for account, delta in sorted(deltas.items()) if delta]
+            standing[*whose, _STANDS[change.from_state]] -= 1
+            standing[*whose, _STANDS[change.to_state]] += 1
+    accounts = sorted(deltas.keys() | standing.keys())
+    return [(block_id, *one, deltas.get(one, 0), standing.get(one, 0)) for one in accounts]

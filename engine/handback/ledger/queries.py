@@ -16,6 +16,8 @@ from handback.store.bulk import table_of
 from handback.store.tables import Partner, Programme, Unit
 
 PARTNER, PROGRAMME, UNIT = table_of(Partner), table_of(Programme), table_of(Unit)
+# Of which accounts the redemptions are counted, and how the count is called.
+_STANDING = {"open_redemptions": Account.HELD, "confirmed_redemptions": Account.FULFILLED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def page(
             PARTNER.c.name.label("partner"),
             UNIT.c.name.label("unit"),
             *(totals.c[str(account)] for account in Account),
+            *(totals.c[name] for name in _STANDING),
         )
         .join(PROGRAMME, PROGRAMME.c.programme_id == totals.c.programme_id)
         .join(PARTNER, PARTNER.c.partner_id == totals.c.partner_id)
@@ -68,11 +71,10 @@ def _totals(tx: sa.Connection, wanted: BalanceFilter) -> sa.Select[Any]:
     posted = postings(tx, snapshot, wanted.at_position).subquery("posted")
     whose = (posted.c.programme_id, posted.c.partner_id, posted.c.unit_id)
     programme = _number_of(PROGRAMME.c.programme_id, PROGRAMME.c.name, wanted.programme)
-    totals = (
-        sa.select(*whose, *(_sum_of(posted, account).label(str(account)) for account in Account))
-        .where(posted.c.programme_id.in_(programme))
-        .group_by(*whose)
-    )
+    sums = [_sum_of(posted, account, "quantity").label(str(account)) for account in Account]
+    for name, account in _STANDING.items():
+        sums.append(_sum_of(posted, account, "redemptions").label(name))
+    totals = sa.select(*whose, *sums).where(posted.c.programme_id.in_(programme)).group_by(*whose)
     if wanted.partner is not None:
         partner = _number_of(PARTNER.c.partner_id, PARTNER.c.name, wanted.partner)
         totals = totals.where(posted.c.partner_id.in_(partner))
@@ -86,8 +88,8 @@ def _number_of(number: sa.Column[Any], name: sa.Column[Any], wanted: str) -> sa.
     return sa.select(number).where(name == wanted)
 
 
-def _sum_of(posted: sa.Subquery, account: Account) -> sa.ColumnElement[int]:
-    moved = sa.case((posted.c.account == int(account), posted.c.quantity), else_=0)
+def _sum_of(posted: sa.Subquery, account: Account, name: str) -> sa.ColumnElement[int]:
+    moved = sa.case((posted.c.account == int(account), posted.c[name]), else_=0)
     return sa.func.sum(moved)
 
 
@@ -102,4 +104,6 @@ def _balance(row: sa.Row[Any]) -> Balance:
         fulfilled=int(row.fulfilled),
         variance=int(row.variance),
         written_off=int(row.written_off),
+        open_redemptions=int(row.open_redemptions),
+        confirmed_redemptions=int(row.confirmed_redemptions),
     )

@@ -1,6 +1,7 @@
 """Balances kept every so many blocks, so that reading one does not add up the whole journal.
 
-A snapshot at a position is the one before it and what the blocks in between moved. Blocks keep the
+A snapshot at a position is the one before it and what the blocks in between moved; a milestone
+beside it says how late it was by then. Blocks keep the
 positions they were given, so a snapshot is right for ever, whoever writes it; what any of them says
 can be counted again from the journal, and `handbackd verify` does.
 """
@@ -11,6 +12,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from handback.ledger import instants
+from handback.ledger.instants import MILESTONE
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import BalanceSnapshot, Block, BlockTotal
@@ -23,9 +26,12 @@ EVERY: Final = 1_000
 
 ACCOUNT: Final = ("programme_id", "partner_id", "unit_id", "account")
 
-_MOVED = sa.select(*(TOTAL.c[name] for name in ACCOUNT), TOTAL.c.delta.label("quantity")).join(
-    BLOCK, BLOCK.c.block_id == TOTAL.c.block_id
-)
+# What is kept of an account: how much stands there, and how many redemptions.
+KEPT: Final = ("quantity", "redemptions")
+
+_MOVED = sa.select(
+    *(TOTAL.c[name] for name in ACCOUNT), TOTAL.c.delta.label("quantity"), TOTAL.c.redemptions
+).join(BLOCK, BLOCK.c.block_id == TOTAL.c.block_id)
 
 
 def roll_up(store: Store, every: int = EVERY) -> bool:
@@ -41,29 +47,30 @@ def roll_up(store: Store, every: int = EVERY) -> bool:
         position = before + every
         posted = postings(tx, before, position).subquery("posted")
         whose = [posted.c[name] for name in ACCOUNT]
-        rows = sa.select(
-            sa.literal(position, sa.BigInteger), *whose, sa.func.sum(posted.c.quantity)
-        ).group_by(*whose)
-        tx.execute(sa.insert(SNAPSHOT).from_select(["position", *ACCOUNT, "quantity"], rows))
+        sums = (sa.func.sum(posted.c[name]) for name in KEPT)
+        rows = sa.select(sa.literal(position, sa.BigInteger), *whose, *sums).group_by(*whose)
+        tx.execute(sa.insert(SNAPSHOT).from_select(["position", *ACCOUNT, *KEPT], rows))
+        reached = instants.instant_at(tx, position)
+        tx.execute(sa.insert(MILESTONE).values(position=position, latest_at=reached))
     return True
 
 
 def newest(tx: sa.Connection, at_position: int | None = None) -> int:
     """The position of the newest snapshot, up to and with `at_position`; 0 where there is none."""
-    found = sa.select(sa.func.coalesce(sa.func.max(SNAPSHOT.c.position), 0))
+    found = sa.select(sa.func.coalesce(sa.func.max(MILESTONE.c.position), 0))
     if at_position is not None:
-        found = found.where(SNAPSHOT.c.position <= at_position)
+        found = found.where(MILESTONE.c.position <= at_position)
     position: int = tx.scalars(found).one()
     return position
 
 
 def postings(tx: sa.Connection, snapshot: int, at_position: int | None) -> sa.CompoundSelect[Any]:
-    """Rows of `ACCOUNT` and `quantity` that add up to the balances right after `at_position`.
+    """Rows of `ACCOUNT` and `KEPT` that add up to the balances right after `at_position`.
 
     They are those of the snapshot at that position (0 is the empty one) and of each block since.
     Without `at_position` everything committed counts, in the journal's order already or not.
     """
-    kept = sa.select(*(SNAPSHOT.c[name] for name in ACCOUNT), SNAPSHOT.c.quantity)
+    kept = sa.select(*(SNAPSHOT.c[name] for name in (*ACCOUNT, *KEPT)))
     until = _given(tx) if at_position is None else at_position
     parts = [kept.where(SNAPSHOT.c.position == snapshot), moved(tx, snapshot, until)]
     if at_position is None:
@@ -72,7 +79,7 @@ def postings(tx: sa.Connection, snapshot: int, at_position: int | None) -> sa.Co
 
 
 def moved(tx: sa.Connection, after: int, until: int) -> sa.Select[Any]:
-    """Rows of `ACCOUNT` and `quantity`: what each block after one position moved, up to another."""
+    """Rows of `ACCOUNT` and `KEPT`: what each block after one position moved, up to another."""
     placed = BLOCK.c.position > after, BLOCK.c.position <= until
     # Totals are found by a range of block ids, which follow positions but for a few; looked up one
     # by one, or joined as a whole, they would take several times as long. Nothing is added to the

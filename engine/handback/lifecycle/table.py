@@ -71,6 +71,13 @@ class Account(IntEnum):
 # reinstatement.
 OPEN_STATES = (State.SUBMITTED, State.AWAITING_HANDBACK, State.REJECTED, State.RETRYING)
 RESTING_STATES = (State.CONFIRMED, State.FAILED)
+# The account in whose count of redemptions each state stands.
+STANDS = {
+    State.NONE: Account.MEMBER,
+    **dict.fromkeys(OPEN_STATES, Account.HELD),
+    State.CONFIRMED: Account.FULFILLED,
+    State.FAILED: Account.MEMBER,
+}
 
 
 @dataclass(frozen=True, slots=True)

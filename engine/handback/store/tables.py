@@ -262,6 +262,13 @@ class PayoutBatch(SQLModel, table=True):
             postgresql_where=sa.text("settled_at is null"),
             sqlite_where=sa.text("settled_at is null"),
         ),
+        sa.Index(
+            "ix_payout_batch_open",
+            "programme_id",
+            "batch_id",
+            postgresql_where=sa.text("settled_at is null"),
+            sqlite_where=sa.text("settled_at is null"),
+        ),
     )
     batch_id: int = _key()
     programme_id: int = _big()
@@ -421,7 +428,12 @@ class Block(SQLModel, table=True):
 
 
 class BlockTotal(SQLModel, table=True):
-    """What one block moved on one account; insert-only, so no balance row is ever contended."""
+    """What one block moved on one account; insert-only, so no balance row is ever contended.
+
+    Every account that the block touched has its row, also where that came to nothing. `redemptions`
+    is by how many more stand there with their state: open ones with what is held, confirmed ones
+    with what is fulfilled, all others with the member.
+    """
 
     __tablename__ = "block_total"
     __table_args__ = (
@@ -437,10 +449,13 @@ class BlockTotal(SQLModel, table=True):
     unit_id: int = _big()
     account: int = _small()
     delta: int = _big()
+    redemptions: int = _big()
 
 
 class BalanceSnapshot(SQLModel, table=True):
     """What one account amounted to right after the block at a position; kept now and then.
+
+    `redemptions` is how many stood there with their state; see `BlockTotal`.
 
     A snapshot has a row for every account that was ever posted to by then, and never changes.
     """
@@ -463,6 +478,67 @@ class BalanceSnapshot(SQLModel, table=True):
     unit_id: int = _big()
     account: int = _small()
     quantity: int = _big()
+    redemptions: int = _big()
+
+
+class Milestone(SQLModel, table=True):
+    """The latest instant at which a block up to a position was committed; kept now and then."""
+
+    __tablename__ = "milestone"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("position", name="pk_milestone"),
+        sa.Index("ix_milestone_latest", "latest_at", "position"),
+    )
+    position: int = _key()
+    latest_at: datetime = _instant()
+
+
+class Period(SQLModel, table=True):
+    """A stretch of the journal that a programme has closed: all after the period before it, up to
+    and with `position`. What is committed later belongs to a later period, whatever day it names.
+
+    `cut_at` is the instant that the cut stands for, `closed_at` when it was made.
+    """
+
+    __tablename__ = "period"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("programme_id", "number", name="pk_period"),
+        sa.ForeignKeyConstraint(
+            ["programme_id"], ["programme.programme_id"], name="fk_period_programme"
+        ),
+        sa.UniqueConstraint("programme_id", "name", name="uq_period_name"),
+    )
+    programme_id: int = _big()
+    number: int = Field(default=None, sa_type=sa.Integer)
+    name: str = _text()
+    position: int = _big()
+    cut_at: datetime = _instant()
+    closed_at: datetime = _instant()
+    actor: str = _text()
+
+
+class PeriodBalance(SQLModel, table=True):
+    """What one account amounted to when its programme closed a period; never changed."""
+
+    __tablename__ = "period_balance"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint(
+            "programme_id", "number", "partner_id", "unit_id", "account", name="pk_period_balance"
+        ),
+        sa.ForeignKeyConstraint(
+            ["programme_id", "number"],
+            ["period.programme_id", "period.number"],
+            name="fk_period_balance_period",
+        ),
+        _CLUSTERED,
+    )
+    programme_id: int = _big()
+    number: int = Field(default=None, sa_type=sa.Integer)
+    partner_id: int = _big()
+    unit_id: int = _big()
+    account: int = _small()
+    quantity: int = _big()
+    redemptions: int = _big()
 
 
 class Event(SQLModel, table=True):
@@ -666,6 +742,16 @@ class BreakNote(SQLModel, table=True):
     actor: str = _text()
     text: str | None = _text(null=True)
     at: datetime = _instant()
+
+
+class BreakBulk(SQLModel, table=True):
+    """The breaks that one request with a filter is about, as JSON: they stay the same when it is
+    asked for again."""
+
+    __tablename__ = "break_bulk"
+    __table_args__ = (sa.PrimaryKeyConstraint("bulk_id", name="pk_break_bulk"),)
+    bulk_id: int = _key()
+    break_ids: str = _text()
 
 
 class BreakProposal(SQLModel, table=True):

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from handback.journal.names import names
 from handback.lifecycle import relation
-from handback.lifecycle.table import OPEN_STATES, Account
+from handback.lifecycle.table import OPEN_STATES, STANDS, Account, State
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.tables import Block, BlockTotal, Event, Redemption
 from handback.verify.law import Broken, Law, breaches, first_fault
@@ -26,8 +26,12 @@ BLOCK, TOTAL = table_of(Block), table_of(BlockTotal)
 EVENT, REDEMPTION = table_of(Event), table_of(Redemption)
 
 _KEY = (*OWNER, "account")
-_SUMS = pl.Schema(dict.fromkeys((*_KEY, "delta", "weighted"), pl.Int64()))
+# What a block says of an account, and what is added up of it: itself, and weighted by its block.
+_TOLD = ("delta", "redemptions")
+_ADDED = (*_TOLD, *(f"weighted_{name}" for name in _TOLD))
+_SUMS = pl.Schema(dict.fromkeys((*_KEY, *_ADDED), pl.Int64()))
 _COUNTS = pl.Schema(dict.fromkeys(("events", "weighted"), pl.Int64()))
+_STANDS = {int(state): int(account) for state, account in STANDS.items()}
 # A block has a few totals: one per partner, unit and account that it moved.
 _PAGE_BLOCKS = 10_000
 
@@ -51,7 +55,7 @@ class Totals(Law):
     def read(self, page: Page) -> Iterator[Broken]:
         """Adds up; a sum is nothing before everything was read."""
         known = page.events.filter(pl.col("asked").is_not_null())
-        self._moved = _sum(self._moved, _legs(known))
+        self._moved = _sum(self._moved, _legs(known.with_columns(events=1)))
         self._standing = _sum(self._standing, _standing(page.redemptions))
         self._counted = _count(self._counted, page.events.with_columns(events=1))
         return iter(())
@@ -145,26 +149,45 @@ def _steps(tx: sa.Connection, page: _BlockPage) -> pl.DataFrame:
 
 
 def _legs(steps: pl.DataFrame) -> pl.DataFrame:
-    """Both sides of every posting: the block, whose it is, the account and what it gained."""
-    posted = steps.filter(pl.col("debit") != 0)
+    """Both sides of every posting: the block, whose it is, the account, what it gained, and how
+    many redemptions more stand there.
+
+    Each row of `steps` is `events` steps of one kind, of one `quantity` together.
+    """
+    posted, nothing = steps.filter(pl.col("debit") != 0), pl.lit(0, pl.Int64)
+    states = [pl.col(name).replace_strict(_STANDS) for name in ("from_state", "to_state")]
+    count = pl.col("events").cast(pl.Int64)
+    sides = (
+        (pl.col("debit"), -pl.col("quantity"), nothing),
+        (pl.col("credit"), pl.col("quantity"), nothing),
+        (states[0], nothing, -count),
+        (states[1], nothing, count),
+    )
     return pl.concat(
-        [
-            posted.select("block_id", *OWNER, account="debit", delta=-pl.col("quantity")),
-            posted.select("block_id", *OWNER, account="credit", delta="quantity"),
-        ]
+        posted.select(
+            "block_id", *OWNER, account=account.cast(pl.Int16), delta=delta, redemptions=redemptions
+        )
+        for account, delta, redemptions in sides
     )
 
 
 def _standing(redemptions: pl.DataFrame) -> pl.DataFrame:
     """What redemptions hold and have fulfilled; block 0, since no block says so."""
     is_open = pl.col("state").is_in([int(state) for state in OPEN_STATES])
-    quantities = {
-        Account.HELD: pl.when(is_open).then("held").otherwise(0),
-        Account.FULFILLED: pl.col("fulfilled"),
+    is_confirmed = pl.col("state") == int(State.CONFIRMED)
+    told = {
+        Account.HELD: (pl.when(is_open).then("held").otherwise(0), is_open),
+        Account.FULFILLED: (pl.col("fulfilled"), is_confirmed),
     }
     return pl.concat(
-        redemptions.select(*OWNER, block_id=0, account=int(account), delta=quantity)
-        for account, quantity in quantities.items()
+        redemptions.select(
+            *OWNER,
+            block_id=0,
+            account=int(account),
+            delta=quantity,
+            redemptions=stands.cast(pl.Int64),
+        )
+        for account, (quantity, stands) in told.items()
     )
 
 
@@ -174,12 +197,14 @@ def _weight() -> pl.Expr:
 
 def _sum(sums: pl.DataFrame, moved: pl.DataFrame) -> pl.DataFrame:
     """The sums by owner and account with more added to them; what comes to nothing is left out."""
-    weighted = moved.with_columns(weighted=pl.col("delta") * _weight())
+    weighted = moved.with_columns(
+        (pl.col(name) * _weight()).alias(f"weighted_{name}") for name in _TOLD
+    )
     return (
         pl.concat([sums, weighted.select(pl.col(n).cast(kind) for n, kind in _SUMS.items())])
         .group_by(_KEY)
-        .agg(pl.col("delta", "weighted").sum())
-        .filter((pl.col("delta") != 0) | (pl.col("weighted") != 0))
+        .agg(pl.col(_ADDED).sum())
+        .filter(pl.any_horizontal(pl.col(_ADDED) != 0))
         .sort(_KEY)
     )
 
@@ -191,17 +216,23 @@ def _count(counts: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
 
 
 def _unbalanced(totals: pl.DataFrame) -> pl.DataFrame:
-    summed = totals.group_by("block_id", *OWNER, maintain_order=True).agg(pl.col("delta").sum())
+    summed = totals.group_by("block_id", *OWNER, maintain_order=True).agg(pl.col(_TOLD).sum())
     return summed.with_columns(
-        first_fault((pl.col("delta") != 0, "debits and credits of the block are not equal"))
+        first_fault(
+            (pl.col("delta") != 0, "debits and credits of the block are not equal"),
+            (pl.col("redemptions") != 0, "redemptions leave that nowhere arrive, or the reverse"),
+        )
     )
 
 
 def _other_totals(page: _BlockPage, steps: pl.DataFrame) -> pl.DataFrame:
     key = ["block_id", *_KEY]
-    moved = _legs(steps).group_by(key).agg(pl.col("delta").sum())
-    fault = "the block's total is not the sum over its events"
-    return _compared(page.totals, moved, key, "delta", fault)
+    moved = _legs(steps).group_by(key).agg(pl.col(_TOLD).sum())
+    faults = {
+        "delta": "the block's total is not the sum over its events",
+        "redemptions": "the block counts other redemptions than its events have moved",
+    }
+    return pl.concat(_compared(page.totals, moved, key, name, faults[name]) for name in _TOLD)
 
 
 def _other_counts(page: _BlockPage, steps: pl.DataFrame) -> pl.DataFrame:
@@ -211,10 +242,16 @@ def _other_counts(page: _BlockPage, steps: pl.DataFrame) -> pl.DataFrame:
 
 
 def _other_standing(totals: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
-    told = [int(Account.HELD), int(Account.FULFILLED)]
-    accounts = totals.filter(pl.col("account").is_in(told))
-    fault = "the account is not the sum over the redemptions"
-    return _compared(accounts, standing, list(_KEY), "delta", fault)
+    # The journal alone says what members have, and what became of differences.
+    known = [int(Account.HELD), int(Account.FULFILLED)]
+    accounts = totals.filter(pl.col("account").is_in(known))
+    faults = {
+        "delta": "the account is not the sum over the redemptions",
+        "redemptions": "the account counts other redemptions than stand there",
+    }
+    return pl.concat(
+        _compared(accounts, standing, list(_KEY), name, faults[name]) for name in _TOLD
+    )
 
 
 def _compared(

@@ -36,12 +36,16 @@ _TABLES: Final = (
     "block",
     "block_total",
     "balance_snapshot",
+    "milestone",
+    "period",
+    "period_balance",
     "event",
     "handback_file",
     "finding",
     "run_chunk",
     "break",
     "break_note",
+    "break_bulk",
     "break_proposal",
 )
 
@@ -55,6 +59,7 @@ def upgrade() -> None:
     _attempts()
     _journal()
     _ledger()
+    _periods()
     _files()
     _runs()
     _breaks()
@@ -224,6 +229,9 @@ def _payouts() -> None:
         postgresql_where=sa.text("settled_at is null"),
         sqlite_where=sa.text("settled_at is null"),
     )
+    _partial_index(
+        "ix_payout_batch_open", "payout_batch", ["programme_id", "batch_id"], "settled_at is null"
+    )
 
 
 def _holds() -> None:
@@ -352,6 +360,7 @@ def _ledger() -> None:
         big("unit_id"),
         small("account"),
         big("delta"),
+        big("redemptions"),
         sa.PrimaryKeyConstraint(
             "block_id", "programme_id", "partner_id", "unit_id", "account", name="pk_block_total"
         ),
@@ -366,6 +375,7 @@ def _ledger() -> None:
         big("unit_id"),
         small("account"),
         big("quantity"),
+        big("redemptions"),
         sa.PrimaryKeyConstraint(
             "position",
             "programme_id",
@@ -373,6 +383,50 @@ def _ledger() -> None:
             "unit_id",
             "account",
             name="pk_balance_snapshot",
+        ),
+        **_CLUSTERED,
+    )
+    op.create_table(
+        "milestone",
+        key("position"),
+        instant("latest_at"),
+        sa.PrimaryKeyConstraint("position", name="pk_milestone"),
+    )
+    op.create_index("ix_milestone_latest", "milestone", ["latest_at", "position"])
+
+
+def _periods() -> None:
+    op.create_table(
+        "period",
+        big("programme_id"),
+        whole("number"),
+        text("name"),
+        big("position"),
+        instant("cut_at"),
+        instant("closed_at"),
+        text("actor"),
+        sa.PrimaryKeyConstraint("programme_id", "number", name="pk_period"),
+        sa.ForeignKeyConstraint(
+            ["programme_id"], ["programme.programme_id"], name="fk_period_programme"
+        ),
+        sa.UniqueConstraint("programme_id", "name", name="uq_period_name"),
+    )
+    op.create_table(
+        "period_balance",
+        big("programme_id"),
+        whole("number"),
+        big("partner_id"),
+        big("unit_id"),
+        small("account"),
+        big("quantity"),
+        big("redemptions"),
+        sa.PrimaryKeyConstraint(
+            "programme_id", "number", "partner_id", "unit_id", "account", name="pk_period_balance"
+        ),
+        sa.ForeignKeyConstraint(
+            ["programme_id", "number"],
+            ["period.programme_id", "period.number"],
+            name="fk_period_balance_period",
         ),
         **_CLUSTERED,
     )
@@ -515,6 +569,7 @@ def _partial_index(name: str, table: str, columns: list[str], condition: str) ->
 def _work_on_breaks() -> None:
     op.create_table(
         "break_note",
+    "break_bulk",
         big("break_id"),
         whole("number"),
         small("kind"),
@@ -523,6 +578,12 @@ def _work_on_breaks() -> None:
         instant("at"),
         sa.PrimaryKeyConstraint("break_id", "number", name="pk_break_note"),
         sa.ForeignKeyConstraint(["break_id"], ["break.break_id"], name="fk_break_note_break"),
+    )
+    op.create_table(
+        "break_bulk",
+        key("bulk_id"),
+        text("break_ids"),
+        sa.PrimaryKeyConstraint("bulk_id", name="pk_break_bulk"),
     )
     op.create_table(
         "break_proposal",

@@ -329,6 +329,7 @@ def _totals(batch: Batch, step: Step, n: sa.ColumnElement[int]) -> Iterator[sa.S
             unit_id=batch.owner.unit_id,
             account=int(account),
             delta=sign * sa.func.sum(moved.c.quantity),
+            redemptions=sign * sa.func.count(),
         ).group_by(moved.c.block)
 
 

@@ -30,7 +30,9 @@ _TABLES: Final[Mapping[str, str]] = {
     "due": "due (redemption_id, partner_id, unit_id, due_at, same_reference)",
     "member_detail": "member_detail (redemption_id, fields)",
     "request": "request (programme_id, request_key, content_hash, subject_id, version, created_at)",
-    "block_total": "block_total (block_id, programme_id, partner_id, unit_id, account, delta)",
+    "block_total": (
+        "block_total (block_id, programme_id, partner_id, unit_id, account, delta, redemptions)"
+    ),
 }
 _BLOCK_OF_SQLITE: Final = (
     "insert into block (block_id, position, cause_kind, actor, committed_at, event_count)"
@@ -76,7 +78,7 @@ def _rows(
 ) -> Mapping[str, Iterable[Row]]:
     """The rows of each table; at what instant and under which hash, as the store takes them."""
     each = list(zip(ids, submissions, strict=True))
-    total = sum(one.quantity for one in submissions)
+    total, count = sum(one.quantity for one in submissions), len(submissions)
     return {
         "redemption": (
             (n, 1, 1, 1, one.quantity, at, 1, 0, 1, one.quantity, 0, one.member_ref)
@@ -86,7 +88,9 @@ def _rows(
         "due": ((n, 1, 1, at, 0) for n in ids),
         "member_detail": ((n, json.dumps(dict(one.fields))) for n, one in each),
         "request": ((1, one.request_key, digest, n, 1, at) for n, one in each),
-        "block_total": [(block, 1, 1, 1, 1, -total), (block, 1, 1, 1, 2, total)],
+        "block_total": [
+            (block, 1, 1, 1, *side) for side in ((1, -total, -count), (2, total, count))
+        ],
     }
 
 
