@@ -37,6 +37,7 @@ class Prefix(StrEnum):
     HANDBACK_FILE = "hbf"
     BREAK = "brk"
     BLOCK = "blk"
+    CORRECTION = "cor"
 
 
 def public_id(prefix: Prefix, number: int) -> str:

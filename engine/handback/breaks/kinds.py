@@ -85,6 +85,19 @@ class BreakKind(IntEnum):
     UNDELIVERABLE = 18, "A payout file cannot be brought to its place; trying goes on."
     MISSING_FILE = 19, "A hand-back file that was expected by now has not come."
     PARTNER_STOPPED = 20, "The partner blames our files: nothing leaves until a person releases it."
+    OVER_CREDIT = 21, "The partner credited more than was asked for.", Severity.HIGH
+    UNKNOWN_QUANTITY = (
+        22,
+        "The partner credited a part and does not say how much.",
+        Severity.HIGH,
+    )
+    DOUBLE_CREDIT = 23, "Two attempts of the redemption are confirmed.", Severity.CRITICAL
+    RETURN_REVERSED = (
+        24,
+        "The credit that came back is said to stand after all.",
+        Severity.CRITICAL,
+    )
+    RETURN_AFTER_WINDOW = 25, "The credit came back later than the agreement allows.", Severity.HIGH
 
     def __str__(self) -> str:
         return self.name.lower()

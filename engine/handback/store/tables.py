@@ -183,6 +183,60 @@ class MemberDetail(SQLModel, table=True):
     fields: str = _text()
 
 
+class Remainder(SQLModel, table=True):
+    """A redemption that was made of what a partner had not credited of another one.
+
+    `attempt` is the attempt of the origin of which only a part was credited.
+    """
+
+    __tablename__ = "remainder"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("redemption_id", name="pk_remainder"),
+        sa.Index("ix_remainder_origin", "origin_id"),
+    )
+    redemption_id: int = _key()
+    origin_id: int = _big()
+    attempt: int = _small()
+
+
+class Correction(SQLModel, table=True):
+    """A partner credited to other details than ours: the old ones are blocked until acknowledged.
+
+    `identity` is a hash of what it says, as with a break; `named_member` is whom the partner names
+    instead, null where it names nobody.
+    """
+
+    __tablename__ = "correction"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("correction_id", name="pk_correction"),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.partner_id"], name="fk_correction_partner"
+        ),
+        sa.UniqueConstraint("partner_id", "identity", name="uq_correction_identity"),
+        sa.Index("ix_correction_programme", "programme_id", "correction_id"),
+        sa.Index(
+            "ix_correction_open",
+            "partner_id",
+            "member_ref",
+            postgresql_where=sa.text("acknowledged_at is null"),
+            sqlite_where=sa.text("acknowledged_at is null"),
+        ),
+    )
+    correction_id: int = _key()
+    programme_id: int = _big()
+    partner_id: int = _big()
+    identity: bytes = _bytes()
+    member_ref: str = _text()
+    named_member: str | None = _text(null=True)
+    redemption_id: int = _big()
+    file_id: int | None = _big(null=True)
+    ordinal: int | None = _big(null=True)
+    reason_code: str | None = _text(null=True)
+    raised_at: datetime = _instant()
+    acknowledged_at: datetime | None = _instant(null=True)
+    acknowledged_by: str | None = _text(null=True)
+
+
 class TraceLink(SQLModel, table=True):
     """The trace context of a sampled submit, so that the outcome can appear in the same trace."""
 
@@ -694,6 +748,13 @@ class Break(SQLModel, table=True):
         sa.UniqueConstraint("partner_id", "identity", name="uq_break_identity"),
         sa.Index("ix_break_redemption", "redemption_id"),
         sa.Index("ix_break_file", "file_id", "ordinal"),
+        # Answers that wait for the dispatch of their attempt.
+        sa.Index(
+            "ix_break_early",
+            "redemption_id",
+            postgresql_where=sa.text("kind = 14 and closed_at is null"),
+            sqlite_where=sa.text("kind = 14 and closed_at is null"),
+        ),
         # What leads to no redemption is known by its reference alone.
         sa.Index(
             "ix_break_reference",

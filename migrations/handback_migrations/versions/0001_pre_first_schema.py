@@ -25,6 +25,8 @@ _TABLES: Final = (
     "agreement_version",
     "redemption",
     "member_detail",
+    "remainder",
+    "correction",
     "trace_link",
     "request",
     "due",
@@ -54,6 +56,7 @@ def upgrade() -> None:
     """Create everything, in an empty database."""
     _names()
     _redemptions()
+    _corrections()
     _payouts()
     _holds()
     _attempts()
@@ -150,6 +153,14 @@ def _redemptions() -> None:
         sa.PrimaryKeyConstraint("redemption_id", name="pk_member_detail"),
     )
     op.create_table(
+        "remainder",
+        key("redemption_id"),
+        big("origin_id"),
+        small("attempt"),
+        sa.PrimaryKeyConstraint("redemption_id", name="pk_remainder"),
+    )
+    op.create_index("ix_remainder_origin", "remainder", ["origin_id"])
+    op.create_table(
         "trace_link",
         key("redemption_id"),
         text("trace_context"),
@@ -168,6 +179,34 @@ def _redemptions() -> None:
     )
     _partial_index(
         "ix_request_comment", "request", ["subject_id", "version"], "comment is not null"
+    )
+
+
+def _corrections() -> None:
+    op.create_table(
+        "correction",
+        key("correction_id"),
+        big("programme_id"),
+        big("partner_id"),
+        binary("identity"),
+        text("member_ref"),
+        text("named_member", null=True),
+        big("redemption_id"),
+        big("file_id", null=True),
+        big("ordinal", null=True),
+        text("reason_code", null=True),
+        instant("raised_at"),
+        instant("acknowledged_at", null=True),
+        text("acknowledged_by", null=True),
+        sa.PrimaryKeyConstraint("correction_id", name="pk_correction"),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.partner_id"], name="fk_correction_partner"
+        ),
+        sa.UniqueConstraint("partner_id", "identity", name="uq_correction_identity"),
+    )
+    op.create_index("ix_correction_programme", "correction", ["programme_id", "correction_id"])
+    _partial_index(
+        "ix_correction_open", "correction", ["partner_id", "member_ref"], "acknowledged_at is null"
     )
 
 
@@ -555,6 +594,7 @@ def _breaks() -> None:
     _partial_index("ix_break_open", "break", ["programme_id", "break_id"], "closed_at is null")
     op.create_index("ix_break_redemption", "break", ["redemption_id"])
     op.create_index("ix_break_file", "break", ["file_id", "ordinal"])
+    _partial_index("ix_break_early", "break", ["redemption_id"], "kind = 14 and closed_at is null")
     _partial_index(
         "ix_break_reference", "break", ["partner_id", "reference"], "redemption_id is null"
     )
