@@ -28,8 +28,13 @@ class Sample:
 @st.composite
 def samples(draw: st.DrawFn) -> Sample:
     """A layout of any framing that we write, with details that fit it."""
-    if draw(st.integers(0, 3)) == 0:
-        return draw(tree_samples())
+    kinds = [line_samples, line_samples, tree_samples, nested_samples, sheet_samples, byte_samples]
+    return draw(draw(st.sampled_from(kinds))())
+
+
+@st.composite
+def line_samples(draw: st.DrawFn) -> Sample:
+    """A layout of lines, delimited or fixed, with details that fit it."""
     fixed = draw(st.booleans())
     encoding = draw(st.sampled_from(["utf-8", "latin-1", "cp1252", "ascii"]))
     delimiter = draw(st.sampled_from([",", ";", "|", "\t", "%%"]))
@@ -58,17 +63,12 @@ def samples(draw: st.DrawFn) -> Sample:
     )
     forbidden = "" if quote else delimiter
     texts = text_values(encoding, forbidden, lines=bool(quote) and not fixed)
-    rows = draw(
-        st.lists(
-            st.fixed_dictionaries({f["name"]: values_of(f, texts) for f in fields}), max_size=12
-        )
-    )
-    schema = {str(field["name"]): DETAIL[str(field["name"])] for field in fields}
+    rows = draw(st.lists(rows_of(fields, texts), max_size=12))
     facts = {
         "sequence": draw(st.integers(0, 999_999)),
         "created_on": draw(st.dates(date(2000, 1, 1), date(2060, 1, 1))),
     }
-    return Sample(document, pl.DataFrame(rows, schema=schema), facts)
+    return Sample(document, frame_of(fields, rows), facts)
 
 
 @st.composite
@@ -102,14 +102,129 @@ def tree_samples(draw: st.DrawFn) -> Sample:
         ],
     }
     texts = text_values(encoding, "\ufffe\uffff", lines=False)
-    rows = draw(
-        st.lists(
-            st.fixed_dictionaries({f["name"]: values_of(f, texts) for f in fields}), max_size=12
-        )
-    )
-    schema = {str(field["name"]): DETAIL[str(field["name"])] for field in fields}
+    rows = draw(st.lists(rows_of(fields, texts), max_size=12))
     said = {"sequence": 7, "created_on": date(2026, 1, 5)}
-    return Sample(document, pl.DataFrame(rows, schema=schema), said)
+    return Sample(document, frame_of(fields, rows), said)
+
+
+@st.composite
+def nested_samples(draw: st.DrawFn) -> Sample:
+    """A layout of XML or JSON whose records stand within each other, down to the addenda."""
+    framing = draw(st.sampled_from(["xml", "json"]))
+    fields = draw(field_lists(["."]))
+    inner, addenda = fields[:1], fields[1:]
+    if draw(st.booleans()):
+        inner, addenda = fields, []
+    place = st.sampled_from(["{}", "Deep/{}"])
+    count = {"name": "n", "at": "N", "type": "integer"}
+    made = [
+        {"kind": "header", "path": "File", "required": True, "alone": "batch", "fields": [
+            {"name": "sequence", "type": "integer", "at": "Head/Number"},
+            {"name": "created_on", "type": "date", "at": "Head/On"},
+        ]},
+        {"kind": "group_header", "path": "File/Group", "required": True},
+        {"kind": "batch_header", "path": "File/Group/Block", "required": True},
+        {"kind": "detail", "path": "File/Group/Block/Row", "fields": [
+            {**one, "at": draw(place).format(one["name"])} for one in inner
+        ]},
+        {"kind": "batch_control", "path": "File/Group/Block", "required": True,
+         "fields": [{**count, "count": ["detail"]}]},
+        {"kind": "group_control", "path": "File/Group", "required": True,
+         "fields": [{**count, "count": ["batch_header"]}]},
+        {"kind": "control", "path": "File", "required": True,
+         "fields": [{**count, "count": ["detail", "addenda"]}]},
+    ]  # fmt: skip
+    if addenda:
+        placed = [{**one, "at": draw(place).format(one["name"])} for one in addenda]
+        within = draw(st.sampled_from(["Row/More", "Row/Deep/More"]))
+        path = f"File/Group/Block/{within}"
+        made.append({"kind": "addenda", "path": path, "required": True, "fields": placed})
+    texts = text_values("utf-8", "\ufffe\uffff", lines=False)
+    said = {"sequence": 7, "created_on": date(2026, 1, 5)}
+    rows = draw(st.lists(rows_of(fields, texts), min_size=1, max_size=12))
+    return Sample({"framing": framing, "records": made}, frame_of(fields, rows), said)
+
+
+@st.composite
+def sheet_samples(draw: st.DrawFn) -> Sample:
+    """A layout of a workbook with details that fit it."""
+    fields = draw(field_lists(["", ".", ","]))
+    for field in fields:
+        if field.get("type") == "date":
+            field["pattern"] = draw(st.sampled_from([*DATE_PATTERNS, "YYYY-MM-DD"]))
+    named = draw(st.booleans())
+    addenda = [] if named else draw(st.lists(st.sampled_from(fields[1:] or fields), max_size=1))
+    addenda = [field for field in addenda if field["name"] != "reference"]
+    inner = [field for field in fields if field not in addenda]
+    document: dict[str, object] = {
+        "framing": "xlsx",
+        "header": named,
+        "sheet": draw(st.sampled_from(["", "Requests"])),
+        "records": records(inner, addenda, fixed=False, named=named, tagged=True),
+    }
+    texts = text_values("utf-8", "\ufffe\uffff", lines=False)
+    said = {"sequence": draw(st.integers(0, 10**18 - 1)), "created_on": date(2026, 1, 5)}
+    rows = draw(st.lists(rows_of(fields, texts), max_size=12))
+    return Sample(document, frame_of(fields, rows), said)
+
+
+@st.composite
+def byte_samples(draw: st.DrawFn) -> Sample:
+    """A layout of records without lines, whose columns count bytes, with numbers in bytes."""
+    encoding = draw(st.sampled_from(["cp037", "cp273", "latin-1", "utf-8"]))
+    fields: list[dict[str, object]] = [{"name": "reference", "required": True}, {"name": "unit"}]
+    kinds = st.sampled_from(
+        [
+            {"type": "packed", "width": 9},
+            {"type": "binary", "width": 8},
+            {"type": "binary", "width": 8, "order": "low_first"},
+            {"type": "integer", "width": 16, "sign": "overpunch"},
+        ]
+    )
+    for name in ("quantity", "batch_ordinal"):
+        fields.append({"name": name, **draw(kinds)})
+    placed, column = [], 1
+    for field in fields:
+        width = int(str(field.get("width", TEXT_WIDTH * 4)))
+        options = {key: value for key, value in field.items() if key != "width"}
+        placed.append({**options, "at": [column, column + width - 1]})
+        column += width
+    document: dict[str, object] = {
+        "framing": "fixed", "line_end": "none", "columns": "bytes", "encoding": encoding,
+        "width": column + 2,
+        "records": [
+            {"kind": "header", "required": True, "fields": [
+                {"name": "sequence", "at": [1, 4], "type": "binary"},
+                {"name": "created_on", "at": [5, 12], "type": "date"},
+            ], "width": 20},
+            {"kind": "detail", "fields": placed},
+            {"kind": "control", "required": True, "fields": [
+                {"name": "record_count", "at": [1, 3], "type": "packed", "count": ["detail"]},
+                {"name": "total", "at": [4, 13], "type": "packed", "sum": "quantity"},
+            ], "width": 13},
+        ],
+    }  # fmt: skip
+    texts = text_values(encoding, "\x00", lines=False)
+    said = {"sequence": draw(st.integers(0, 2**31 - 1)), "created_on": date(2026, 1, 5)}
+    numbers = st.integers(-(10**15), 10**15)
+    row = st.fixed_dictionaries(
+        {"reference": texts, "unit": st.none() | texts, "quantity": numbers,
+         "batch_ordinal": numbers}
+    )  # fmt: skip
+    return Sample(document, frame_of(fields, draw(st.lists(row, max_size=12))), said)
+
+
+def rows_of(
+    fields: list[dict[str, object]], texts: st.SearchStrategy[str]
+) -> st.SearchStrategy[dict[str, object]]:
+    """Rows with a value for each field."""
+    return st.fixed_dictionaries({str(one["name"]): values_of(one, texts) for one in fields})
+
+
+def frame_of(fields: list[dict[str, object]], rows: list[dict[str, object]]) -> pl.DataFrame:
+    """Rows as details."""
+    schema = {str(field["name"]): DETAIL[str(field["name"])] for field in fields}
+    return pl.DataFrame(rows, schema=schema)
 
 
 @st.composite

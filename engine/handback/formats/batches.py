@@ -75,7 +75,7 @@ class Batches:
         return frame.with_columns(pl.col(self._level.column).alias("segment"))
 
     def _counts(self, rows: pl.DataFrame) -> pl.DataFrame:
-        records = list(enumerate(self._layout.records))
+        records = [(i, one) for i, one in enumerate(self._layout.records) if not one.is_implied]
         return rows.group_by("segment").agg(
             pl.col("line").min().alias("first_line"),
             line_count(rows).alias(_count(LINE)),

@@ -22,7 +22,8 @@ from handback.formats.layout import (
     Path,
     Record,
 )
-from handback.formats.numbers import Binary, Decimal
+from handback.formats.numbers import Decimal
+from handback.formats.octets import Binary
 from handback.formats.texts import Constant
 
 

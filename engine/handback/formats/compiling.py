@@ -25,7 +25,7 @@ from handback.formats.layout import (
     Repeats,
     positions,
 )
-from handback.formats.numbers import Binary
+from handback.formats.octets import Binary
 from handback.formats.placing import MAX_CELLS, MAX_WIDTH, record_path, tag_of
 from handback.formats.texts import Constant
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -23,7 +24,8 @@ from handback.formats.layout import (
     Measure,
     Total,
 )
-from handback.formats.numbers import Binary, Decimal, Integer, Sign
+from handback.formats.numbers import Decimal, Integer, Sign
+from handback.formats.octets import MOST_BYTES, Binary
 from handback.formats.placing import MAX_WIDTH, place_of
 from handback.formats.texts import Constant, Flags
 
@@ -49,6 +51,10 @@ def field_of(section: Section, framing: Framing, kind: Kind, *, named: bool) -> 
     fixed = framing is Framing.FIXED
     width = place.width if isinstance(place, Columns) else section.integer("width", 0, 1, MAX_WIDTH)
     of_bytes = isinstance(field_type, Binary)
+    if isinstance(field_type, Binary):
+        field_type = replace(field_type, width=width)
+        if width > MOST_BYTES and not field_type.packed:
+            section.mistake("at", f"at most {MOST_BYTES} bytes for a binary number")
     # A blank before a flag is a flag that is not set.
     usual_trim = "right" if isinstance(field_type, Flags) else "both"
     field = Field(
@@ -128,5 +134,8 @@ def _check_role(section: Section, name: str, field_type: FieldType) -> None:
     if dtype is not None and dtype != field_type.dtype:
         wanted = {pl.String(): "text, code, codes, flags or constant", pl.Date(): "date"}
         section.mistake("type", f"{wanted.get(dtype, 'integer or decimal')} for {name}")
-    if name in ("batch", "batch_ordinal") and not isinstance(field_type, Integer):
+    whole = isinstance(field_type, Integer) or (
+        isinstance(field_type, Binary) and not field_type.scale
+    )
+    if name in ("batch", "batch_ordinal") and not whole:
         section.mistake("type", f"integer for {name}")

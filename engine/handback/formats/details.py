@@ -67,7 +67,9 @@ def without_addenda(
     for required in (record for record in layout.of(Kind.ADDENDA) if record.required):
         there = [values["ordinal"] for record, values in addenda if record is required]
         owners = pl.concat(there) if there else pl.Series(dtype=pl.Int64)
-        missing = details.filter(~pl.col("ordinal").is_in(owners.implode()))
+        # What a header stands for is no record that could have any.
+        own = pl.col(column_of("scope")).is_null()
+        missing = details.filter(own & ~pl.col("ordinal").is_in(owners.implode()))
         message = "the detail lacks its addenda record"
         findings.append(findings_of(missing, FindingCode.ADDENDA_MISSING, message))
     return findings

@@ -18,10 +18,10 @@ from handback.formats.layout import (
     Tag,
     positions,
 )
-from handback.formats.numbers import Binary
+from handback.formats.octets import Binary
 from handback.formats.texts import Constant
 
-_SEVERAL_WRITTEN: Final = (Kind.HEADER, Kind.CONTROL, Kind.IGNORE)
+_SEVERAL_WRITTEN: Final = (Kind.HEADER, Kind.ADDENDA, Kind.CONTROL, Kind.IGNORE)
 _MAX_SHEET_NAME: Final = 31
 _NO_SHEET_NAME: Final = frozenset("[]:*?/\\")
 
@@ -84,11 +84,11 @@ def _of_records(layout: Layout) -> Iterator[Violation]:
 
 def _of_addenda(layout: Layout, record: Record, path: str) -> Iterator[Violation]:
     """In a tree, addenda stand within their detail; elements also beside it."""
-    detail = next(layout.of(Kind.DETAIL)).path
-    within = detail == "." or record.path.startswith(f"{detail}/")
-    beside = record.path.rpartition("/")[0] == detail.rpartition("/")[0]
-    if not within and not (beside and layout.framing is Framing.XML):
-        yield Violation(path, f"a path below {detail}, in what we write")
+    detail = next(layout.of(Kind.DETAIL))
+    beside = layout.steps(record.path)[:-1] == layout.steps(detail.path)[:-1]
+    if layout.stands_within(record, detail) or (beside and layout.framing is Framing.XML):
+        return
+    yield Violation(path, f"a path below {detail.path}, in what we write")
 
 
 def _says_tag(field: Field, tag: Tag) -> bool:

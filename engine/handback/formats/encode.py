@@ -7,11 +7,12 @@ byte goes out, and the totals of a header are counted, not promised.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 import polars as pl
 
@@ -30,7 +31,9 @@ from handback.formats.layout import (
     Named,
     Record,
 )
+from handback.formats.line_writing import as_bytes, in_columns
 from handback.formats.reading import column_of
+from handback.formats.sheet_writing import BETWEEN, MAX_ROWS, marked_text, write_sheet
 from handback.formats.tree_writing import Assembly
 from handback.formats.writing import RecordWriter, Refusal
 
@@ -72,7 +75,7 @@ def unwritable(layout: Layout, details: pl.DataFrame) -> dict[int, list[Violatio
     (`reference`, `surname`; '' for the record as a whole). The frame has all columns it needs."""
     placed, _ = _placed(layout)
     found: dict[int, list[Violation]] = {}
-    for record in placed.of(Kind.DETAIL, Kind.ADDENDA):
+    for record in _of_detail(placed):
         for one in RecordWriter(placed, record).write(details)[1]:
             found.setdefault(one.row, []).append(Violation(one.field, one.expected))
     return found
@@ -82,6 +85,7 @@ class _Encoder:
     """One file in the writing."""
 
     def __init__(self, layout: Layout, facts: Mapping[str, object]) -> None:
+        layout = layout.written()
         self._layout, self._names = _placed(layout)
         assembled = layout.framing in (Framing.XML, Framing.JSON)
         self._assembly = Assembly(layout) if assembled else None
@@ -98,13 +102,18 @@ class _Encoder:
             for frame in details:
                 body.write(self._details(frame))
             head, tail = self._around()
+            self._check_rows()
             if self._mistakes:
                 raise InvalidRequest(self._mistakes)
             body.seek(0)
             target = _Fingerprint(out)
-            target.write(head)
-            shutil.copyfileobj(body, target)
-            target.write(tail)
+            if self._layout.framing is Framing.XLSX:
+                lines = itertools.chain(head.splitlines(), body, tail.splitlines())
+                write_sheet(self._layout, lines, cast(BinaryIO, target))
+            else:
+                target.write(head)
+                shutil.copyfileobj(body, target)
+                target.write(tail)
         records = self._tally.counts[Kind.DETAIL]
         return Encoded(records, self._quantity, target.size_bytes, target.digest())
 
@@ -120,6 +129,11 @@ class _Encoder:
         tail += b"".join(self._marks(kind) for kind in CONTROL_KINDS)
         return head, tail + self._encoded(self._assembly.end())
 
+    def _check_rows(self) -> None:
+        rows = sum(self._tally.counts.values()) + bool(self._names)
+        if self._layout.framing is Framing.XLSX and rows > MAX_ROWS:
+            self._refuse([Violation("details", f"at most {MAX_ROWS} rows, as a sheet has no more")])
+
     def _encoded(self, text: str) -> bytes:
         return text.encode(self._layout.encoding)
 
@@ -130,23 +144,35 @@ class _Encoder:
             self._refuse(Violation(f"details.{name}", "a column of this name") for name in missing)
             return b""
         start = self._tally.counts[Kind.DETAIL]
-        lines = []
-        records = list(self._layout.of(Kind.DETAIL, Kind.ADDENDA))
-        before = len(list(self._layout.of(*HEADER_KINDS))) + start * len(records)
-        for number, record in enumerate(records, start=before + 1):
-            writer = RecordWriter(self._layout, record)
-            texts, refusals = writer.write(frame, first=number, step=len(records))
-            lines.append(texts.alias(record.kind))
-            self._refuse(_violation(f"details[{start + one.row}]", one) for one in refusals)
-            self._tally.counts[record.kind] += frame.height
+        texts = self._written(frame, start)
         if self._mistakes:
             return b""
         self._sum(frame)
-        end = self._layout.line_end
+        end = "" if self._assembly is not None else in_columns(self._layout.line_end, self._layout)
+        joined = pl.DataFrame(texts).select(pl.concat_str(pl.all(), separator=end)).to_series()
         if self._assembly is not None:
-            return self._encoded(self._assembly.joined(lines[0], first=start == 0))
-        joined = pl.DataFrame(lines).select(pl.concat_str(pl.all(), separator=end)).to_series()
+            return self._encoded(self._assembly.joined(joined, first=start == 0))
         return _bytes(joined, self._layout)
+
+    def _written(self, frame: pl.DataFrame, start: int) -> list[pl.Series]:
+        """The details of a frame and their addenda, `start` details behind the first: for each kind
+        of record that is no part of another its texts, row by row."""
+        records = _of_detail(self._layout)
+        before = len(list(self._layout.of(*HEADER_KINDS))) + start * len(records)
+        detail, *addenda = enumerate(records, start=before + 1)
+        texts: dict[int, pl.Series] = {}
+        within: list[tuple[Record, pl.Series]] = []
+        for number, record in (*addenda, detail):
+            writer = RecordWriter(self._layout, record)
+            inner = within if record is detail[1] else []
+            written, refusals = writer.write(frame, first=number, step=len(records), within=inner)
+            self._refuse(_violation(f"details[{start + one.row}]", one) for one in refusals)
+            self._tally.counts[record.kind] += frame.height
+            if self._layout.stands_within(record, detail[1]):
+                within.append((record, written))
+            else:
+                texts[number] = written.alias(str(number))
+        return [texts[number] for number in sorted(texts)]
 
     def _sum(self, frame: pl.DataFrame) -> None:
         fields = frame.rename({name: column_of(name) for name in frame.columns})
@@ -227,6 +253,8 @@ class _Fingerprint:
 
 def _placed(layout: Layout) -> tuple[Layout, bytes]:
     """The layout with named columns in the order of their fields, and the line that names them."""
+    if layout.framing is Framing.XLSX:
+        layout = replace(layout, delimiter=BETWEEN)
     detail = next(layout.of(Kind.DETAIL))
     names = [field.place.column for field in detail.fields if isinstance(field.place, Named)]
     if not names:
@@ -238,7 +266,14 @@ def _placed(layout: Layout) -> tuple[Layout, bytes]:
     return placed, line.encode(layout.encoding)
 
 
+def _of_detail(layout: Layout) -> list[Record]:
+    """What one detail is written as: the detail first."""
+    return [*layout.written().of(Kind.DETAIL), *layout.of(Kind.ADDENDA)]
+
+
 def _quoted_name(name: str, layout: Layout) -> str:
+    if layout.framing is Framing.XLSX:
+        return marked_text(name)
     quote = layout.quote
     if quote and (quote in name or layout.delimiter in name):
         return quote + name.replace(quote, quote * 2) + quote
@@ -248,8 +283,8 @@ def _quoted_name(name: str, layout: Layout) -> str:
 def _bytes(lines: pl.Series, layout: Layout) -> bytes:
     if lines.is_empty():
         return b""
-    text: str = lines.str.join(layout.line_end).item()
-    return (text + layout.line_end).encode(layout.encoding)
+    text: str = lines.str.join(in_columns(layout.line_end, layout)).item()
+    return as_bytes(text, layout) + layout.line_end.encode(layout.encoding)
 
 
 def _violation(place: str, refusal: Refusal) -> Violation:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import polars as pl
 
-from handback.formats import computed, days, numbers, texts
+from handback.formats import computed, days, numbers, octets, texts
 from handback.formats.document import Section
 from handback.formats.findings import FindingCode
 
@@ -55,8 +55,8 @@ FIELD_TYPES: Final[Mapping[str, Callable[[Section], FieldType]]] = {
     "flags": texts.flags,
     "integer": numbers.integer,
     "decimal": numbers.decimal,
-    "binary": numbers.binary,
-    "packed": numbers.packed,
+    "binary": octets.binary,
+    "packed": octets.packed,
     "date": days.day,
     "instant": days.instant,
     "constant": texts.constant,

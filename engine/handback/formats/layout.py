@@ -13,7 +13,8 @@ from typing import Final
 
 from handback.formats.computed import CheckDigit, LineNumber
 from handback.formats.fields import FieldType
-from handback.formats.numbers import Binary, Decimal, Integer
+from handback.formats.numbers import Decimal, Integer
+from handback.formats.octets import Binary
 from handback.formats.texts import Codes, Constant, Flags, Text
 
 
@@ -104,6 +105,8 @@ WIDE: Final = frozenset({"utf-8", "cp932"})
 
 UP: Final = "../"
 """At the beginning of a path: what the record stands in."""
+ROOT: Final = "."
+"""The root of a tree, whatever its name."""
 ALONE: Final = "#alone"
 """Behind the path of a header: of the detail it stands for where no detail stands below it."""
 
@@ -233,6 +236,14 @@ class Field:
         return isinstance(self.type, Integer | Decimal | LineNumber)
 
     @property
+    def is_plain_number(self) -> bool:
+        """A number written as programs write numbers: no width, no marks, a point."""
+        if not isinstance(self.type, Integer | Decimal) or self.width:
+            return False
+        point = self.type.point if isinstance(self.type, Decimal) else "."
+        return point in ("", ".") and self.type.notation.is_plain
+
+    @property
     def is_told(self) -> bool:
         """Does a value have to be told to write it? Not of what the layout knows by itself."""
         return not isinstance(self.type, Constant | CheckDigit | LineNumber)
@@ -308,6 +319,18 @@ class Layout:
     def written(self) -> Layout:
         """The layout as writing has it: a header that stands for a detail is written as it is."""
         return replace(self, records=tuple(one for one in self.records if not one.is_implied))
+
+    def steps(self, path: str) -> list[str]:
+        """The names from the root of a tree down to the records of a path."""
+        names = path.split("/")
+        return names if self.framing is Framing.XML or names[0] == ROOT else [ROOT, *names]
+
+    def stands_within(self, inner: Record, outer: Record) -> bool:
+        """Does one record of a tree stand below another?"""
+        if not self.framing.is_tree:
+            return False
+        above, names = self.steps(outer.path), self.steps(inner.path)
+        return len(names) > len(above) and names[: len(above)] == above
 
     def is_required(self, kind: Kind) -> bool:
         """Must the file have a record of this kind?"""

@@ -14,6 +14,7 @@ import polars as pl
 
 from handback.formats.findings import Finding, FindingCode, file_finding
 from handback.formats.layout import EBCDIC, Layout
+from handback.formats.octets import OCTETS
 
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 MAX_LINE_CHARS: Final = 64 * 1024
@@ -23,7 +24,6 @@ LINES: Final = pl.Schema({"line": pl.Int64(), "raw": pl.String(), "flaw": pl.Str
 """Line number from 1, text without its line end, FindingCode or null. Where columns count bytes,
 `octets` stands beside them: the line with a character for each of its bytes."""
 
-OCTETS: Final = "latin-1"
 _BOM: Final = b"\xef\xbb\xbf"
 _END_OF_FILE: Final = b"\x1a"  # some systems still close a text file with Ctrl-Z
 _SIGNATURES: Final = (b"PK\x03\x04", b"\x1f\x8b", b"%PDF", b"{\\rtf", b"\xff\xfe", b"\xfe\xff")

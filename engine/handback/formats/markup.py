@@ -9,7 +9,8 @@ from xml.parsers import expat
 
 from handback.formats.findings import Finding, FindingCode, file_finding
 from handback.formats.lines import Block
-from handback.formats.trees import MAX_DEPTH, Plan, TreeReader
+from handback.formats.tree_plan import Plan
+from handback.formats.trees import MAX_DEPTH, TreeReader
 
 _PIECE_BYTES: Final = 64 * 1024
 _ROWS: Final = 20_000

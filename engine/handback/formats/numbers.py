@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final
 
-import numpy as np
 import polars as pl
 
 from handback.formats.document import Section
 from handback.formats.findings import FindingCode
 
 MAX_SCALE: Final = 9
-_MAX_DIGITS: Final = 18  # every such number fits 64 bits
-_MOST_BYTES: Final = 8
+MAX_DIGITS: Final = 18  # every such number fits 64 bits
 _THOUSANDS: Final = ("", ".", ",", " ", "'", "_")
 
 
@@ -108,6 +106,11 @@ class Notation:
             case Sign.NONE:
                 return pl.when(~negative).then(text)
         return pl.when(negative).then(signed).otherwise(digits)
+
+    @property
+    def is_plain(self) -> bool:
+        """Digits, and a sign in front of them at most?"""
+        return self.sign in (Sign.FRONT, Sign.NONE) and not self.thousands
 
     @property
     def spoken(self) -> str:
@@ -200,71 +203,9 @@ class Decimal:
         return self.notation.dressed(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """A whole number in bytes, the highest first: in two's complement, or packed, two decimal
-    digits to a byte with the sign in the last half. Its text has one character for each byte."""
-
-    scale: int
-    packed: bool
-    dtype: ClassVar[pl.DataType] = pl.Int64()
-    flaw: ClassVar[FindingCode] = FindingCode.BAD_INTEGER
-
-    @property
-    def expected(self) -> str:
-        """What should stand there, for people."""
-        return "a packed number" if self.packed else "a binary number of at most 8 bytes"
-
-    def accepts(self, dtype: pl.DataType) -> bool:
-        """Nothing: numbers in bytes are read and never written."""
-        return dtype == pl.Null()
-
-    def decode(self, text: pl.Expr) -> pl.Expr:
-        """Bytes to numbers."""
-        return bounded(text.map_batches(self._numbers, return_dtype=pl.Int64))
-
-    def _numbers(self, texts: pl.Series) -> pl.Series:
-        widest = texts.str.len_chars().max()
-        if not widest or (widest > _MOST_BYTES and not self.packed):  # type: ignore[operator]
-            return pl.Series([None] * texts.len(), dtype=pl.Int64)
-        return _unpacked(texts) if self.packed else _from_bytes(texts)
-
-    def encode(self, value: pl.Expr) -> pl.Expr:
-        """Null: numbers in bytes are read and never written."""
-        return pl.lit(None, dtype=pl.String)
-
-
-def _from_bytes(texts: pl.Series) -> pl.Series:
-    octets, whole = _octets(texts)
-    filled = np.where(octets[:, :1] >= 128, np.uint8(255), np.uint8(0)).repeat(8, axis=1)
-    filled[:, 8 - octets.shape[1] :] = octets
-    numbers = filled.copy().view(">i8").reshape(-1).astype(np.int64)
-    return pl.Series(numbers).set(pl.Series(~whole), None)
-
-
-def _unpacked(texts: pl.Series) -> pl.Series:
-    octets, whole = _octets(texts)
-    halves = np.empty((octets.shape[0], octets.shape[1] * 2), dtype=np.int64)
-    halves[:, 0::2], halves[:, 1::2] = octets >> 4, octets & 15
-    digits, sign = halves[:, :-1], halves[:, -1]
-    sound = whole & (digits <= 9).all(axis=1) & (sign >= 10) & (digits.shape[1] <= _MAX_DIGITS)
-    digits = digits[:, -_MAX_DIGITS:]
-    numbers = digits @ (10 ** np.arange(digits.shape[1] - 1, -1, -1, dtype=np.int64))
-    numbers = np.where(np.isin(sign, (11, 13)), -numbers, numbers)
-    return pl.Series(numbers).set(pl.Series(~sound), None)
-
-
-def _octets(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-    """The bytes of each text as a row, and which texts are as long as the longest."""
-    width = int(texts.str.len_chars().max() or 0)  # type: ignore[arg-type]
-    whole = texts.str.len_chars().fill_null(0).to_numpy() == width
-    joined = texts.fill_null("").str.pad_end(width, "\x00").str.join("").item()
-    return np.frombuffer(joined.encode("latin-1"), np.uint8).reshape(texts.len(), width), whole
-
-
 def bounded(number: pl.Expr) -> pl.Expr:
     """Numbers beyond 18 digits become null, so that nothing downstream can overflow."""
-    limit = 10**_MAX_DIGITS
+    limit = 10**MAX_DIGITS
     return pl.when(number.is_between(-limit, limit, closed="none")).then(number)
 
 
@@ -280,16 +221,6 @@ def decimal(section: Section) -> Decimal:
     if point not in ("", ".", ","):
         section.mistake("point", "'.' or ',', or '' where the decimals are implied")
     return Decimal(scale, point, _notation(section, point))
-
-
-def binary(section: Section) -> Binary:
-    """A binary number of a layout, with its options."""
-    return Binary(section.integer("scale", 0, 0, MAX_SCALE), packed=False)
-
-
-def packed(section: Section) -> Binary:
-    """A packed number of a layout, with its options."""
-    return Binary(section.integer("scale", 0, 0, MAX_SCALE), packed=True)
 
 
 def _notation(section: Section, point: str) -> Notation:

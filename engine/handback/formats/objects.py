@@ -9,8 +9,10 @@ from typing import BinaryIO, Final
 import ijson
 
 from handback.formats.findings import Finding, FindingCode, file_finding
+from handback.formats.layout import ROOT
 from handback.formats.lines import Block, LineReader
-from handback.formats.trees import MAX_DEPTH, ROOT, Plan, TreeReader
+from handback.formats.tree_plan import Plan
+from handback.formats.trees import MAX_DEPTH, TreeReader
 
 _BOM: Final = b"\xef\xbb\xbf"
 _PIECE_BYTES: Final = 64 * 1024

@@ -19,7 +19,8 @@ from handback.formats.objects import JsonLineReader, JsonReader
 from handback.formats.reading import Cut
 from handback.formats.runs import RunReader
 from handback.formats.sheets import SheetCut, names_of, read_rows
-from handback.formats.trees import Plan, TreeCut
+from handback.formats.tree_plan import Plan
+from handback.formats.trees import TreeCut
 
 _MAX_COLUMN_NAMES: Final = 512
 

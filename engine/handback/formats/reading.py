@@ -11,7 +11,7 @@ from handback.formats.computed import CheckDigit
 from handback.formats.days import Day, nearest
 from handback.formats.findings import FindingCode, Severity, findings_of
 from handback.formats.layout import DETAIL_KINDS, Field, Place, Record
-from handback.formats.numbers import Binary
+from handback.formats.octets import Binary
 from handback.formats.texts import Constant
 
 _BLANKS: Final = " \t\x00"  # some hosts fill up with zero bytes

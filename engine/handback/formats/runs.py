@@ -14,8 +14,8 @@ import polars as pl
 
 from handback.formats.findings import Finding, FindingCode, file_finding
 from handback.formats.layout import WIDE, Kind, Layout
-from handback.formats.lines import OCTETS, Block, fill, numbered
-from handback.formats.numbers import Binary
+from handback.formats.lines import Block, fill, numbered
+from handback.formats.octets import OCTETS, Binary
 
 HEAD: Final = 1
 BODY: Final = 0

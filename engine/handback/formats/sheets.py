@@ -20,6 +20,7 @@ from handback.formats.lines import Block
 MAX_UNPACKED_BYTES: Final = 1 << 30
 _MEMORY_BYTES: Final = 8 << 20
 _PIECE_BYTES: Final = 1 << 20
+_MIDNIGHT: Final = r"^(\d{4}-\d{2}-\d{2}) 00:00:00$"  # what a cell with a day alone comes as
 
 
 def read_rows(stream: BinaryIO, layout: Layout) -> Block | Finding:
@@ -51,6 +52,7 @@ def read_rows(stream: BinaryIO, layout: Layout) -> Block | Finding:
 def _as_lines(cells: pl.DataFrame) -> pl.DataFrame:
     names = [f"cell_{number}" for number in range(1, cells.width + 1)]
     cells = cells.rename(dict(zip(cells.columns, names, strict=True)))
+    cells = cells.with_columns(pl.all().str.replace(_MIDNIGHT, "$1"))
     raw = pl.concat_str(
         [pl.col(name).fill_null("") for name in names] or [pl.lit("")], separator="\t"
     )

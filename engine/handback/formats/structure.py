@@ -91,9 +91,10 @@ class Structure:
     ) -> None:
         for index, count in rows["rec"].value_counts().iter_rows():
             if index >= 0:
-                kind = self._layout.records[index].kind
-                self._tally.counts[kind] += count
-                if kind is Kind.DETAIL:
+                record = self._layout.records[index]
+                if not record.is_implied:
+                    self._tally.counts[record.kind] += count
+                if record.kind is Kind.DETAIL:
                     self._seen.add(index)
         self._tally.counts[LINE] += rows.select(line_count(rows)).item()
         self._tally.unreadable.update(dict(unreadable["field"].value_counts().iter_rows()))

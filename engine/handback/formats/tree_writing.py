@@ -1,12 +1,13 @@
 """Writing trees: records as XML elements or JSON objects, and how they come to stand in each other.
 
-A record is written as a whole element, its fields at their paths within; what has no value is left
-out. `Assembly` puts the elements together: a header stays open for what stands below it, and
-whatever lies between the root and a record is opened and closed as needed.
+A record is written as a whole element, its fields at their paths within and the records below it;
+what has no value is left out. `Assembly` puts the elements together: a header stays open for what
+stands below it, and whatever lies between the root and a record is opened and closed as needed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,14 +15,12 @@ import polars as pl
 
 from handback.formats.layout import (
     HEADER_KINDS,
-    Field,
+    ROOT,
     Framing,
     Layout,
     Path,
     Record,
 )
-from handback.formats.numbers import Decimal, Integer, Sign
-from handback.formats.trees import ROOT
 
 _XML_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 _JSON_ESCAPES: Final = {"\\": "\\\\", '"': '\\"'}
@@ -34,16 +33,21 @@ class _Shape:
 
     text: pl.Expr | None = None
     plain: bool = False
+    whole: pl.Expr | None = None
+    """A record of its own, written already."""
     attributes: dict[str, pl.Expr] = field(default_factory=dict)
     below: dict[str, _Shape] = field(default_factory=dict)
 
 
-def element(layout: Layout, record: Record) -> pl.Expr:
-    """Records of one kind as elements, from a frame with the text of each field."""
+def element(layout: Layout, record: Record, within: Sequence[tuple[Record, str]] = ()) -> pl.Expr:
+    """Records of one kind as elements, from a frame with the text of each field; `within` are
+    records below them, each with the column of its elements."""
     shape = _shape(record)
+    above = layout.steps(record.path)
+    for inner, column in within:
+        _step(shape, layout.steps(inner.path)[len(above) :]).whole = pl.col(column)
     if layout.framing is Framing.XML:
-        inner = _xml(shape, record.path.rpartition("/")[2])
-        return inner.fill_null(pl.lit(f"<{record.path.rpartition('/')[2]}/>"))
+        return _xml(shape, above[-1]).fill_null(pl.lit(f"<{above[-1]}/>"))
     members = _json_members(shape)
     return pl.concat_str(pl.lit("{"), members.fill_null(""), pl.lit("}"))
 
@@ -57,35 +61,31 @@ def _shape(record: Record) -> _Shape:
         if isinstance(one_field.place, Path):
             text = pl.col(one_field.name)
             present = pl.when(text != "").then(text)
-            _place(root, one_field.place, present, plain=_is_plain(one_field))
+            _place(root, one_field.place, present, plain=one_field.is_plain_number)
     return root
 
 
 def _place(root: _Shape, place: Path, text: pl.Expr, *, plain: bool) -> None:
     steps, _, attribute = place.paths[0].partition("@")
-    shape = root
-    for name in steps.split("/"):
-        if name and name != ROOT:
-            shape = shape.below.setdefault(name, _Shape())
+    shape = _step(root, [name for name in steps.split("/") if name and name != ROOT])
     if attribute:
         shape.attributes[attribute] = text
     else:
         shape.text, shape.plain = text, plain
 
 
-def _is_plain(one: Field) -> bool:
-    """Is the text of this field a number as JSON writes it?"""
-    if not isinstance(one.type, Integer | Decimal) or one.width:
-        return False
-    point = one.type.point if isinstance(one.type, Decimal) else "."
-    notation = one.type.notation
-    return (
-        point in ("", ".") and notation.sign in (Sign.FRONT, Sign.NONE) and not notation.thousands
-    )
+def _step(root: _Shape, names: Iterable[str]) -> _Shape:
+    """The shape some names further down, made where it is not there yet."""
+    shape = root
+    for name in names:
+        shape = shape.below.setdefault(name, _Shape())
+    return shape
 
 
 def _xml(shape: _Shape, name: str) -> pl.Expr:
     """An element; null where nothing is in it."""
+    if shape.whole is not None:
+        return shape.whole
     attributes = [
         pl.concat_str(pl.lit(f' {key}="'), _escaped(text, _XML_ESCAPES), pl.lit('"'))
         for key, text in shape.attributes.items()
@@ -112,6 +112,8 @@ def _json_members(shape: _Shape) -> pl.Expr:
 
 
 def _json_value(shape: _Shape) -> pl.Expr:
+    if shape.whole is not None:
+        return pl.concat_str(pl.lit("["), shape.whole, pl.lit("]"))
     if shape.text is not None and shape.plain:
         return shape.text
     if shape.text is not None:
@@ -146,7 +148,7 @@ class Assembly:
 
     def mark(self, record: Record, text: str) -> str:
         """A header or control, open for what stands below it."""
-        steps = self._steps(record)
+        steps = self._layout.steps(record.path)
         if self._stack[: len(steps)] == steps and record.kind not in HEADER_KINDS:
             return self._close_to(len(steps)) + self._inner(steps, text)
         before = self._open_to(steps[:-1])
@@ -157,7 +159,7 @@ class Assembly:
 
     def details(self, record: Record) -> str:
         """What stands before the first detail."""
-        steps = self._steps(record)
+        steps = self._layout.steps(record.path)
         if self._xml or len(steps) == 1:
             return self._open_to(steps[:-1])
         return self._open_to(steps[:-1]) + self._named(steps[-1]) + "["
@@ -172,15 +174,11 @@ class Assembly:
 
     def after_details(self, record: Record) -> str:
         """What stands behind the last detail."""
-        return "" if self._xml or len(self._steps(record)) == 1 else "]"
+        return "" if self._xml or len(self._layout.steps(record.path)) == 1 else "]"
 
     def end(self) -> str:
         """What closes everything that is open."""
         return self._close_to(0) + "\n"
-
-    def _steps(self, record: Record) -> list[str]:
-        steps = record.path.split("/")
-        return steps if self._xml or steps[0] == ROOT else [ROOT, *steps]
 
     def _open_to(self, steps: list[str]) -> str:
         shared = 0

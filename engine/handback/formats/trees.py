@@ -8,150 +8,43 @@ Nothing of the tree is kept but the texts of the records that are open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
 
 from handback.formats.findings import Finding, FindingCode, file_finding
 from handback.formats.layout import (
-    ALONE,
     CONTROL_KINDS,
-    HEADER_KINDS,
-    UP,
+    ROOT,
     Cell,
     Cells,
-    Field,
-    Framing,
     Kind,
-    Layout,
-    Path,
     Place,
     Record,
 )
 from handback.formats.lines import LINES, MAX_LINE_CHARS
 from handback.formats.texts import SEVERAL
+from handback.formats.tree_plan import Plan, Slot, Step
 
-ROOT: Final = "."
 MAX_DEPTH: Final = 128
+MAX_ADDENDA: Final = 10_000
+"""Within one detail; one with more cannot be read."""
 _BLANKS: Final = " \t\r\n"
 _MAX_PIECES: Final = 256  # of some 8 KiB each: more than a text may have
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A text wanted: of which record (by its node), in which cell; `every` takes all of them.
-    One from `above` the record is there before it begins, for all records to come below."""
-
-    node: int
-    cell: int
-    every: bool
-    above: bool = False
-
-
-@dataclass(slots=True)
-class Step:
-    """One name on the way from the root: what stands there, and what may come below."""
-
-    below: dict[str, Step] = field(default_factory=dict)
-    attributes: dict[str, list[Slot]] = field(default_factory=dict)
-    nodes: list[int] = field(default_factory=list)
-    slots: list[Slot] = field(default_factory=list)
-    forgets: list[Slot] = field(default_factory=list)
-    """What is wanted from here for records below, anew each time that this opens."""
-
-    def at(self, names: Iterable[str]) -> Step:
-        """The step some names further down, made where it is not there yet."""
-        step = self
-        for name in names:
-            step = step.below.setdefault(name, Step())
-        return step
-
-
-@dataclass(slots=True)
-class Node:
-    """Records of one path that are told at one time; layout records are parted by their tags."""
-
-    path: str
-    header: bool
-    kind: Kind
-    cells: dict[tuple[str, bool], int] = field(default_factory=dict)
-    from_above: list[Slot] = field(default_factory=list)
-    alone: int | None = None
-
-
-class Plan:
-    """A layout prepared for a tree: its records by node, their fields by cell, and the steps."""
-
-    def __init__(self, layout: Layout) -> None:
-        self.nodes: list[Node] = []
-        self._numbers: dict[tuple[str, bool], int] = {}
-        self.layout = replace(layout, records=tuple(self._placed(one) for one in layout.records))
-        self.root = Step()
-        for number, node in enumerate(self.nodes):
-            if not node.path.endswith(ALONE):
-                self._grow(number, node)
-                node.alone = self._numbers.get((node.path + ALONE, False))
-
-    def node_of(self, record: Record) -> int:
-        """The number of a record's node."""
-        return self._numbers[record.path, record.kind in HEADER_KINDS]
-
-    def _placed(self, record: Record) -> Record:
-        header = record.kind in HEADER_KINDS
-        number = self._numbers.setdefault((record.path, header), len(self.nodes))
-        if number == len(self.nodes):
-            self.nodes.append(Node(record.path, header, record.kind))
-        node = self.nodes[number]
-        # What a header says of itself when it stands alone lies in the cells of the header.
-        twin = self._numbers.get((record.path.removesuffix(ALONE), True))
-        cells = self.nodes[twin].cells if record.is_implied and twin is not None else None
-        cells = node.cells if cells is None else cells
-        node.cells = cells
-        tag = tuple(replace(one, place=_cells(one.place, cells)) for one in record.tag)
-        fields = tuple(self._field(one, cells) for one in record.fields)
-        return replace(record, tag=tag, fields=fields)
-
-    def _field(self, one: Field, cells: dict[tuple[str, bool], int]) -> Field:
-        return one if one.place is None else replace(one, place=_cells(one.place, cells))
-
-    def _grow(self, number: int, node: Node) -> None:
-        names = node.path.split("/")
-        if self.layout.framing is not Framing.XML and names[0] != ROOT:
-            names = [ROOT, *names]
-        top = self.root.at(names)
-        top.nodes.append(number)
-        for (path, every), cell in node.cells.items():
-            rise = path.count(UP)
-            slot = Slot(number, cell - 1, every, above=rise > 0)
-            start = self.root.at(names[:-rise]) if rise else top
-            if rise:
-                start.forgets.append(slot)
-                node.from_above.append(slot)
-            steps, _, attribute = path.removeprefix(UP * rise).partition("@")
-            step = start.at(name for name in steps.split("/") if name and name != ROOT)
-            if attribute:
-                step.attributes.setdefault(attribute, []).append(slot)
-            else:
-                step.slots.append(slot)
-
-
-def _cells(place: Place, cells: dict[tuple[str, bool], int]) -> Cell | Cells:
-    assert isinstance(place, Path), place
-    found = [cells.setdefault((path, place.every), len(cells) + 1) for path in place.paths]
-    return Cell(found[0]) if len(found) == 1 else Cells(tuple(found), place.every)
-
-
 @dataclass(slots=True)
 class _Open:
-    """A record that has begun: its node, its row, whether it was told, and whether a detail was
-    told since it began."""
+    """A record that has begun: its node, its row, whether it was told, whether a detail was told
+    since it began, and the addenda within it, which are told behind it."""
 
     node: int
     row: list[object]
     told: bool = False
     answered: bool = False
+    addenda: list[_Open] = field(default_factory=list)
 
 
 class TreeReader:
@@ -253,10 +146,18 @@ class TreeReader:
 
     def _close(self, record: _Open) -> None:
         node = self._plan.nodes[record.node]
+        if node.kind is Kind.ADDENDA and (detail := self._detail_around()) is not None:
+            if len(detail.addenda) < MAX_ADDENDA:
+                detail.addenda.append(record)
+            else:
+                detail.row[1] = FindingCode.LINE_TOO_LONG.value
+            return
         if node.kind in CONTROL_KINDS:
             record.row[0] = self.line  # where it closes
         if not record.told:
             self._tell(record.node, record.row)
+        for one in record.addenda:
+            self._tell(one.node, one.row)
         if node.kind is Kind.DETAIL:
             self._details += 1
             for above in self._open:
@@ -267,6 +168,11 @@ class TreeReader:
             else:
                 self._tell(node.alone, record.row)
                 self._details += 1
+
+    def _detail_around(self) -> _Open | None:
+        """The detail that is open."""
+        open_details = (one for one in self._open if self._plan.nodes[one.node].kind is Kind.DETAIL)
+        return next(open_details, None)
 
     def _store(self, slots: Sequence[Slot], text: str) -> None:
         for slot in slots:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,16 +10,16 @@ import polars as pl
 
 from handback.formats.computed import CheckDigit, LineNumber
 from handback.formats.controls import counts_lines
-from handback.formats.layout import Cell, Columns, Condition, Field, Framing, Layout, Record
+from handback.formats.layout import Columns, Condition, Field, Framing, Layout, Record
+from handback.formats.line_writing import LineForm, in_columns
 from handback.formats.lines import MAX_LINE_CHARS
+from handback.formats.octets import Binary
+from handback.formats.sheet_writing import MAX_CELL_CHARS
 from handback.formats.texts import Constant
 from handback.formats.tree_writing import element
 
 _NEVER: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{FFFD}\x{FEFF}"
 """Characters that reading would flag or drop."""
-
-_TWO_BYTES: Final = r"[^\x00-\x7F\x{FF61}-\x{FF9F}]"
-"""Characters that Shift_JIS writes in two bytes."""
 
 _ROW: Final = "#"  # gives a frame its height where a record has constants only
 
@@ -39,15 +39,21 @@ class RecordWriter:
     def __init__(self, layout: Layout, record: Record) -> None:
         self._layout = layout
         self._record = record
-        self._fixed = layout.framing is Framing.FIXED
+        self._form = LineForm(layout, record)
         self._fields = [field for field in record.fields if field.place is not None]
 
     def write(
-        self, values: pl.DataFrame, *, first: int = 1, step: int = 1
+        self,
+        values: pl.DataFrame,
+        *,
+        first: int = 1,
+        step: int = 1,
+        within: Sequence[tuple[Record, pl.Series]] = (),
     ) -> tuple[pl.Series, list[Refusal]]:
         """A line of text for each row, without line end; worthless where there are refusals.
 
-        `first` is the number of the first row in its file, each next one is `step` further.
+        `first` is the number of the first row in its file, each next one is `step` further. In a
+        tree, `within` are records that stand in these, as they were written.
         """
         values, refusals = self._of_right_kind(values)
         if refusals:
@@ -63,10 +69,14 @@ class RecordWriter:
         texts = self._with_computed(texts, first, step)
         refusals += self._refusals(values, texts)
         if self._layout.framing.is_tree:
-            line = element(self._layout, self._record)
-            return texts.select(line.alias("line"))["line"], refusals
-        line = self._fixed_line() if self._fixed else self._delimited_line(texts)
-        lines = texts.select(line.alias("line"))["line"]
+            inner = [one.alias(f"{_ROW}{number}") for number, (_, one) in enumerate(within)]
+            line = element(
+                self._layout,
+                self._record,
+                [(of, series.name) for (of, _), series in zip(within, inner, strict=True)],
+            )
+            return texts.with_columns(inner).select(line.alias("line"))["line"], refusals
+        lines = texts.select(self._form.line(texts).alias("line"))["line"]
         refusals += self._whole(texts, lines)
         return lines, refusals
 
@@ -104,10 +114,15 @@ class RecordWriter:
             if field.is_told:
                 wrong = text.is_null() & values[field.name].is_not_null()
                 yield from _refused(wrong, field, field.type.expected)
-                if field.required:
+                if field.required or isinstance(field.type, Binary):
                     yield from _refused(blank & ~wrong, field, "a value")
+            if isinstance(field.type, Binary):
+                continue
+            if self._layout.framing is Framing.XLSX:
+                long = text.str.len_chars() > MAX_CELL_CHARS
+                yield from _refused(long, field, f"at most {MAX_CELL_CHARS} characters")
             if field.width:
-                wide = self._size(text) > field.width
+                wide = self._form.size(text) > field.width
                 counted = "bytes" if self._layout.in_bytes else "characters"
                 yield from _refused(wide, field, f"at most {field.width} {counted}")
             unsafe = text.str.contains(forbidden)
@@ -119,14 +134,8 @@ class RecordWriter:
                     f"characters of {self._layout.encoding} only",
                 )
 
-    def _size(self, text: pl.Series) -> pl.Series:
-        if not self._layout.in_bytes:
-            return text.str.len_chars()
-        size = pl.col("text").str.len_chars().cast(pl.Int64) + self._surplus(pl.col("text"))
-        return text.to_frame("text").select(size).to_series()
-
     def _forbidden(self) -> str:
-        if self._fixed or self._layout.framing.is_tree:
+        if self._layout.framing is Framing.FIXED or self._layout.framing.is_tree:
             return rf"[{_NEVER}\t\r\n\x{{FFFE}}\x{{FFFF}}]"
         if self._layout.quote and not counts_lines(self._layout):
             return rf"[{_NEVER}]"
@@ -139,7 +148,8 @@ class RecordWriter:
         long = lines.str.len_chars() > MAX_LINE_CHARS
         expected = f"a record of at most {MAX_LINE_CHARS} characters"
         yield from (Refusal(row, "", expected) for row in long.arg_true())
-        blank = lines.str.strip_chars(" ") == ""
+        blanks = in_columns(" \t" if self._layout.framing is Framing.XLSX else " ", self._layout)
+        blank = lines.str.strip_chars(blanks) == ""
         yield from (Refusal(row, "", "a record that is not blank") for row in blank.arg_true())
         for other in self._layout.records:
             if other is self._record and other.tag:
@@ -156,98 +166,21 @@ class RecordWriter:
 
     def _claimed(self, one: Condition, texts: pl.DataFrame, lines: pl.Series) -> pl.Series | None:
         """Which records another kind's tag would claim, None where it can claim none."""
-        place = one.place
+        place, wanted, blanks = one.place, list(one.texts), " \t"
         if isinstance(place, Columns):
             text = lines.str.slice(place.first - 1, place.width)
+            wanted = [in_columns(told, self._layout) for told in wanted]
+            blanks = in_columns(blanks, self._layout)
         else:
             mine = next((field for field in self._fields if field.place == place), None)
             if mine is None:
                 return None
-            cell = texts.select(self._padded(mine, mine.width).alias("cell"))["cell"]
-            text = cell.str.strip_chars(" \t")
+            cell = texts.select(self._form.padded(mine, mine.width).alias("cell"))["cell"]
+            text = cell.str.strip_chars(blanks)
         if not one.texts:
-            blank = text.str.strip_chars(" \t").fill_null("") == ""
+            blank = text.str.strip_chars(blanks).fill_null("") == ""
             return (blank if one.blank else ~blank).alias(str(place))
-        return text.is_in(list(one.texts)).fill_null(False).alias(str(place))
-
-    def _fixed_line(self) -> pl.Expr:
-        places = {
-            field.place.first: (field.place.width, self._padded(field, field.place.width))
-            for field in self._fields
-            if isinstance(field.place, Columns)
-        }
-        for one in self._record.tag:
-            if isinstance(one.place, Columns) and one.texts:
-                places.setdefault(one.place.first, (one.place.width, pl.lit(one.texts[0])))
-        pieces, column = [], 1
-        for first in sorted(places):
-            width, text = places[first]
-            pieces += [pl.lit(" " * (first - column)), text]
-            column = first + width
-        pieces.append(pl.lit(" " * (self._record.width - column + 1)))
-        return pl.concat_str(pieces)
-
-    def _delimited_line(self, texts: pl.DataFrame) -> pl.Expr:
-        cells = {
-            field.place.number: self._padded(field, field.width)
-            for field in self._fields
-            if isinstance(field.place, Cell)
-        }
-        for one in self._record.tag:
-            if isinstance(one.place, Cell) and one.texts:
-                cells.setdefault(one.place.number, pl.lit(one.texts[0]))
-        marked = self._marked(texts, cells)
-        row = [
-            self._quoted(cells[number]) if number in marked else cells.get(number, pl.lit(""))
-            for number in range(1, self._record.cells + 1)
-        ]
-        line = pl.concat_str(row, separator=self._layout.delimiter)
-        if self._layout.record_end:
-            line = pl.concat_str(line, pl.lit(self._layout.record_end))
-        empty = self._layout.quote * 2
-        return pl.when(line == "").then(pl.lit(empty)).otherwise(line) if empty else line
-
-    def _padded(self, field: Field, width: int) -> pl.Expr:
-        """The text of a field filled up to its width; blanks where it has no value."""
-        text = pl.col(field.name)
-        if not width:
-            return text.fill_null("")
-        room = width - self._surplus(text) if self._layout.in_bytes else pl.lit(width)
-        if field.justify == "left":
-            filled = text.str.pad_end(room, " ")
-        elif field.pad == "0" and field.is_number:
-            filled = text.str.zfill(room)
-        else:
-            filled = text.str.pad_start(room, field.pad)
-        blank = text.is_null() | (text == "")
-        return pl.when(blank).then(pl.lit(" " * width)).otherwise(filled)
-
-    def _surplus(self, text: pl.Expr) -> pl.Expr:
-        """How many bytes a text takes beyond one for each character."""
-        if self._layout.encoding == "utf-8":
-            return text.str.len_bytes().cast(pl.Int64) - text.str.len_chars().cast(pl.Int64)
-        if self._layout.encoding == "cp932":
-            return text.str.count_matches(_TWO_BYTES).cast(pl.Int64)
-        return pl.lit(0, dtype=pl.Int64)
-
-    def _marked(self, texts: pl.DataFrame, cells: Mapping[int, pl.Expr]) -> set[int]:
-        """The cells that need quotes in some row: most never do, and quoting costs most of all."""
-        if not self._layout.quote:
-            return set()
-        marks = (cell.str.contains(self._marks).any().alias(str(n)) for n, cell in cells.items())
-        found = texts.select(marks)
-        return {int(number) for number in found.columns if found[number][0]}
-
-    @property
-    def _marks(self) -> str:
-        """What may only stand in quotes."""
-        return rf"[\r\n{pl.escape_regex(self._layout.quote + self._layout.delimiter)}]"
-
-    def _quoted(self, cell: pl.Expr) -> pl.Expr:
-        quote = self._layout.quote
-        inner = cell.str.replace_all(quote, quote * 2, literal=True)
-        quoted = pl.concat_str(pl.lit(quote), inner, pl.lit(quote))
-        return pl.when(cell.str.contains(self._marks)).then(quoted).otherwise(cell)
+        return text.is_in(wanted).fill_null(False).alias(str(place))
 
 
 def _refused(rows: pl.Series, field: Field, expected: str) -> Iterator[Refusal]:

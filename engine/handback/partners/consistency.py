@@ -11,7 +11,8 @@ from handback.errors import Violation
 from handback.formats.days import Day
 from handback.formats.directions import inbound_mistakes, outbound_mistakes
 from handback.formats.layout import Field, Framing, Kind, Layout
-from handback.formats.numbers import Binary, Decimal, Integer
+from handback.formats.numbers import Decimal, Integer
+from handback.formats.octets import Binary
 from handback.formats.references import ReferenceTemplate
 from handback.formats.texts import Constant, Text
 from handback.partners.codes import CodeMap, ReasonClass
@@ -26,6 +27,7 @@ from handback.partners.vocabulary import (
     Printed,
 )
 
+_MATCH_DAYS: Final = 30
 _DETAIL_KINDS: Final = (Kind.DETAIL, Kind.ADDENDA)
 _TYPES: Final = {
     Printed.TEXT: (Text, Constant),
@@ -90,6 +92,12 @@ def default_match(template: ReferenceTemplate) -> tuple[tuple[MatchColumn, ...],
     return ((MatchColumn.REFERENCE,),)
 
 
+def match_days(handback: Mapping[str, Any]) -> int:
+    """How long after its batch an attempt is found by `window`, 0 where no rule names that."""
+    if not any(MatchColumn.WINDOW in rule for rule in handback["match"]):
+        return 0
+    days = handback["match_days"]
+    return _MATCH_DAYS if days is None else int(days)
 def _of_payout(parts: Parts) -> Iterator[Violation]:
     split_by, name = parts.payout["split_by"], parts.payout["file_name"]
     if split_by is not None and parts.fields.get(split_by) is not Need.REQUIRED:
@@ -154,11 +162,25 @@ def _of_inbound(parts: Parts, layout: Layout) -> Iterator[Violation]:
         yield Violation(
             "handback.marker_suffix", "nothing of this name without complete = `marker`"
         )
-    for number, rule in enumerate(parts.handback["match"] or ()):
+    yield from _of_matching(parts, names)
+
+
+def _of_matching(parts: Parts, names: frozenset[str]) -> Iterator[Violation]:
+    rules, normalises = parts.handback["match"] or (), parts.handback["normalise"] is not None
+    for number, rule in enumerate(rules):
         for column in rule:
             missing = _unmatchable(column, names, parts.template)
+            if column is MatchColumn.NORMALISED_REFERENCE and not normalises:
+                missing = missing or "how it is normalised, in [handback.normalise]"
             if missing is not None:
                 yield Violation(f"handback.match[{number}]", missing)
+    named = {column for rule in rules for column in rule}
+    if normalises and MatchColumn.NORMALISED_REFERENCE not in named:
+        told = "nothing of this name without a rule that names `normalised_reference`"
+        yield Violation("handback.normalise", told)
+    if parts.handback["match_days"] is not None and MatchColumn.WINDOW not in named:
+        told = "nothing of this name without a rule that names `window`"
+        yield Violation("handback.match_days", told)
 
 
 def _unmatchable(
@@ -176,6 +198,12 @@ def _unmatchable(
             return None if found else f"no `{column}`, as no answer carries it"
         case MatchColumn.REFERENCE | MatchColumn.QUANTITY if column not in names:
             return f"no `{column}`, as the hand-back file has none"
+        case MatchColumn.NORMALISED_REFERENCE if "reference" not in names:
+            return f"no `{column}`, as the hand-back file has no reference"
+        case MatchColumn.NORMALISED_REFERENCE if template and template.has_key and template.fields:
+            return f"no `{column}`, as the reference has fields beside the {{key}}"
+        case MatchColumn.DATE if "answered_on" not in names:
+            return "no `date`, as the hand-back file has no answered_on"
         case MatchColumn.MEMBER if "member_ref" not in names:
             return "no `member`, as the hand-back file has no member_ref"
     return None
