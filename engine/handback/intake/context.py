@@ -46,13 +46,17 @@ def placed_finding(desk: Desk, programme: str, file_id: int, number: int) -> Pla
     try:
         handback = terms.agreement.handback
         with opened(desk, file.landing_key, handback) as found:
-            around = _around(found.content, handback.layout, finding.line)
-            return PlacedFinding(finding, tuple(around))
+            lines = around(found.content, handback.layout, finding.line)
+            return PlacedFinding(finding, tuple(lines))
     except Unopenable:
         return PlacedFinding(finding, ())
 
 
-def _around(content: BinaryIO, layout: Layout, line: int) -> Iterator[Line]:
+def around(content: BinaryIO, layout: Layout, line: int) -> Iterator[Line]:
+    """The line with that number, as findings and records give it, and those beside it.
+
+    There are none where the layout has no lines.
+    """
     if layout.framing is Framing.XLSX:
         return iter(())  # its rows are packed away
     if layout.framing is Framing.FIXED and not layout.line_end:

@@ -1,0 +1,95 @@
+"""The records of a landed file, read again as they were read when it came in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from handback.errors import NotFound
+from handback.exchange.envelope import Unopenable
+from handback.formats.decode import decode
+from handback.formats.findings import DETAIL, Severity
+from handback.ids import Prefix, public_id
+from handback.intake import queries
+from handback.intake.context import Line, around
+from handback.intake.desk import Desk
+from handback.intake.fan_out import FanOut
+from handback.intake.opening import opened
+from handback.intake.prepare import CHUNK_RECORDS
+from handback.intake.queries import FileView
+from handback.partners.agreement import Agreement
+
+RECORDS: Final = pl.Schema({**DETAIL, "flaw": pl.String()})
+"""A detail; or a record that cannot be read, of which there is its place, its text and the flaw."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedRecord:
+    """One record of a file (a row of RECORDS), and the lines around its place.
+
+    There are no lines where the form of the file has none, as in a workbook.
+    """
+
+    record: dict[str, object]
+    lines: tuple[Line, ...]
+
+
+def placed_record(desk: Desk, programme: str, file_id: int, ordinal: int) -> PlacedRecord:
+    """One record in its place. Raises NotFound, also where the bytes are not kept any more."""
+    with desk.store.read() as tx:
+        file = queries.get(tx, programme, file_id)
+    for chunk in records(desk, file):
+        mine = chunk.filter(pl.col("ordinal") == ordinal)
+        if len(mine):
+            row = mine.row(0, named=True)
+            agreement = _agreement(desk, file)
+            with opened(desk, file.landing_key, agreement.handback) as found:
+                lines = around(found.content, agreement.handback.layout, row["line"])
+                return PlacedRecord(row, tuple(lines))
+    place = f"{public_id(Prefix.HANDBACK_FILE, file_id)} {ordinal}"
+    raise NotFound(kind="record", id=place)
+
+
+def records(desk: Desk, file: FileView) -> Iterator[pl.DataFrame]:
+    """The records of a file in their order, chunk by chunk; schema RECORDS.
+
+    An answer to a whole batch is as many records as it became. Of a file that was refused, or that
+    cannot be opened, there are none. Raises NotFound where the bytes are not kept any more.
+    """
+    if file.agreement_version is None or file.verdict is None:
+        return
+    agreement = _agreement(desk, file)
+    handback = agreement.handback
+    try:
+        with opened(desk, file.landing_key, handback) as found:
+            decoded = decode(
+                handback.layout,
+                agreement.payout.reference,
+                found.content,
+                chunk_records=CHUNK_RECORDS,
+                arrived_on=file.received_at.astimezone(agreement.time_zone).date(),
+            )
+            fan_out = FanOut(desk.store, file.partner_id, file.received_at, CHUNK_RECORDS)
+            for chunk in decoded:
+                for details, findings in fan_out.of(chunk.details, chunk.findings):
+                    yield _together(details, findings)
+    except Unopenable:
+        return
+
+
+def _agreement(desk: Desk, file: FileView) -> Agreement:
+    assert file.agreement_version is not None, file
+    with desk.store.read() as tx:
+        return desk.agreements.at_version(tx, file.partner_id, file.agreement_version).agreement
+
+
+def _together(details: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
+    """Sound records and rejected ones, by ordinal."""
+    reject = (pl.col("severity") == int(Severity.REJECT)) & (pl.col("ordinal") > 0)
+    rejected = findings.filter(reject).unique("ordinal", keep="first", maintain_order=True)
+    flawed = rejected.select("ordinal", "line", "raw", flaw=pl.col("code"))
+    every = pl.concat([details, flawed], how="diagonal_relaxed")
+    return every.select(pl.col(name).cast(kind) for name, kind in RECORDS.items()).sort("ordinal")

@@ -1,0 +1,1 @@
+"""Reports: named questions about the journal and what stands around it, answered in rows."""

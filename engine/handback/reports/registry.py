@@ -1,0 +1,37 @@
+"""All reports there are, by name, in the order in which they are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from handback.reports.batches import ATTEMPTS, BATCHES
+from handback.reports.breaks import BREAKS, OPEN_BREAKS
+from handback.reports.declaring import Report
+from handback.reports.events import EVENTS
+from handback.reports.member import MEMBER
+from handback.reports.reasons import REASONS
+from handback.reports.records import RECORDS
+from handback.reports.retries import RETRIES
+from handback.reports.runs import RUNS
+from handback.reports.turnaround import TURNAROUND
+
+REPORTS: Final[Mapping[str, Report]] = MappingProxyType(
+    {
+        report.name: report
+        for report in (
+            BATCHES,
+            RUNS,
+            BREAKS,
+            REASONS,
+            TURNAROUND,
+            RETRIES,
+            MEMBER,
+            ATTEMPTS,
+            RECORDS,
+            OPEN_BREAKS,
+            EVENTS,
+        )
+    }
+)

@@ -1,0 +1,140 @@
+"""Stretches of the journal: the blocks of a period, some at a time, and columns about events.
+
+A period is read by the instants of its blocks, which are indexed, and the events of a stretch by
+the range of its block ids, which is what the index of events is for. So a report over a week of a
+journal of ten years reads a week.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import sqlalchemy as sa
+
+from handback.lifecycle.table import Trigger
+from handback.partners.codes import ReasonClass
+from handback.reports.reading import Reading
+from handback.store.bulk import fetch_frame, table_of
+from handback.store.tables import Block, Event, Redemption
+
+BLOCK, EVENT, REDEMPTION = table_of(Block), table_of(Event), table_of(Redemption)
+
+# Of one query; memory and the temptation to read a table as a whole both grow with them.
+STRETCH_EVENTS: Final = 50_000
+_PAGE_BLOCKS: Final = 5_000
+
+ANSWERS: Final = (
+    Trigger.ACKNOWLEDGE,
+    Trigger.CONFIRM,
+    Trigger.REJECT,
+    Trigger.EXPIRE,
+    Trigger.RETURN,
+    Trigger.RETURN_PART,
+)
+"""What a partner can say of an attempt, silence included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some blocks (block_id and committed_at, by id): all of a period that lie between two ids."""
+
+    blocks: pl.DataFrame
+
+    @property
+    def within(self) -> sa.ColumnElement[bool]:
+        """Which events may be of these blocks; those of blocks between them are so as well."""
+        ids = self.blocks["block_id"]
+        return EVENT.c.block_id.between(ids.min(), ids.max())
+
+    def of(self, found: pl.DataFrame) -> pl.DataFrame:
+        """Those rows (by `block_id`) that are of these blocks, with `committed_at`."""
+        return found.join(self.blocks, on="block_id", how="inner", maintain_order="left")
+
+
+def stretches(tx: sa.Connection, from_at: datetime, to_at: datetime) -> Iterator[Stretch]:
+    """All blocks that were committed from one instant on and before another, as stretches."""
+    after: tuple[datetime, int] = (from_at, -1)
+    more = from_at < to_at
+    while more:
+        page = fetch_frame(tx, _page(after, to_at))
+        more = len(page) == _PAGE_BLOCKS
+        if more:
+            after = page["committed_at"][-1], page["block_id"][-1]
+        yield from _cut(page.sort("block_id"))
+
+
+def _page(after: tuple[datetime, int], to_at: datetime) -> sa.Select[Any]:
+    placed = sa.tuple_(BLOCK.c.committed_at, BLOCK.c.block_id)
+    return (
+        sa.select(BLOCK.c.block_id, BLOCK.c.committed_at, BLOCK.c.event_count)
+        .where(placed > after, BLOCK.c.committed_at < to_at)
+        .order_by(BLOCK.c.committed_at, BLOCK.c.block_id)
+        .limit(_PAGE_BLOCKS)
+    )
+
+
+def _cut(page: pl.DataFrame) -> Iterator[Stretch]:
+    """The blocks of a page, as many together as have few events."""
+    counts = np.cumsum(page["event_count"].to_numpy())
+    start = 0
+    while start < len(page):
+        before = counts[start - 1] if start else 0
+        end = int(np.searchsorted(counts, before + STRETCH_EVENTS, side="right"))
+        end = max(end, start + 1)
+        yield Stretch(page[start:end].select("block_id", "committed_at"))
+        start = end
+
+
+def reason_columns(
+    asked: Reading, event: sa.FromClause = EVENT
+) -> tuple[sa.ColumnElement[int], sa.ColumnElement[str]]:
+    """The class and the code of events as the caller may see them.
+
+    Restricted reasons are shown as `ops` without a code to those who may not see them.
+    """
+    code = sa.func.coalesce(event.c.reason_code, sa.literal("", sa.Text))
+    if asked.unmasked:
+        return event.c.reason_class, code.label("reason_code")
+    hidden = event.c.reason_class == int(ReasonClass.HOLD)
+    shown = sa.case((hidden, int(ReasonClass.OPS)), else_=event.c.reason_class)
+    return (
+        sa.type_coerce(shown, sa.SmallInteger).label("reason_class"),
+        sa.type_coerce(sa.case((hidden, ""), else_=code), sa.Text).label("reason_code"),
+    )
+
+
+def words(column: str, members: type[IntEnum], name: str = "") -> pl.Expr:
+    """The words for the numbers of a column; null stays null."""
+    known = {int(member): str(member) for member in members}
+    replaced = pl.col(column).replace_strict(known, default=None, return_dtype=pl.String)
+    return replaced.alias(name or column)
+
+
+def partner_column(asked: Reading) -> pl.Expr:
+    """The name of the partner, by `partner_id`."""
+    return _named("partner_id", asked.partners).alias("partner")
+
+
+def unit_column(asked: Reading) -> pl.Expr:
+    """The name of the unit, by `unit_id`."""
+    return _named("unit_id", dict(asked.names.units)).alias("unit")
+
+
+def _named(column: str, known: dict[int, str]) -> pl.Expr:
+    if not known:
+        return pl.lit(None, pl.String)
+    return pl.col(column).replace_strict(known, default=None, return_dtype=pl.String)
+
+
+def of_programme(asked: Reading, redemption: sa.FromClause = REDEMPTION) -> sa.ColumnElement[bool]:
+    """Which redemptions are of the partner and unit that were asked for."""
+    ours = redemption.c.partner_id.in_(asked.partner_ids)
+    if asked.unit_id is None:
+        return ours
+    return ours & (redemption.c.unit_id == asked.unit_id)
