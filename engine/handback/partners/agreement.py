@@ -30,6 +30,7 @@ from handback.partners.vocabulary import (
     EmptyFile,
     MatchColumn,
     Need,
+    Partial,
     RowTrouble,
     StepBack,
 )
@@ -43,9 +44,22 @@ class Answers:
     window_days: int
     silence_class: ReasonClass
     """The class of a rejection by silence; NONE where silence rejects nothing."""
+    return_days: int | None
+    """Within how many days of 24 hours a confirmation may come back; None for ever."""
     expected: Schedule | None
     """When a file has to have come, None where none is expected; it may be `grace_s` late."""
     grace_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What follows where the partner credits more or less than was asked for.
+
+    Differences of up to `tolerance`, by unit, are let be.
+    """
+
+    partial: Partial = Partial.REVIEW
+    tolerance: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,7 @@ class Agreement:
     units: tuple[str, ...]
     fields: Mapping[str, Need]
     answers: Answers
+    quantity: Quantity
     calendar: Calendar
     payout: Payout
     handback: Handback

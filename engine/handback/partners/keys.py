@@ -41,6 +41,7 @@ from handback.partners.vocabulary import (
     DuplicateSequence,
     EmptyFile,
     Need,
+    Partial,
     RowTrouble,
     StepBack,
 )
@@ -131,7 +132,26 @@ ANSWERS: Final = (
         "Where silence rejects: the class of that rejection, whose policy says what follows.",
         derived="`ops` where `style` is `successes_only`",
     ),
+    Key(
+        "return_days",
+        integer(1, 3650),
+        "For so many days of 24 hours after a confirmation a return is taken as it comes; "
+        "a later one moves nothing and waits for a person.",
+        derived="for ever",
+    ),
 )
+
+QUANTITY: Final = (
+    Key(
+        "partial",
+        choice([*Partial]),
+        "What follows where the partner credits a part. `review`: nothing moves, a person decides; "
+        "`release`: the remainder goes back to the member; `resubmit`: it goes out again as a "
+        "redemption of its own, linked to the first.",
+        default=Partial.REVIEW,
+    ),
+)
+TOLERANCE: Final = integer(1, 1_000_000_000)
 
 CALENDAR: Final = (
     Key(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from handback.formats.document import Section
 from handback.formats.layout import Layout
 from handback.formats.references import ReferenceTemplate
 from handback.partners import consistency, keys
-from handback.partners.agreement import Agreement, Answers, Handback, Payout
+from handback.partners.agreement import Agreement, Answers, Handback, Payout, Quantity
 from handback.partners.calendar import Calendar, is_known
 from handback.partners.codes import BY_TEXT, CodeMap, ReasonClass
 from handback.partners.document import dotted, load, placed
@@ -67,6 +67,7 @@ class _Reading:
         fields = self._fields()
         answers = self._answers()
         expected = answers.pop("expect"), answers.pop("every_day")
+        quantity = self._quantity(top["units"] or ())
         calendar = self._calendar()
         layouts = self._layouts()
         payout, template = self._payout()
@@ -94,6 +95,7 @@ class _Reading:
             **top,
             fields=fields,
             answers=Answers(**answers, expected=_expected(days, *expected)),
+            quantity=quantity,
             calendar=days,
             payout=paid,
             handback=Handback(**handback, layout=inbound, codes=codes),
@@ -127,6 +129,21 @@ class _Reading:
         else:
             values["silence_class"] = ReasonClass.NONE
         return values
+
+    def _quantity(self, units: Sequence[str]) -> Quantity:
+        section = self._section("quantity")
+        tolerances = section.section("tolerance") or Section(
+            {}, "quantity.tolerance", self._mistakes
+        )
+        values = keys.read(section, keys.QUANTITY)
+        section.refuse_unknown()
+        tolerance = {}
+        for unit in units:
+            if tolerances.has(unit):
+                path = ("quantity", "tolerance", unit)
+                tolerance[unit] = self._read(keys.TOLERANCE, tolerances.value(unit), *path)
+        tolerances.refuse_unknown()
+        return Quantity(**values, tolerance=tolerance)
 
     def _calendar(self) -> dict[str, Any]:
         values = self._table("calendar", keys.CALENDAR)

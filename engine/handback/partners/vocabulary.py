@@ -28,6 +28,14 @@ class Days(StrEnum):
     BUSINESS_DAYS = "business_days"
 
 
+class Partial(StrEnum):
+    """What becomes of the remainder where a partner credits a part."""
+
+    REVIEW = "review"
+    RELEASE = "release"
+    RESUBMIT = "resubmit"
+
+
 class Completeness(StrEnum):
     """What shows that a hand-back file has arrived whole."""
 

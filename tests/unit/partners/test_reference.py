@@ -24,6 +24,7 @@ def _tables() -> dict[str, list[str]]:
     return {
         "The document": _keys(keys.TOP),
         "`[answers]`": _keys(keys.ANSWERS),
+        "`[quantity]`": _keys(keys.QUANTITY),
         "`[calendar]`": _keys(keys.CALENDAR),
         "`[payout]`": _keys(keys.PAYOUT),
         "`[payout.reference]`": _keys(keys.REFERENCE),
