@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handback.reports.declaring import ColumnKind, Drill, Report
+from handback.reports.declaring import ColumnKind, Drill
 from handback.reports.registry import REPORTS
+from handback.reports.report import Report
 from handback.reports.run import running
 from world import PROGRAMME, World
 

@@ -14,6 +14,7 @@ from handback.reports import declaring as d
 from handback.reports.events import ATTEMPT, BATCH, attempts_of
 from handback.reports.outcomes import OUTCOMES, left_out_column, outcome_column
 from handback.reports.reading import Reading
+from handback.reports.report import Report
 from handback.reports.stretches import REDEMPTION, partner_column, unit_column, words
 from handback.store.bulk import fetch_frame
 
@@ -132,7 +133,7 @@ _BATCH: Final = d.Parameter(
     "batch", d.ParameterKind.ID, "Only this payout batch.", prefix=Prefix.PAYOUT_BATCH
 )
 
-BATCHES: Final = d.Report(
+BATCHES: Final = Report(
     name="batches",
     sentence="What became of payout batches: sent = confirmed + rejected + pending + remainder.",
     parameters=(
@@ -190,7 +191,7 @@ BATCHES: Final = d.Report(
     ),
 )
 
-ATTEMPTS: Final = d.Report(
+ATTEMPTS: Final = Report(
     name="attempts",
     sentence="What travelled in a payout batch, and what became of each attempt.",
     parameters=(

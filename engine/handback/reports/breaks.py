@@ -14,6 +14,7 @@ from handback.ids import Prefix
 from handback.partners.codes import ReasonClass
 from handback.reports import declaring as d
 from handback.reports.reading import Reading
+from handback.reports.report import Report
 from handback.reports.stretches import partner_column, reason_columns, words
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.tables import Break
@@ -144,7 +145,7 @@ _OWNER: Final = d.Parameter(
 _NARROWING: Final = (d.PARTNER, _SEVERITY, _KIND, _OWNER, d.ZONE)
 _BEHIND: Final = {name: name for name in _KEY}
 
-BREAKS: Final = d.Report(
+BREAKS: Final = Report(
     name="breaks",
     sentence="How many breaks are open, and for how long, by kind, severity and owner.",
     parameters=_NARROWING,
@@ -165,7 +166,7 @@ BREAKS: Final = d.Report(
     ),
 )
 
-OPEN_BREAKS: Final = d.Report(
+OPEN_BREAKS: Final = Report(
     name="open_breaks",
     sentence="The breaks that are open, one by one.",
     parameters=(

@@ -1,23 +1,16 @@
-"""What a report is: a name, what may be asked, the columns of its rows, and where each leads on.
-
-A report is declared once, here is what a declaration consists of. Whoever shows one (the wire, the
-command line, a workbook) reads the declaration and knows no report by name.
-"""
+"""What a report is declared with: typed columns, parameters, and the way down from its figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import polars as pl
 
 from handback.ids import Prefix
 from handback.store.bulk import INSTANT
-
-if TYPE_CHECKING:
-    from handback.reports.reading import Reading
 
 
 class ColumnKind(IntEnum):
@@ -114,26 +107,6 @@ class Drill:
 
 
 Rows = Iterator[pl.DataFrame]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One report. `rows` gives frames with its columns; those of ids hold their numbers."""
-
-    name: str
-    sentence: str
-    parameters: Sequence[Parameter]
-    columns: Sequence[Column]
-    rows: Callable[[Reading], Rows]
-    drills: Sequence[Drill] = ()
-
-    def column(self, name: str) -> Column:
-        """The column of that name."""
-        return next(column for column in self.columns if column.name == name)
-
-    def parameter(self, name: str) -> Parameter:
-        """The parameter of that name."""
-        return next(parameter for parameter in self.parameters if parameter.name == name)
 
 
 def text(name: str, sentence: str) -> Column:

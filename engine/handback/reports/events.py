@@ -14,6 +14,7 @@ from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
 from handback.reports import declaring as d
 from handback.reports.reading import Reading
+from handback.reports.report import Report
 from handback.reports.stretches import (
     BLOCK,
     EVENT,
@@ -205,7 +206,7 @@ def _plain(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return column.element if isinstance(column, sa.Label) else column
 
 
-EVENTS: Final = d.Report(
+EVENTS: Final = Report(
     name="events",
     sentence="The steps of redemptions, one by one: what is behind a figure.",
     parameters=(

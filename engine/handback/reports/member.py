@@ -11,6 +11,7 @@ from handback.intake.queries import FILE
 from handback.reports import declaring as d
 from handback.reports.events import ATTEMPT, BATCH, of_attempt, shown
 from handback.reports.reading import Reading
+from handback.reports.report import Report
 from handback.reports.stretches import BLOCK, EVENT, REDEMPTION, of_programme, reason_columns
 from handback.store.bulk import fetch_frame
 
@@ -50,7 +51,7 @@ def _select(asked: Reading) -> sa.Select[Any]:
     )
 
 
-MEMBER: Final = d.Report(
+MEMBER: Final = Report(
     name="member",
     sentence="Every step of one member's redemptions, with files and records.",
     parameters=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Final
@@ -15,7 +15,7 @@ from handback.ids import number_of
 from handback.intake.desk import Desk
 from handback.journal.names import Names, names
 from handback.partners.calendar import Calendar
-from handback.reports.declaring import Parameter, ParameterKind, Report
+from handback.reports.declaring import Parameter, ParameterKind
 
 Value = str | int | datetime | ZoneInfo
 
@@ -104,7 +104,7 @@ class Reading:
 def reading(
     desk: Desk,
     tx: sa.Connection,
-    report: Report,
+    declared: Sequence[Parameter],
     programme: str,
     parameters: Mapping[str, str],
     unmasked: bool,
@@ -117,11 +117,11 @@ def reading(
     partner = parameters.get("partner")
     if partner is not None and known.partner_id(programme, partner) is None:
         raise NotFound(kind="partner", id=f"{programme}/{partner}")
-    given = {one.name: one.default for one in report.parameters if one.default} | dict(parameters)
+    given = {one.name: one.default for one in declared if one.default} | dict(parameters)
     zone = _zone(desk, tx, programme, partner, given.get("zone"))
-    mistakes = _unknown(report, parameters)
+    mistakes = _unknown(declared, parameters)
     asked: dict[str, Value] = {}
-    for one in report.parameters:
+    for one in declared:
         if one.name in given:
             try:
                 asked[one.name] = _read(one, given[one.name], zone)
@@ -139,8 +139,8 @@ def _place(name: str) -> str:
     return f"parameters.{name}"
 
 
-def _unknown(report: Report, parameters: Mapping[str, str]) -> list[Violation]:
-    known = [one.name for one in report.parameters]
+def _unknown(declared: Sequence[Parameter], parameters: Mapping[str, str]) -> list[Violation]:
+    known = [one.name for one in declared]
     expected = f"expected one of {', '.join(known)}" if known else "expected no parameter"
     return [Violation(_place(name), expected) for name in parameters if name not in known]
 

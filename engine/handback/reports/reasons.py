@@ -11,6 +11,7 @@ from handback.partners.codes import ReasonClass
 from handback.reports import declaring as d
 from handback.reports.buckets import BUCKET_COLUMNS, BY, bucketed, with_ends
 from handback.reports.reading import Reading
+from handback.reports.report import Report
 from handback.reports.stretches import (
     ANSWERS,
     EVENT,
@@ -78,7 +79,7 @@ def _counted(asked: Reading, stretch: Stretch) -> pl.DataFrame:
     return fetch_frame(asked.tx, select)
 
 
-REASONS: Final = d.Report(
+REASONS: Final = Report(
     name="reasons",
     sentence="What partners answer and why: how often and how much, by class and code, over time.",
     parameters=(*d.PERIOD, BY, d.PARTNER, d.UNIT),

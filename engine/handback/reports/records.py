@@ -19,6 +19,7 @@ from handback.reports import declaring as d
 from handback.reports.breaks import BREAK
 from handback.reports.events import CHUNK
 from handback.reports.reading import Reading
+from handback.reports.report import Report
 from handback.reports.runs import FATES
 from handback.reports.stretches import ANSWERS, EVENT, words
 from handback.store.bulk import fetch_frame
@@ -131,7 +132,7 @@ def _narrowed(asked: Reading, found: pl.DataFrame) -> pl.DataFrame:
     return found
 
 
-RECORDS: Final = d.Report(
+RECORDS: Final = Report(
     name="records",
     sentence="The records of a hand-back file, and what became of each.",
     parameters=(

@@ -8,11 +8,11 @@ from typing import Final
 
 from handback.reports.batches import ATTEMPTS, BATCHES
 from handback.reports.breaks import BREAKS, OPEN_BREAKS
-from handback.reports.declaring import Report
 from handback.reports.events import EVENTS
 from handback.reports.member import MEMBER
 from handback.reports.reasons import REASONS
 from handback.reports.records import RECORDS
+from handback.reports.report import Report
 from handback.reports.retries import RETRIES
 from handback.reports.runs import RUNS
 from handback.reports.turnaround import TURNAROUND

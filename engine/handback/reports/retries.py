@@ -12,6 +12,7 @@ from handback.partners.codes import ReasonClass
 from handback.reports import declaring as d
 from handback.reports.events import after_columns
 from handback.reports.reading import Reading
+from handback.reports.report import Report
 from handback.reports.stretches import (
     EVENT,
     REDEMPTION,
@@ -109,7 +110,7 @@ def _drill(name: str) -> d.Drill:
     )
 
 
-RETRIES: Final = d.Report(
+RETRIES: Final = Report(
     name="retries",
     sentence="What became of first and further attempts, by the reason for trying once more.",
     parameters=(*d.PERIOD, d.PARTNER, d.UNIT),

@@ -15,9 +15,10 @@ from handback.errors import NotFound
 from handback.ids import Prefix, public_id
 from handback.intake.desk import Desk
 from handback.journal.read import extent
-from handback.reports.declaring import FRAME_TYPE, Column, ColumnKind, Report
+from handback.reports.declaring import FRAME_TYPE, Column, ColumnKind
 from handback.reports.reading import Reading, reading
 from handback.reports.registry import REPORTS
+from handback.reports.report import Report
 
 PIECE_ROWS: Final = 2_000
 
@@ -75,7 +76,7 @@ def running(
     if report is None:
         raise NotFound(kind="report", id=name)
     with desk.store.read() as tx:
-        asked = reading(desk, tx, report, programme, parameters, unmasked)
+        asked = reading(desk, tx, report.parameters, programme, parameters, unmasked)
         yield Running(report, asked, parameters)
 
 

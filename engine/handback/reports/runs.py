@@ -14,6 +14,7 @@ from handback.intake.states import FileState
 from handback.reports import declaring as d
 from handback.reports.events import CHUNK
 from handback.reports.reading import Reading
+from handback.reports.report import Report
 from handback.reports.stretches import partner_column, words
 from handback.store.bulk import fetch_frame
 
@@ -65,7 +66,7 @@ def _drill(fate: str) -> d.Drill:
     return d.Drill(figures, "records", columns={"file": "file_id"}, fixed={"fate": fate})
 
 
-RUNS: Final = d.Report(
+RUNS: Final = Report(
     name="runs",
     sentence="What became of hand-back files: records = events + repeats + breaks + rejects.",
     parameters=(

@@ -14,6 +14,7 @@ from handback.partners.calendar import Calendar
 from handback.reports import declaring as d
 from handback.reports.events import ATTEMPT, BATCH, of_attempt
 from handback.reports.reading import Reading
+from handback.reports.report import Report
 from handback.reports.stretches import EVENT, Stretch, partner_column, stretches
 from handback.store.bulk import fetch_frame
 
@@ -105,7 +106,7 @@ def _quantiles(counted: pl.DataFrame, unit: str) -> pl.DataFrame:
     )
 
 
-TURNAROUND: Final = d.Report(
+TURNAROUND: Final = Report(
     name="turnaround",
     sentence="How long partners take from the dispatch of a batch to the final answer.",
     parameters=(*d.PERIOD, d.PARTNER),
