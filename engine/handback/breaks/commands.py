@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 import sqlalchemy as sa
 
@@ -76,11 +75,17 @@ def dismiss(
     in this very break.
     """
     said = worded(command, "expected why it needs no further step")
-    act = partial(_dismiss, tx, command.actor, said, at)
+
+    def act(view: BreakView) -> None:
+        close_dismissed(tx, view, command.actor, said, at)
+
     return once(tx, programme, break_id, command, ("dismiss", said), at, act)
 
 
-def _dismiss(tx: sa.Connection, actor: str, said: str, at: datetime, view: BreakView) -> None:
+def close_dismissed(
+    tx: sa.Connection, view: BreakView, actor: str, said: str, at: datetime
+) -> None:
+    """Close a break without any step. Raises BreakClosed, BreakHoldsRedemption."""
     _must_be_open(view)
     if view.kind in HOLDING and view.redemption_id is not None:
         state = sa.select(REDEMPTION.c.state)

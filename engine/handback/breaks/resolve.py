@@ -55,11 +55,17 @@ def insert(
 
 
 def close_for_redemption(
-    tx: sa.Connection, redemption_id: int, resolution: Resolution, actor: str, at: datetime
+    tx: sa.Connection,
+    redemption_id: int,
+    resolution: Resolution,
+    actor: str,
+    at: datetime,
+    comment: str | None = None,
 ) -> int:
-    """Close the open breaks in which a redemption waits for its retry or fail; how many."""
+    """Close the open breaks in which a redemption waits for a decision; how many."""
     waits = BREAK.c.kind.in_([int(kind) for kind in HOLDING])
-    return _close(tx, (BREAK.c.redemption_id == redemption_id) & waits, resolution, actor, at)
+    of_redemption = BREAK.c.redemption_id == redemption_id
+    return _close(tx, of_redemption & waits, resolution, actor, at, comment)
 
 
 def is_known(tx: sa.Connection, partner_id: int, identity: bytes) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
+from handback.breaks.doubts import doubts
 from handback.breaks.kinds import Resolution
 from handback.errors import (
     CutOffPassed,
@@ -16,10 +17,11 @@ from handback.errors import (
     InvalidRequest,
     LimitReached,
     RequestKeyReused,
+    SecondPersonNeeded,
     Violation,
 )
 from handback.ids import MAX_ATTEMPT, Prefix, public_id
-from handback.lifecycle.table import Trigger
+from handback.lifecycle.table import OPEN_STATES, State, Trigger
 from handback.partners.registry import Agreements, Terms
 from handback.redemptions.queries import Owner, RedemptionView, as_of, not_found, owned
 from handback.redemptions.requests import Command, Step, Submit
@@ -61,8 +63,15 @@ class Draft:
     """Decides commands within one transaction; `sheet` holds what they come to."""
 
     def __init__(
-        self, tx: sa.Connection, agreements: Agreements, now: datetime, ids: Iterable[int]
+        self,
+        tx: sa.Connection,
+        agreements: Agreements,
+        now: datetime,
+        ids: Iterable[int] = (),
+        *,
+        approved: bool = False,
     ) -> None:
+        """`ids` are for submits; `approved` says that a second person agrees to the steps."""
         self.sheet = Sheet(now)
         self._tx = tx
         self._agreements = agreements
@@ -70,6 +79,8 @@ class Draft:
         self._ids = iter(ids)
         self._answered: dict[tuple[str, str], _Answered] = {}
         self._terms: dict[tuple[str, str], Terms] = {}
+        self._approved = approved
+        self._doubts: Mapping[int, int] = {}
 
     def decide(self, commands: Sequence[Command]) -> list[Outcome | HandbackError]:
         """The outcome of each command, as it will be once the sheet is committed."""
@@ -92,6 +103,7 @@ class Draft:
             for redemption_id, (view, owner) in owned(self._tx, steered).items():
                 standing = Standing(view, owner, was_waiting=view.due_at is not None)
                 self.sheet.standings[redemption_id] = standing
+            self._doubts = doubts(self._tx, steered)
 
     def _outcome(self, command: Command) -> Outcome | HandbackError:
         try:
@@ -145,6 +157,7 @@ class Draft:
         retries = command.trigger is Trigger.RETRY
         if retries and standing.view.attempt >= MAX_ATTEMPT:
             raise LimitReached("attempts of one redemption")
+        self._prove_dead(standing)
         due_at = self._now if retries else None
         try:
             self.sheet.move(standing, command.trigger, standing.view.held, due_at)
@@ -153,8 +166,25 @@ class Draft:
                 raise self._in_batch(standing) from refusal
             raise
         resolution = Resolution.RETRIED if retries else Resolution.FAILED
-        self.sheet.resolve(command.redemption_id, resolution)
+        self.sheet.resolve(command.redemption_id, resolution, command.comment)
         return standing.owner, standing.view
+
+    def _prove_dead(self, standing: Standing) -> None:
+        """See that no attempt is live or may have been credited.
+
+        Two persons may say so of one that awaits its answer. Raises SecondPersonNeeded.
+        """
+        view = standing.view
+        if self._approved:
+            if view.state is State.AWAITING_HANDBACK:
+                self.sheet.move(standing, Trigger.REJECT, view.held, None, approved=True)
+            return
+        break_id = self._doubts.get(view.redemption_id)
+        if break_id is not None and view.state in OPEN_STATES:
+            raise SecondPersonNeeded(
+                redemption=public_id(Prefix.REDEMPTION, view.redemption_id),
+                break_id=public_id(Prefix.BREAK, break_id),
+            )
 
     def _in_batch(self, standing: Standing) -> CutOffPassed:
         batch_id = self._tx.scalar(

@@ -88,14 +88,22 @@ class Sheet:
     _details: list[Row] = field(default_factory=list)
     _links: list[Row] = field(default_factory=list)
     _requests: list[Row] = field(default_factory=list)
-    _resolved: list[tuple[int, Resolution]] = field(default_factory=list)
+    _resolved: list[tuple[int, Resolution, str | None]] = field(default_factory=list)
 
     def move(
-        self, standing: Standing, trigger: Trigger, moved: int, due_at: datetime | None
+        self,
+        standing: Standing,
+        trigger: Trigger,
+        moved: int,
+        due_at: datetime | None,
+        reason_class: ReasonClass = ReasonClass.NONE,
+        *,
+        approved: bool = False,
     ) -> None:
         """Let the machine decide a step, and note it. Raises IllegalTransition.
 
-        `due_at` is when the redemption is due for a payout batch afterwards, if it is.
+        `due_at` is when the redemption is due for a payout batch afterwards, if it is; `approved`
+        says that a second person agrees.
         """
         view = standing.view
         seen = View(
@@ -107,6 +115,7 @@ class Sheet:
             moved=moved,
             same_unit=1,
             waiting=int(standing.waiting),
+            approved=int(approved),
         )
         name = public_id(Prefix.REDEMPTION, view.redemption_id)
         row = machine.decide(seen, view.state, trigger, redemption=name)
@@ -119,7 +128,7 @@ class Sheet:
             fulfilled=fulfilled,
             due_at=due_at,
         )
-        self._note(row, standing.view, standing.owner, view.attempt, moved)
+        self._note(row, standing.view, standing.owner, view.attempt, moved, reason_class)
 
     def bear(self, command: Submit, redemption_id: int, owner: Owner) -> RedemptionView:
         """Note a new redemption with what is kept beside it; how it stands."""
@@ -150,7 +159,13 @@ class Sheet:
         return view
 
     def _note(
-        self, row: Transition, after: RedemptionView, owner: Owner, attempt: int, moved: int
+        self,
+        row: Transition,
+        after: RedemptionView,
+        owner: Owner,
+        attempt: int,
+        moved: int,
+        reason_class: ReasonClass = ReasonClass.NONE,
     ) -> None:
         """Note the event of a step that the table allows."""
         posting = row.posting
@@ -162,7 +177,7 @@ class Sheet:
                 from_state=int(row.source),
                 to_state=int(row.target),
                 attempt=attempt,
-                reason_class=int(ReasonClass.NONE),
+                reason_class=int(reason_class),
                 reason_code=None,
                 quantity=moved,
                 file_id=None,
@@ -178,9 +193,9 @@ class Sheet:
             )
         )
 
-    def resolve(self, redemption_id: int, resolution: Resolution) -> None:
+    def resolve(self, redemption_id: int, resolution: Resolution, comment: str) -> None:
         """Note that the breaks in which a redemption waits are closed."""
-        self._resolved.append((redemption_id, resolution))
+        self._resolved.append((redemption_id, resolution, comment or None))
 
     def remember(
         self, command: Command, content_hash: bytes, owner: Owner, answer: RedemptionView
@@ -203,8 +218,10 @@ class Sheet:
         )
         commit_rows(store, tx, cause, self._changes, self._births, self.now, beside)
         self._leave_queue(tx)
-        for redemption_id, resolution in self._resolved:
-            resolve.close_for_redemption(tx, redemption_id, resolution, cause.actor, self.now)
+        for redemption_id, resolution, comment in self._resolved:
+            resolve.close_for_redemption(
+                tx, redemption_id, resolution, cause.actor, self.now, comment
+            )
 
     def _leave_queue(self, tx: sa.Connection) -> None:
         """Take out of the due queue what does not wait any more."""

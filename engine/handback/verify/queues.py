@@ -11,12 +11,13 @@ from handback.breaks.kinds import HOLDING
 from handback.ids import Prefix, public_id
 from handback.lifecycle.table import OPEN_STATES, State
 from handback.store.bulk import table_of
-from handback.store.tables import Attempt, Break, Due, PayoutBatch, Redemption
+from handback.store.tables import Attempt, Break, BreakProposal, Due, PayoutBatch, Redemption
 from handback.verify.law import Broken, Law
 from handback.verify.walk import Page
 
 ATTEMPT, BATCH, BREAK = table_of(Attempt), table_of(PayoutBatch), table_of(Break)
 DUE, REDEMPTION = table_of(Due), table_of(Redemption)
+PROPOSAL = table_of(BreakProposal)
 
 
 WAITING = (State.SUBMITTED, State.RETRYING)
@@ -51,6 +52,9 @@ class Queues(Law):
         ):
             for redemption_id in tx.scalars(strays):
                 yield self._broken(what, redemption_id)
+        for break_id in tx.scalars(_stray_proposals()):
+            what = "a proposal waits for its approval in a break that is closed"
+            yield Broken(self.number, what, {"break": public_id(Prefix.BREAK, break_id)})
 
     def _broken(self, what: str, redemption_id: int) -> Broken:
         where = {"redemption": public_id(Prefix.REDEMPTION, redemption_id)}
@@ -134,4 +138,13 @@ def _stray_breaks() -> sa.Select[Any]:
         sa.select(BREAK.c.redemption_id)
         .where(BREAK.c.closed_at.is_(None), BREAK.c.redemption_id.is_not(None), ~known)
         .order_by(BREAK.c.redemption_id)
+    )
+
+
+def _stray_proposals() -> sa.Select[Any]:
+    return (
+        sa.select(PROPOSAL.c.break_id)
+        .join(BREAK, BREAK.c.break_id == PROPOSAL.c.break_id)
+        .where(PROPOSAL.c.verdict.is_(None), BREAK.c.closed_at.is_not(None))
+        .order_by(PROPOSAL.c.break_id)
     )

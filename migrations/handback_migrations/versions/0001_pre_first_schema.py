@@ -609,7 +609,6 @@ def _partial_index(name: str, table: str, columns: list[str], condition: str) ->
 def _work_on_breaks() -> None:
     op.create_table(
         "break_note",
-    "break_bulk",
         big("break_id"),
         whole("number"),
         small("kind"),

@@ -1,0 +1,177 @@
+"""Carrying out one decision about one break, or putting it to a second person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from handback.breaks import commands, doubts, proposals, queries, resolve
+from handback.breaks.decisions import Decision
+from handback.breaks.proposals import Proposed
+from handback.breaks.queries import BreakView, Proposal
+from handback.errors import BreakClosed, HandbackError, InvalidRequest, Violation
+from handback.ids import Prefix, public_id
+from handback.journal.commit import Cause, CauseKind
+from handback.lifecycle.table import State, Trigger
+from handback.partners.codes import ReasonClass
+from handback.partners.registry import Agreements
+from handback.redemptions.draft import Draft
+from handback.redemptions.queries import RedemptionView, not_found, owned
+from handback.redemptions.requests import Fail, Retry
+from handback.redemptions.requests import Step as StepCommand
+from handback.redemptions.sheet import Sheet, Standing
+from handback.resolutions.steps import credited, steps
+from handback.store import requests
+from handback.store.requests import Command
+from handback.store.session import Store
+
+_STEPS: Final[dict[Decision, type[StepCommand]]] = {Decision.RETRY: Retry, Decision.FAIL: Fail}
+_ALONE: Final = (State.REJECTED, State.RETRYING)
+"""Where one person may retry or fail, as long as nothing says that it may stand credited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody decides about a break.
+
+    `quantity` is what counts as credited, None for what the record says; `redemption_id` is needed
+    where the break has none.
+    """
+
+    decision: Decision
+    quantity: int | None = None
+    redemption_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where a decision is carried out: within one transaction, at one instant."""
+
+    store: Store
+    tx: sa.Connection
+    agreements: Agreements
+    now: datetime
+
+
+def decide(room: Room, view: BreakView, wanted: Wanted, command: Command) -> None:
+    """Close an open break by a decision, or propose that where it needs a second person.
+
+    Raises BreakClosed, InvalidRequest, NotFound, IllegalTransition, CutOffPassed, LimitReached,
+    BreakHoldsRedemption.
+    """
+    if view.closed_at is not None:
+        raise BreakClosed(break_id=public_id(Prefix.BREAK, view.break_id))
+    if wanted.decision is Decision.DISMISS:
+        commands.close_dismissed(room.tx, view, command.actor, command.comment, room.now)
+        return
+    redemption = _redemption(room, view, wanted)
+    proposed = _proposed(view, wanted, redemption)
+    if not _needs_second(room, wanted.decision, redemption):
+        carry_out(room, view, proposed, command, approved=False)
+        return
+    _try(room, view, proposed, command)
+    proposals.propose(room.tx, view, proposed, command.actor, command.comment, room.now)
+
+
+def carry_out(
+    room: Room, view: BreakView, proposed: Proposed, command: Command, *, approved: bool
+) -> None:
+    """Move the redemption as decided, and close its breaks. The command is the maker's."""
+    drafted = _drafted(room, proposed, command, approved=approved)
+    drafted.write(room.store, room.tx, Cause(CauseKind.BREAK, view.break_id, command.actor))
+    resolution, actor = proposed.decision.resolution, command.actor
+    resolve.close(room.tx, view.break_id, resolution, actor, room.now, command.comment)
+
+
+def _redemption(room: Room, view: BreakView, wanted: Wanted) -> RedemptionView:
+    """The redemption that is decided on. Raises InvalidRequest, NotFound."""
+    named = view.redemption_id if view.redemption_id is not None else wanted.redemption_id
+    if named is None:
+        raise InvalidRequest([Violation("redemption_id", "expected, for the break names none")])
+    if wanted.redemption_id not in (None, named):
+        told = f"expected {public_id(Prefix.REDEMPTION, named)}, which the break is about"
+        raise InvalidRequest([Violation("redemption_id", told)])
+    queries.lock_redemption(room.tx, named)
+    found, _ = owned(room.tx, [named]).get(named, (None, None))
+    if found is None or found.programme != view.programme:
+        raise not_found(named)
+    if found.partner != view.partner:
+        raise InvalidRequest([Violation("redemption_id", f"expected one of {view.partner}")])
+    return found
+
+
+def _proposed(view: BreakView, wanted: Wanted, redemption: RedemptionView) -> Proposed:
+    quantity = redemption.held
+    if wanted.decision not in _STEPS:
+        quantity = credited(redemption, wanted.quantity, view.quantity)
+    elif wanted.quantity is not None:
+        raise InvalidRequest([Violation("quantity", f"expected none for {wanted.decision}")])
+    return Proposed(
+        wanted.decision,
+        redemption.redemption_id,
+        redemption.attempt,
+        redemption.version,
+        quantity,
+    )
+
+
+def _needs_second(room: Room, decision: Decision, redemption: RedemptionView) -> bool:
+    """Whether value is at stake that the partner may have credited."""
+    if decision not in _STEPS:
+        return True
+    in_doubt = doubts.doubts(room.tx, [redemption.redemption_id])
+    return redemption.state not in _ALONE or bool(in_doubt)
+
+
+def _try(room: Room, view: BreakView, proposed: Proposed, command: Command) -> None:
+    """See that a second person could approve it: nobody is asked about what cannot be done."""
+    _drafted(room, proposed, command, approved=True)
+
+
+def _drafted(room: Room, proposed: Proposed, command: Command, *, approved: bool) -> Sheet:
+    """The steps of a decision as they would be written. Raises what the lifecycle refuses."""
+    (found,) = owned(room.tx, [proposed.redemption_id]).values()
+    if proposed.decision in _STEPS:
+        step = _STEPS[proposed.decision]
+        programme, key = found[0].programme, _key(command, proposed.redemption_id)
+        draft = Draft(room.tx, room.agreements, room.now, approved=approved)
+        (answer,) = draft.decide([step(programme, key, proposed.redemption_id, command.comment)])
+        if isinstance(answer, HandbackError):
+            raise answer
+        return draft.sheet
+    sheet = Sheet(room.now)
+    standing = Standing(*found, was_waiting=found[0].due_at is not None)
+    sheet.standings[proposed.redemption_id] = standing
+    for trigger, moved in steps(proposed.decision, standing.view, proposed.quantity):
+        due_at = None if trigger is Trigger.CONFIRM else standing.view.due_at
+        sheet.move(standing, trigger, moved, due_at, ReasonClass.OK, approved=approved)
+    sheet.resolve(proposed.redemption_id, proposed.decision.resolution, command.comment)
+    content = requests.content_hash(int(proposed.decision), proposed.quantity)
+    noted = StepCommand(
+        standing.view.programme,
+        _key(command, proposed.redemption_id),
+        proposed.redemption_id,
+        command.comment,
+    )
+    sheet.remember(noted, content, standing.owner, standing.view)
+    return sheet
+
+
+def _key(command: Command, redemption_id: int) -> str:
+    """The request key of the steps: the history of a redemption shows why by it."""
+    return f"{command.request_key}/{public_id(Prefix.REDEMPTION, redemption_id)}"
+
+
+def approved_by(command: Command, proposal: Proposal) -> tuple[Command, Proposed]:
+    """The command of the checker in the words of the maker, and what it is about."""
+    proposed = Proposed(
+        proposal.decision,
+        proposal.redemption_id,
+        proposal.attempt,
+        proposal.version,
+        proposal.quantity,
+    )
+    return replace(command, comment=proposal.comment), proposed

@@ -1,0 +1,189 @@
+"""Resolving breaks: one by one, many at once, and by two persons where value is at stake.
+
+Each break is decided in a transaction of its own, under a key made of the request's and its own
+id: a bulk that is cut off goes on where it was when it is asked for again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import sqlalchemy as sa
+
+from handback.breaks import commands, proposals, queries
+from handback.breaks.commands import Done
+from handback.breaks.queries import BreakFilter, BreakView
+from handback.clock import Clock
+from handback.errors import HandbackError, InvalidRequest, StoreUnavailable, Violation
+from handback.ids import Prefix, public_id
+from handback.journal.again import decide_again
+from handback.partners.registry import Agreements
+from handback.resolutions.deciding import Room, Wanted, approved_by, carry_out, decide
+from handback.store import requests
+from handback.store.bulk import table_of
+from handback.store.requests import Command
+from handback.store.session import Store
+from handback.store.tables import BreakBulk, Programme
+
+BULK, PROGRAMME = table_of(BreakBulk), table_of(Programme)
+
+MAX_BREAKS: Final = 1_000
+"""How many one request resolves, a few milliseconds each."""
+MAX_KEY: Final = 150
+"""The longest request key: each break's own key is made of it and of ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a request came to for one break: how it stands, or why nothing was done."""
+
+    break_id: int
+    result: BreakView | HandbackError
+    replayed: bool = False
+
+    @property
+    def proposed(self) -> bool:
+        """Whether it waits for a second person."""
+        return isinstance(self.result, BreakView) and self.result.proposal is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """The outcome for each break; `more` where a filter lets further ones pass."""
+
+    outcomes: Sequence[Outcome]
+    more: bool = False
+
+
+class Resolving:
+    """Resolves breaks of one store. Safe to share between threads."""
+
+    def __init__(self, store: Store, clock: Clock, agreements: Agreements) -> None:
+        self._store, self._clock, self._agreements = store, clock, agreements
+
+    def resolve(
+        self, programme: str, break_ids: Sequence[int], wanted: Wanted, command: Command
+    ) -> Bulk:
+        """Decide on each of these breaks, or propose it where that needs a second person.
+
+        Raises InvalidRequest without a comment, or for none or too many breaks. All else is an
+        outcome of its break.
+        """
+        _check(command)
+        if not 0 < len(break_ids) <= MAX_BREAKS:
+            raise InvalidRequest([Violation("break_ids", f"expected 1 to {MAX_BREAKS}")])
+        each = dict.fromkeys(break_ids)
+        return Bulk([self._resolve_one(programme, one, wanted, command) for one in each])
+
+    def resolve_filtered(self, which: BreakFilter, wanted: Wanted, command: Command) -> Bulk:
+        """The same for the oldest open breaks that a filter lets pass.
+
+        Asked for again under the same key, it is about the same breaks. Raises RequestKeyReused
+        besides.
+        """
+        _check(command)
+        each = decide_again(lambda: self._fix(which, wanted, command))
+        outcomes = [self._resolve_one(which.programme, one, wanted, command) for one in each]
+        with self._store.read() as tx:
+            more = bool(queries.page(tx, which, max(each, default=0), 1))
+        return Bulk(outcomes, more)
+
+    def _fix(self, which: BreakFilter, wanted: Wanted, command: Command) -> list[int]:
+        """The breaks that a request is about, from its first call on."""
+        narrowed = replace(which, overdue_at=None)
+        content = requests.content_hash(
+            "resolve", repr(narrowed), which.overdue_at is not None, repr(wanted), command.comment
+        )
+        with self._store.write() as tx:
+            owner = sa.select(PROGRAMME.c.programme_id).where(PROGRAMME.c.name == which.programme)
+            programme_id = tx.scalar(owner)
+            if programme_id is None:
+                return []
+            bulk_id = requests.answered(tx, programme_id, command, content)
+            if bulk_id is not None:
+                fixed = sa.select(BULK.c.break_ids).where(BULK.c.bulk_id == bulk_id)
+                return list(json.loads(tx.execute(fixed).scalar_one()))
+            found = [view.break_id for view in queries.page(tx, which, 0, MAX_BREAKS)]
+            bulk_id = self._store.take_ids("break_bulk", 1, tx)[0]
+            tx.execute(sa.insert(BULK).values(bulk_id=bulk_id, break_ids=json.dumps(found)))
+            now = self._clock.now()
+            requests.remember(tx, programme_id, command, content, bulk_id, now)
+            return found
+
+    def approve(self, programme: str, break_id: int, number: int, command: Command) -> Done:
+        """Carry out what somebody else has proposed.
+
+        Raises NotFound, ProposalLapsed, NotAllowed where the actor has proposed it, BreakClosed,
+        RequestKeyReused, and what the decision itself may raise.
+        """
+
+        def act(room: Room, view: BreakView) -> None:
+            proposal = proposals.pending(view, number, command.actor)
+            proposals.approve(room.tx, view, command.actor, command.comment, room.now)
+            worded, proposed = approved_by(command, proposal)
+            carry_out(room, view, proposed, worded, approved=True)
+
+        return self._once(programme, break_id, command, ("approve", number), act)
+
+    def decline(self, programme: str, break_id: int, number: int, command: Command) -> Done:
+        """Turn a proposal down, or take one's own back; the break stays open.
+
+        Raises InvalidRequest without a comment, NotFound, ProposalLapsed, RequestKeyReused.
+        """
+        said = commands.worded(command, "expected why it shall not be done")
+
+        def act(room: Room, view: BreakView) -> None:
+            proposals.numbered(view, number)
+            proposals.decline(room.tx, view, command.actor, said, room.now)
+
+        return self._once(programme, break_id, command, ("decline", number, said), act)
+
+    def _resolve_one(
+        self, programme: str, break_id: int, wanted: Wanted, command: Command
+    ) -> Outcome:
+        key = f"{command.request_key}/{public_id(Prefix.BREAK, break_id)}"
+        own = replace(command, request_key=key)
+        asked = ("resolve", int(wanted.decision), wanted.quantity, wanted.redemption_id)
+
+        def act(room: Room, view: BreakView) -> None:
+            decide(room, view, wanted, own)
+
+        try:
+            done = self._once(programme, break_id, own, (*asked, command.comment), act)
+        except StoreUnavailable:
+            raise
+        except HandbackError as refusal:
+            return Outcome(break_id, refusal)
+        return Outcome(break_id, done.view, done.replayed)
+
+    def _once(
+        self,
+        programme: str,
+        break_id: int,
+        command: Command,
+        asked: tuple[object, ...],
+        act: Callable[[Room, BreakView], None],
+    ) -> Done:
+        """Act on a break in a transaction of its own, unless the request was answered before."""
+
+        def step() -> Done:
+            with self._store.write() as tx:
+                room = Room(self._store, tx, self._agreements, self._clock.now())
+
+                def within(view: BreakView) -> None:
+                    act(room, view)
+
+                return commands.once(tx, programme, break_id, command, asked, room.now, within)
+
+        return decide_again(step)
+
+
+def _check(command: Command) -> None:
+    """Raises InvalidRequest without a comment, or for a key that leaves no room for ids."""
+    commands.worded(command, "expected why it is decided so")
+    if len(command.request_key or "") > MAX_KEY:
+        expected = f"expected at most {MAX_KEY} characters"
+        raise InvalidRequest([Violation("request_key", expected)])
