@@ -60,6 +60,11 @@ class HandbackFileServiceStub(object):
                 request_serializer=handback_dot_v1_dot_handback__files__pb2.GetFindingRequest.SerializeToString,
                 response_deserializer=handback_dot_v1_dot_handback__files__pb2.GetFindingResponse.FromString,
                 _registered_method=True)
+        self.GetRecord = channel.unary_unary(
+                '/handback.v1.HandbackFileService/GetRecord',
+                request_serializer=handback_dot_v1_dot_handback__files__pb2.GetRecordRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_handback__files__pb2.GetRecordResponse.FromString,
+                _registered_method=True)
         self.GetRunReport = channel.unary_unary(
                 '/handback.v1.HandbackFileService/GetRunReport',
                 request_serializer=handback_dot_v1_dot_handback__files__pb2.GetRunReportRequest.SerializeToString,
@@ -74,6 +79,11 @@ class HandbackFileServiceStub(object):
                 '/handback.v1.HandbackFileService/ReplayHandbackFile',
                 request_serializer=handback_dot_v1_dot_handback__files__pb2.ReplayHandbackFileRequest.SerializeToString,
                 response_deserializer=handback_dot_v1_dot_handback__files__pb2.ReplayHandbackFileResponse.FromString,
+                _registered_method=True)
+        self.DiscardHandbackFile = channel.unary_unary(
+                '/handback.v1.HandbackFileService/DiscardHandbackFile',
+                request_serializer=handback_dot_v1_dot_handback__files__pb2.DiscardHandbackFileRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_handback__files__pb2.DiscardHandbackFileResponse.FromString,
                 _registered_method=True)
 
 
@@ -123,6 +133,14 @@ class HandbackFileServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRecord(self, request, context):
+        """Gives one record of a file as it was read, and the bytes around its place in the file.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetRunReport(self, request, context):
         """Says what became of the records of a file, and what that means for the payout batches it
         answers.
@@ -144,6 +162,15 @@ class HandbackFileServiceServicer(object):
         """Decodes a quarantined file anew from the bytes that were landed; it is applied if all is well
         now, and waits in quarantine as before if not.
         Reasons: INVALID_REQUEST, NOT_FOUND, FILE_QUARANTINED, REQUEST_KEY_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscardHandbackFile(self, request, context):
+        """Discards a quarantined file that nobody wants: one person asks for it, and once a second one
+        asks for the same the file is refused, and keeps nothing waiting any more.
+        Reasons: INVALID_REQUEST, NOT_FOUND, NOT_ALLOWED, FILE_QUARANTINED, REQUEST_KEY_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,6 +204,11 @@ def add_HandbackFileServiceServicer_to_server(servicer, server):
                     request_deserializer=handback_dot_v1_dot_handback__files__pb2.GetFindingRequest.FromString,
                     response_serializer=handback_dot_v1_dot_handback__files__pb2.GetFindingResponse.SerializeToString,
             ),
+            'GetRecord': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRecord,
+                    request_deserializer=handback_dot_v1_dot_handback__files__pb2.GetRecordRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_handback__files__pb2.GetRecordResponse.SerializeToString,
+            ),
             'GetRunReport': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRunReport,
                     request_deserializer=handback_dot_v1_dot_handback__files__pb2.GetRunReportRequest.FromString,
@@ -191,6 +223,11 @@ def add_HandbackFileServiceServicer_to_server(servicer, server):
                     servicer.ReplayHandbackFile,
                     request_deserializer=handback_dot_v1_dot_handback__files__pb2.ReplayHandbackFileRequest.FromString,
                     response_serializer=handback_dot_v1_dot_handback__files__pb2.ReplayHandbackFileResponse.SerializeToString,
+            ),
+            'DiscardHandbackFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscardHandbackFile,
+                    request_deserializer=handback_dot_v1_dot_handback__files__pb2.DiscardHandbackFileRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_handback__files__pb2.DiscardHandbackFileResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -340,6 +377,33 @@ class HandbackFileService(object):
             _registered_method=True)
 
     @staticmethod
+    def GetRecord(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.HandbackFileService/GetRecord',
+            handback_dot_v1_dot_handback__files__pb2.GetRecordRequest.SerializeToString,
+            handback_dot_v1_dot_handback__files__pb2.GetRecordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetRunReport(request,
             target,
             options=(),
@@ -410,6 +474,33 @@ class HandbackFileService(object):
             '/handback.v1.HandbackFileService/ReplayHandbackFile',
             handback_dot_v1_dot_handback__files__pb2.ReplayHandbackFileRequest.SerializeToString,
             handback_dot_v1_dot_handback__files__pb2.ReplayHandbackFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscardHandbackFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.HandbackFileService/DiscardHandbackFile',
+            handback_dot_v1_dot_handback__files__pb2.DiscardHandbackFileRequest.SerializeToString,
+            handback_dot_v1_dot_handback__files__pb2.DiscardHandbackFileResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,10 @@ class HandbackFileServiceStub:
     """Gives one finding with the lines around its place.
     Reasons: INVALID_REQUEST, NOT_FOUND.
     """
+    GetRecord: _grpc.UnaryUnaryMultiCallable[_handback_files_pb2.GetRecordRequest, _handback_files_pb2.GetRecordResponse]
+    """Gives one record of a file as it was read, and the bytes around its place in the file.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
+    """
     GetRunReport: _grpc.UnaryUnaryMultiCallable[_handback_files_pb2.GetRunReportRequest, _handback_files_pb2.GetRunReportResponse]
     """Says what became of the records of a file, and what that means for the payout batches it
     answers.
@@ -68,6 +72,11 @@ class HandbackFileServiceStub:
     """Decodes a quarantined file anew from the bytes that were landed; it is applied if all is well
     now, and waits in quarantine as before if not.
     Reasons: INVALID_REQUEST, NOT_FOUND, FILE_QUARANTINED, REQUEST_KEY_REUSED.
+    """
+    DiscardHandbackFile: _grpc.UnaryUnaryMultiCallable[_handback_files_pb2.DiscardHandbackFileRequest, _handback_files_pb2.DiscardHandbackFileResponse]
+    """Discards a quarantined file that nobody wants: one person asks for it, and once a second one
+    asks for the same the file is refused, and keeps nothing waiting any more.
+    Reasons: INVALID_REQUEST, NOT_FOUND, NOT_ALLOWED, FILE_QUARANTINED, REQUEST_KEY_REUSED.
     """
 
 @_typing.type_check_only
@@ -97,6 +106,10 @@ class HandbackFileServiceAsyncStub(HandbackFileServiceStub):
     """Gives one finding with the lines around its place.
     Reasons: INVALID_REQUEST, NOT_FOUND.
     """
+    GetRecord: _aio.UnaryUnaryMultiCallable[_handback_files_pb2.GetRecordRequest, _handback_files_pb2.GetRecordResponse]  # type: ignore[assignment]
+    """Gives one record of a file as it was read, and the bytes around its place in the file.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
+    """
     GetRunReport: _aio.UnaryUnaryMultiCallable[_handback_files_pb2.GetRunReportRequest, _handback_files_pb2.GetRunReportResponse]  # type: ignore[assignment]
     """Says what became of the records of a file, and what that means for the payout batches it
     answers.
@@ -110,6 +123,11 @@ class HandbackFileServiceAsyncStub(HandbackFileServiceStub):
     """Decodes a quarantined file anew from the bytes that were landed; it is applied if all is well
     now, and waits in quarantine as before if not.
     Reasons: INVALID_REQUEST, NOT_FOUND, FILE_QUARANTINED, REQUEST_KEY_REUSED.
+    """
+    DiscardHandbackFile: _aio.UnaryUnaryMultiCallable[_handback_files_pb2.DiscardHandbackFileRequest, _handback_files_pb2.DiscardHandbackFileResponse]  # type: ignore[assignment]
+    """Discards a quarantined file that nobody wants: one person asks for it, and once a second one
+    asks for the same the file is refused, and keeps nothing waiting any more.
+    Reasons: INVALID_REQUEST, NOT_FOUND, NOT_ALLOWED, FILE_QUARANTINED, REQUEST_KEY_REUSED.
     """
 
 class HandbackFileServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -168,6 +186,16 @@ class HandbackFileServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def GetRecord(
+        self,
+        request: _handback_files_pb2.GetRecordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_handback_files_pb2.GetRecordResponse, _abc.Awaitable[_handback_files_pb2.GetRecordResponse]]:
+        """Gives one record of a file as it was read, and the bytes around its place in the file.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
     def GetRunReport(
         self,
         request: _handback_files_pb2.GetRunReportRequest,
@@ -197,6 +225,17 @@ class HandbackFileServiceServicer(metaclass=_abc_1.ABCMeta):
         """Decodes a quarantined file anew from the bytes that were landed; it is applied if all is well
         now, and waits in quarantine as before if not.
         Reasons: INVALID_REQUEST, NOT_FOUND, FILE_QUARANTINED, REQUEST_KEY_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def DiscardHandbackFile(
+        self,
+        request: _handback_files_pb2.DiscardHandbackFileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_handback_files_pb2.DiscardHandbackFileResponse, _abc.Awaitable[_handback_files_pb2.DiscardHandbackFileResponse]]:
+        """Discards a quarantined file that nobody wants: one person asks for it, and once a second one
+        asks for the same the file is refused, and keeps nothing waiting any more.
+        Reasons: INVALID_REQUEST, NOT_FOUND, NOT_ALLOWED, FILE_QUARANTINED, REQUEST_KEY_REUSED.
         """
 
 def add_HandbackFileServiceServicer_to_server(servicer: HandbackFileServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -112,6 +112,7 @@ class HandbackFile(_message.Message):
     PREVIOUS_FILE_ID_FIELD_NUMBER: _builtins.int
     MESSAGE_ID_FIELD_NUMBER: _builtins.int
     REMOVED_AT_FIELD_NUMBER: _builtins.int
+    DISCARD_ASKED_BY_FIELD_NUMBER: _builtins.int
     file_id: _builtins.str
     """Its id, such as `hbf_000000000001f`."""
     programme: _builtins.str
@@ -148,6 +149,8 @@ class HandbackFile(_message.Message):
     """The newest file before it that had the same name and other content; empty for none."""
     message_id: _builtins.str
     """The message id the partner gave it; empty where it gave none."""
+    discard_asked_by: _builtins.str
+    """Who asks to discard it, until a second person does; empty where nobody does."""
     @_builtins.property
     def received_at(self) -> _timestamp_pb2.Timestamp:
         """When its bytes were safe."""
@@ -184,10 +187,11 @@ class HandbackFile(_message.Message):
         previous_file_id: _builtins.str = ...,
         message_id: _builtins.str = ...,
         removed_at: _timestamp_pb2.Timestamp | None = ...,
+        discard_asked_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "received_at", b"received_at", "removed_at", b"removed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "agreement_version", b"agreement_version", "closed_at", b"closed_at", "envelope", b"envelope", "file_id", b"file_id", "file_name", b"file_name", "file_sequence", b"file_sequence", "finding_count", b"finding_count", "fingerprint", b"fingerprint", "message_id", b"message_id", "partner", b"partner", "previous_file_id", b"previous_file_id", "programme", b"programme", "received_at", b"received_at", "record_count", b"record_count", "removed_at", b"removed_at", "repeats_file_id", b"repeats_file_id", "size_bytes", b"size_bytes", "source", b"source", "state", b"state", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "agreement_version", b"agreement_version", "closed_at", b"closed_at", "discard_asked_by", b"discard_asked_by", "envelope", b"envelope", "file_id", b"file_id", "file_name", b"file_name", "file_sequence", b"file_sequence", "finding_count", b"finding_count", "fingerprint", b"fingerprint", "message_id", b"message_id", "partner", b"partner", "previous_file_id", b"previous_file_id", "programme", b"programme", "received_at", b"received_at", "record_count", b"record_count", "removed_at", b"removed_at", "repeats_file_id", b"repeats_file_id", "size_bytes", b"size_bytes", "source", b"source", "state", b"state", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -272,6 +276,66 @@ class FileLine(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FileLine: _TypeAlias = FileLine  # noqa: Y015
+
+@_typing.final
+class FileRecord(_message.Message):
+    """One record of a file, as it was read. A restricted one says nothing to callers who may not see it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDINAL_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    MEMBER_REF_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    PARTNER_REF_FIELD_NUMBER: _builtins.int
+    FLAW_FIELD_NUMBER: _builtins.int
+    RAW_FIELD_NUMBER: _builtins.int
+    ordinal: _builtins.int
+    """Its place among the records of the file, from 1."""
+    line: _builtins.int
+    """The line on which it stands or begins, from 1."""
+    reference: _builtins.str
+    """The reference it quotes; empty where it quotes none."""
+    member_ref: _builtins.str
+    """The member it names; empty where it names none."""
+    code: _builtins.str
+    """The partner's code; empty where it gives none."""
+    quantity: _builtins.int
+    """How much it is about; unset where it does not say."""
+    unit: _builtins.str
+    """The unit it names; empty where it names none."""
+    partner_ref: _builtins.str
+    """The partner's own reference; empty where it gives none."""
+    flaw: _builtins.str
+    """Why it could not be read, as a fixed word; empty where it could."""
+    raw: _builtins.str
+    """What was kept of its text."""
+    def __init__(
+        self,
+        *,
+        ordinal: _builtins.int = ...,
+        line: _builtins.int = ...,
+        reference: _builtins.str = ...,
+        member_ref: _builtins.str = ...,
+        code: _builtins.str = ...,
+        quantity: _builtins.int | None = ...,
+        unit: _builtins.str = ...,
+        partner_ref: _builtins.str = ...,
+        flaw: _builtins.str = ...,
+        raw: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "quantity", b"quantity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "code", b"code", "flaw", b"flaw", "line", b"line", "member_ref", b"member_ref", "ordinal", b"ordinal", "partner_ref", b"partner_ref", "quantity", b"quantity", "raw", b"raw", "reference", b"reference", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__quantity: _TypeAlias = _typing.Literal["quantity"]  # noqa: Y015
+    _WhichOneofArgType__quantity: _TypeAlias = _typing.Literal["_quantity", b"_quantity"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity) -> _WhichOneofReturnType__quantity | None: ...
+
+Global___FileRecord: _TypeAlias = FileRecord  # noqa: Y015
 
 @_typing.final
 class RunReport(_message.Message):
@@ -666,6 +730,68 @@ class GetFindingResponse(_message.Message):
 Global___GetFindingResponse: _TypeAlias = GetFindingResponse  # noqa: Y015
 
 @_typing.final
+class GetRecordRequest(_message.Message):
+    """Asks for one record in its place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    ORDINAL_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns the file."""
+    file_id: _builtins.str
+    """The file."""
+    ordinal: _builtins.int
+    """The record's place in the file, from 1."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        file_id: _builtins.str = ...,
+        ordinal: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id", "ordinal", b"ordinal", "programme", b"programme"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRecordRequest: _TypeAlias = GetRecordRequest  # noqa: Y015
+
+@_typing.final
+class GetRecordResponse(_message.Message):
+    """One record in its place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def record(self) -> Global___FileRecord:
+        """The record."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___FileLine]:
+        """The line it stands on and those around it; none where the form of the file has no lines. Lines
+        of restricted records are left out for callers who may not see them.
+        """
+
+    def __init__(
+        self,
+        *,
+        record: Global___FileRecord | None = ...,
+        lines: _abc.Iterable[Global___FileLine] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRecordResponse: _TypeAlias = GetRecordResponse  # noqa: Y015
+
+@_typing.final
 class GetRunReportRequest(_message.Message):
     """Asks what became of the records of a file."""
 
@@ -838,3 +964,65 @@ class ReplayHandbackFileResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReplayHandbackFileResponse: _TypeAlias = ReplayHandbackFileResponse  # noqa: Y015
+
+@_typing.final
+class DiscardHandbackFileRequest(_message.Message):
+    """Asks to discard a quarantined file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    REQUEST_KEY_FIELD_NUMBER: _builtins.int
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns the file."""
+    request_key: _builtins.str
+    """Chosen by the caller, unique in the programme; makes repeating safe."""
+    file_id: _builtins.str
+    """The file."""
+    comment: _builtins.str
+    """Why nobody wants it, in the operator's words; needed."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        request_key: _builtins.str = ...,
+        file_id: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "file_id", b"file_id", "programme", b"programme", "request_key", b"request_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardHandbackFileRequest: _TypeAlias = DiscardHandbackFileRequest  # noqa: Y015
+
+@_typing.final
+class DiscardHandbackFileResponse(_message.Message):
+    """The file that is discarded, or that waits for a second person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """True where the same request had been answered before and this is that answer."""
+    @_builtins.property
+    def file(self) -> Global___HandbackFile:
+        """The file as it stood after the call."""
+
+    def __init__(
+        self,
+        *,
+        file: Global___HandbackFile | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardHandbackFileResponse: _TypeAlias = DiscardHandbackFileResponse  # noqa: Y015
