@@ -24,6 +24,7 @@ from typing import Final
 import polars as pl
 
 from handback.exchange.streams import discard_unfinished, sync_folder
+from handback.formats.findings import DETAIL
 from handback.ids import Prefix, public_id
 from handback.intake.steps import (
     RUN_CHUNKS,
@@ -42,6 +43,7 @@ _CONTENTS: Final = "contents.json"
 _BATCH_RECORDS: Final = 2_048
 # While a slice of it is read, the whole file of a run is mapped into memory.
 _RUNS_AT_ONCE: Final = 4
+_RUN_DIGITS: Final = 6
 _SLICES: Final = "slices.arrow"
 _SLICE: Final = pl.Schema(
     {"chunk": pl.Int64(), "run": pl.Int64(), "start": pl.Int64(), "end": pl.Int64()}
@@ -112,6 +114,15 @@ class Spool:
         ]
         groups = (scans[at : at + _RUNS_AT_ONCE] for at in range(0, len(scans), _RUNS_AT_ONCE))
         return merged([rows for group in groups for rows in pl.collect_all(group)])
+
+    def details(self, file_id: int) -> pl.LazyFrame:
+        """All records of a file (columns of DETAIL), in no order."""
+        runs = sorted(self._place(file_id).glob(f"{'[0-9]' * _RUN_DIGITS}.arrow"))
+        return pl.concat([DETAIL.to_frame().lazy(), *map(pl.scan_ipc, runs)], how="diagonal")
+
+    def matches(self, file_id: int) -> Path:
+        """The folder for what its records are matched to; it goes where the spool of it goes."""
+        return self._place(file_id) / "matches"
 
     def remove(self, file_id: int) -> None:
         """Forget what was decoded of a file; no trouble where nothing was."""
@@ -205,4 +216,4 @@ def _as_frame(chunks: list[Chunk]) -> pl.DataFrame:
 
 
 def _run_name(run: int) -> str:
-    return f"{run:06}.arrow"
+    return f"{run:0{_RUN_DIGITS}}.arrow"

@@ -19,6 +19,7 @@ from handback.partners.calendar import Calendar
 from handback.partners.codes import CodeMap, ReasonClass
 from handback.partners.document import load
 from handback.partners.file_name import FileNameTemplate
+from handback.partners.normalise import Normalisation
 from handback.partners.policy import Policies
 from handback.partners.printing import Slot
 from handback.partners.schedule import Schedule
@@ -105,6 +106,9 @@ class Handback:
     step_back: StepBack
     retention_days: int | None
     match: tuple[tuple[MatchColumn, ...], ...]
+    match_days: int
+    """How long after its batch an attempt is found by `window`; 0 where no rule names that."""
+    normalise: Normalisation | None
     codes: CodeMap
 
 

@@ -36,14 +36,17 @@ from handback.partners.value_types import (
 )
 from handback.partners.vocabulary import (
     AnswerStyle,
+    Case,
     Completeness,
     Compression,
+    Drop,
     DuplicateSequence,
     EmptyFile,
     Need,
     Partial,
     RowTrouble,
     StepBack,
+    Zeros,
 )
 
 
@@ -283,6 +286,41 @@ HANDBACK: Final = (
         derived="what the reference carries: `reference_key`, else `batch` and `ordinal`, "
         "else `reference`",
     ),
+    Key(
+        "match_days",
+        integer(0, 366),
+        "How long after its batch was made an attempt is found by a rule that names `window`.",
+        derived="`30` where a rule names `window`",
+    ),
+)
+
+NORMALISE: Final = (
+    Key(
+        "drop",
+        choice([*Drop]),
+        "What is left out. `blanks`: white space; `symbols`: all but letters and digits.",
+        default=Drop.NOTHING,
+    ),
+    Key(
+        "case",
+        choice([*Case]),
+        "`ignore`: capital and small letters are the same.",
+        default=Case.KEEP,
+    ),
+    Key(
+        "prefixes",
+        list_of(TEXT, "a list of texts"),
+        "What is taken off the front where it stands there: one of these, the longest that does.",
+        derived="none",
+    ),
+    Key(
+        "zeros",
+        choice([*Zeros]),
+        "`drop`: zeros at the front, behind a prefix, are taken off.",
+        default=Zeros.KEEP,
+    ),
+    Key("first", integer(1, 140), "Only so many characters count, the first.", derived="all"),
+    Key("last", integer(1, 140), "Only so many characters count, the last.", derived="all"),
 )
 
 CODE: Final = pattern("a code without blanks around it, or code/sub", r"(?:\S(?:.*\S)?)?")

@@ -17,6 +17,7 @@ from handback.partners.agreement import Agreement, Answers, Handback, Payout, Qu
 from handback.partners.calendar import Calendar, is_known
 from handback.partners.codes import BY_TEXT, CodeMap, ReasonClass
 from handback.partners.document import dotted, load, placed
+from handback.partners.normalise import Normalisation
 from handback.partners.policy import (
     CHOICES,
     Action,
@@ -71,7 +72,7 @@ class _Reading:
         calendar = self._calendar()
         layouts = self._layouts()
         payout, template = self._payout()
-        handback = self._table("handback", keys.HANDBACK)
+        handback = self._handback()
         builtins = self._builtins({payout["format"], handback["format"]} - set(layouts))
         layouts |= {name: one.layout for name, one in builtins.items()}
         codes = self._codes(handback["format"], builtins)
@@ -86,6 +87,7 @@ class _Reading:
             handback["marker_suffix"] = handback["marker_suffix"] or ".done"
         handback["envelope"] = handback["envelope"] or ()
         handback["match"] = handback["match"] or consistency.default_match(template)
+        handback["match_days"] = consistency.match_days(handback)
         days = Calendar(top["time_zone"], **calendar)
         times, every_day = payout.pop("cut_offs"), payout.pop("every_day")
         cut_offs = Schedule(days, times, bool(every_day)) if times else None
@@ -205,6 +207,20 @@ class _Reading:
         except InvalidAgreement as wrong:
             self._mistakes.extend(wrong.violations)
             return values, None
+
+    def _handback(self) -> dict[str, Any]:
+        section = self._section("handback")
+        values = keys.read(section, keys.HANDBACK)
+        values["normalise"] = None
+        inner = section.section("normalise")
+        if inner is not None:
+            steps = keys.read(inner, keys.NORMALISE)
+            inner.refuse_unknown()
+            if steps["first"] is not None and steps["last"] is not None:
+                inner.mistake("last", "nothing of this name beside `first`")
+            values["normalise"] = Normalisation.of(steps)
+        section.refuse_unknown()
+        return values
 
     def _builtins(self, names: set[str | None]) -> dict[str, Builtin]:
         """Those of the names that are built-in formats."""

@@ -146,8 +146,13 @@ _MAX_FOLDER_CHARS: Final = 200
 _COUNTRY: Final = re.compile("[A-Z]{2}")
 _TIME: Final = re.compile(r"((?:[01]\d|2[0-3])(?=:)|24(?=:00)):([0-5]\d)")
 _FOLDER_PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]*")
-# What a rule can find an attempt by; the quantity only tells candidates apart.
-_FINDING: Final = {MatchColumn.REFERENCE_KEY, MatchColumn.REFERENCE, MatchColumn.MEMBER}
+# What a rule can find an attempt by; quantity and days only tell candidates apart.
+_FINDING: Final = {
+    MatchColumn.REFERENCE_KEY,
+    MatchColumn.REFERENCE,
+    MatchColumn.NORMALISED_REFERENCE,
+    MatchColumn.MEMBER,
+}
 _PLACE_IN_BATCH: Final = {MatchColumn.BATCH, MatchColumn.ORDINAL}
 _COLUMN: Final = choice([*MatchColumn])
 _RULE_COLUMNS: Final = list_of(_COLUMN, f"lists of {_COLUMN.words}")

@@ -89,8 +89,33 @@ class MatchColumn(StrEnum):
     BATCH = "batch"
     ORDINAL = "ordinal"
     REFERENCE = "reference"
+    NORMALISED_REFERENCE = "normalised_reference"
     QUANTITY = "quantity"
     MEMBER = "member"
+    DATE = "date"
+    WINDOW = "window"
+
+
+class Drop(StrEnum):
+    """What is left out of a reference before it is compared."""
+
+    NOTHING = "nothing"
+    BLANKS = "blanks"
+    SYMBOLS = "symbols"
+
+
+class Case(StrEnum):
+    """Whether capital and small letters of a reference differ."""
+
+    KEEP = "keep"
+    IGNORE = "ignore"
+
+
+class Zeros(StrEnum):
+    """Whether zeros at the front of a reference count."""
+
+    KEEP = "keep"
+    DROP = "drop"
 
 
 class Printed(StrEnum):

@@ -49,18 +49,26 @@ class Classified:
     """The records of a chunk, counted from 0, as far as they are known without the store.
 
     `others` have the columns of DETAIL with the classes of their codes; what the rest come to is
-    presumed. `rejects` are undecodable records that are ticked off with the chunk.
+    presumed. `found` is what the search matched of them (schema VERDICTS), `rejects` are
+    undecodable records that are ticked off with the chunk.
     """
 
     chunk: int
     others: pl.DataFrame
+    found: pl.DataFrame
     presumption: Presumption
     given: Given
     rejects: int
 
 
 def classify(
-    terms: Terms, file_id: int, chunk: int, details: pl.DataFrame, rejects: int, now: datetime
+    terms: Terms,
+    file_id: int,
+    chunk: int,
+    details: pl.DataFrame,
+    found: pl.DataFrame,
+    rejects: int,
+    now: datetime,
 ) -> Classified:
     """The details (columns of DETAIL) of a chunk, ready to be applied."""
     records = terms.agreement.handback.codes.classify(details)
@@ -68,7 +76,7 @@ def classify(
     presumption = presume(terms, records, given)
     told = presumption.records["ordinal"]
     others = records.filter(~pl.col("ordinal").is_in(told.implode()))
-    return Classified(chunk, others, presumption, given, rejects)
+    return Classified(chunk, others, found, presumption, given, rejects)
 
 
 def apply_chunk(
@@ -101,7 +109,7 @@ class _Deciding:
     ) -> None:
         self._store, self._tx, self._terms, self._given = store, tx, terms, classified.given
         self._presumption = classified.presumption
-        self._matched = match(store, tx, terms, classified.others)
+        self._matched = match(store, tx, terms, classified.others, classified.found)
         # What else the chunk says of a redemption may come before: then both are read.
         besides = self._matched.filter(pl.col("match") == int(Match.ONE))["redemption_id"]
         too_early = sent_before(store, tx, classified.presumption.sent_since)

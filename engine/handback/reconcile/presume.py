@@ -74,6 +74,7 @@ def presume(terms: Terms, records: pl.DataFrame, given: Given) -> Presumption:
         answered_attempt=telling["attempt"],
         attempt_quantity="quantity",
         candidates=pl.lit(None, pl.String),
+        alike=pl.lit(None, pl.Int64),
     )
     standings = _standings(terms, telling, given)
     decided = decide(matched, standings, ANSWERS.to_frame(), given)

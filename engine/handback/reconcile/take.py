@@ -27,6 +27,7 @@ from handback.journal.commit import Cause, CauseKind
 from handback.journal.traces import trace_steps
 from handback.partners.registry import Terms
 from handback.reconcile.chunk import Applied, Classified, apply_chunk, classify
+from handback.reconcile.search import Found
 from handback.store.bulk import table_of
 from handback.store.tables import RunChunk
 
@@ -111,7 +112,9 @@ class _Taking:
         run, file_id = self._run, self._run.file.file_id
         details = run.desk.spool.read(file_id, chunk)
         rejects = run.contents.rejected if chunk == 0 else 0
-        return classify(run.terms, file_id, chunk, details, rejects, run.desk.clock.now())
+        found = Found.of(run.desk, file_id).among(details["ordinal"])
+        now = run.desk.clock.now()
+        return classify(run.terms, file_id, chunk, details, found, rejects, now)
 
     def _apply(self, classified: Classified) -> None:
         """Apply one chunk in a transaction of its own."""

@@ -246,6 +246,15 @@ def test_single_mistakes(old: str, new: str, key: str) -> None:
         ('match = [["reference", "member"]]', "handback.match[0]"),
         ('match = [["reference", "quantity"]]', "handback.match[0]"),
         ('match = [["batch", "ordinal"]]', "handback.match[0]"),
+        ('match = [["normalised_reference"]]', "handback.match[0]"),
+        ('match = [["reference", "date"]]', "handback.match[0]"),
+        ('match = [["window"]]', "handback.match"),
+        ("match_days = 3", "handback.match_days"),
+        ('[handback.normalise]\nzeros = "drop"', "handback.normalise"),
+        (
+            'match = [["normalised_reference"]]\n[handback.normalise]\nwidth = 3',
+            "handback.normalise.width",
+        ),
     ],
 )
 def test_mistakes_about_hand_back_files(line: str, key: str) -> None:

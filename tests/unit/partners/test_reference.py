@@ -29,6 +29,7 @@ def _tables() -> dict[str, list[str]]:
         "`[payout]`": _keys(keys.PAYOUT),
         "`[payout.reference]`": _keys(keys.REFERENCE),
         "`[handback]`": _keys(keys.HANDBACK),
+        "`[handback.normalise]`": _keys(keys.NORMALISE),
         "`[codes.FORMAT]`": _classes(),
         "`[policy.CLASS]`": _policies() + _keys(keys.RETRY),
         "What a payout file can print": _printed(DETAIL_NAMES) + _printed(FACT_NAMES),

@@ -1,0 +1,282 @@
+"""The match rules: which attempts agree with a record in all that a rule names.
+
+Records that say the same to a rule have the same candidates, so the store is asked once for each
+*value*, not for each record: a million alike cost what one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from zlib import crc32
+
+import polars as pl
+import sqlalchemy as sa
+
+from handback.lifecycle.table import State, Trigger
+from handback.partners.registry import Terms
+from handback.partners.vocabulary import MatchColumn
+from handback.reconcile.days import with_days
+from handback.store.bulk import fetch_frame, table_of
+from handback.store.session import Store
+from handback.store.tables import Attempt, Block, Event, NormalReference, PayoutBatch, Redemption
+
+ATTEMPT, BATCH, REDEMPTION = (table_of(t) for t in (Attempt, PayoutBatch, Redemption))
+BLOCK, EVENT, NORMAL = (table_of(t) for t in (Block, Event, NormalReference))
+
+Rule = tuple[MatchColumn, ...]
+BY_KEY: Final[Rule] = (MatchColumn.REFERENCE_KEY,)
+
+_ANSWERS: Final = (Trigger.CONFIRM, Trigger.REJECT, Trigger.EXPIRE)
+
+# What each part of a rule needs of a record.
+_COLUMNS_OF: Final[dict[MatchColumn, tuple[str, ...]]] = {
+    MatchColumn.REFERENCE_KEY: ("key_redemption", "key_attempt", "reference"),
+    MatchColumn.BATCH: ("batch",),
+    MatchColumn.ORDINAL: ("batch_ordinal",),
+    MatchColumn.REFERENCE: ("reference",),
+    MatchColumn.NORMALISED_REFERENCE: ("normal",),
+    MatchColumn.QUANTITY: ("quantity",),
+    MatchColumn.MEMBER: ("member",),
+    MatchColumn.DATE: ("day_from", "day_before"),
+    MatchColumn.WINDOW: ("batch_since", "born_before"),
+}
+
+# The attempts that agree with a value.
+CANDIDATES: Final = pl.Schema(
+    {
+        "value": pl.Int64(),
+        "redemption_id": pl.Int64(),
+        "answered_attempt": pl.Int16(),
+        "attempt_quantity": pl.Int64(),
+        "attempt_partner": pl.Int64(),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A file that came: its rules know what was sealed, and what had been answered, by then.
+
+    That never changes, so whoever matches the file, and however often, finds the same.
+    """
+
+    file_id: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What some records ask of a rule: `values` (columns `ordinal`, `value`), and `candidates`
+    (schema CANDIDATES). A record that lacks something the rule names asks for nothing."""
+
+    values: pl.DataFrame
+    candidates: pl.DataFrame
+
+
+def pairs(rule: Rule) -> bool:
+    """Has a rule neither reference nor place to go by, so that it has to count both sides?"""
+    return not (
+        {MatchColumn.REFERENCE_KEY, MatchColumn.REFERENCE, MatchColumn.NORMALISED_REFERENCE}
+        & set(rule)
+        or {MatchColumn.BATCH, MatchColumn.ORDINAL} <= set(rule)
+    )
+
+
+def is_settled_alone(rules: Sequence[Rule]) -> bool:
+    """Can each record be matched by itself? By one rule that goes by reference or place it can."""
+    beyond = {MatchColumn.NORMALISED_REFERENCE, MatchColumn.WINDOW} & set(rules[0])
+    return len(rules) == 1 and not beyond and not pairs(rules[0])
+
+
+def searched(rules: Sequence[Rule]) -> pl.Expr:
+    """Which records (columns of DETAIL) can only be matched together with the rest of the file.
+
+    What carries a key is settled by it, where that is the first rule.
+    """
+    if is_settled_alone(rules):
+        return pl.lit(False)
+    by_itself = pl.col("scope").is_null()
+    without_key = pl.col("redemption_id").fill_null(0) < 1
+    return by_itself & without_key if rules[0] == BY_KEY else by_itself
+
+
+def ask(
+    store: Store,
+    tx: sa.Connection,
+    terms: Terms,
+    rule: Rule,
+    records: pl.DataFrame,
+    arrival: Arrival | None = None,
+) -> Asked:
+    """What one rule finds for records (columns of DETAIL).
+
+    With `arrival`, among the attempts that there were when the file came.
+    """
+    columns = [column for part in rule for column in _COLUMNS_OF[part]]
+    rows = _named(terms, rule, records, arrival).select("ordinal", *dict.fromkeys(columns))
+    rows = rows.drop_nulls()
+    if "key_redemption" in columns:
+        rows = rows.filter(pl.col("key_redemption") > 0)
+    if rows.is_empty():
+        return Asked(rows.select("ordinal", value="ordinal"), CANDIDATES.to_frame())
+    columns = rows.columns[1:]
+    values = rows.select(columns).unique().sort(columns)
+    values = values.with_columns(value=pl.int_range(pl.len(), dtype=pl.Int64))
+    name = f"match_{crc32(' '.join(columns).encode()):x}"
+    stage = store.dialect.stage(tx, name, values.select("value", *columns))
+    found = fetch_frame(tx, statement(terms, rule, stage, arrival))
+    return Asked(
+        rows.join(values, on=columns, how="inner").select("ordinal", "value"),
+        found.select(pl.col(column).cast(kind) for column, kind in CANDIDATES.items()),
+    )
+
+
+def _named(
+    terms: Terms, rule: Rule, records: pl.DataFrame, arrival: Arrival | None
+) -> pl.DataFrame:
+    """The records with the columns that a rule asks for."""
+    rows = records.with_columns(
+        member=pl.col("member_ref"),
+        key_redemption=pl.col("redemption_id"),
+        key_attempt=pl.col("attempt"),
+    )
+    if MatchColumn.NORMALISED_REFERENCE in rule:
+        steps = terms.agreement.handback.normalise
+        assert steps is not None, rule
+        rows = rows.with_columns(normal=steps.apply(pl.col("reference")))
+    if {MatchColumn.DATE, MatchColumn.WINDOW} & set(rule):
+        rows = with_days(rows, terms.agreement, arrival.received_at if arrival else None)
+    return rows
+
+
+def statement(terms: Terms, rule: Rule, stage: sa.Table, arrival: Arrival | None) -> sa.Select[Any]:
+    """The select of a rule's candidates for the values that are staged."""
+    select: sa.Select[Any] = sa.select(
+        stage.c.value,
+        ATTEMPT.c.redemption_id,
+        ATTEMPT.c.attempt.label("answered_attempt"),
+        ATTEMPT.c.quantity.label("attempt_quantity"),
+        ATTEMPT.c.partner_id.label("attempt_partner"),
+    )
+    parts = set(rule)
+    of_member = pairs(rule)
+    if of_member:
+        select = _of_member(terms, select, stage)
+    else:
+        select = _of_reference(terms, parts, select, stage)
+    if not of_member and parts & {MatchColumn.MEMBER, MatchColumn.DATE, MatchColumn.WINDOW}:
+        select = select.join(REDEMPTION, REDEMPTION.c.redemption_id == ATTEMPT.c.redemption_id)
+    in_batch = BATCH.c.batch_id == ATTEMPT.c.batch_id
+    if not _by_place(parts) and (arrival or parts & {MatchColumn.DATE, MatchColumn.WINDOW}):
+        select = select.join(BATCH, in_batch)
+    if arrival:
+        select = select.where(BATCH.c.sealed_at <= arrival.received_at)
+    if of_member:
+        select = select.where(_open(arrival))
+    return select.where(*_agreeing(parts, stage))
+
+
+def _by_place(parts: set[MatchColumn]) -> bool:
+    return MatchColumn.REFERENCE_KEY not in parts and MatchColumn.BATCH in parts
+
+
+def _of_reference(
+    terms: Terms, parts: set[MatchColumn], select: sa.Select[Any], stage: sa.Table
+) -> sa.Select[Any]:
+    """The attempts that a record names by its reference or place."""
+    of_partner = ATTEMPT.c.partner_id == terms.partner_id
+    if MatchColumn.REFERENCE_KEY in parts:
+        # The key names one attempt in the world; whether it is this partner's is judged after.
+        return select.join(
+            ATTEMPT,
+            (ATTEMPT.c.redemption_id == stage.c.key_redemption)
+            & (
+                (ATTEMPT.c.attempt == stage.c.key_attempt)
+                # A later attempt that went out under the same reference.
+                | (ATTEMPT.c.reference == stage.c.reference)
+            ),
+        )
+    if _by_place(parts):
+        batch = (BATCH.c.sequence == stage.c.batch) & (BATCH.c.partner_id == terms.partner_id)
+        return select.join(BATCH, batch).join(
+            ATTEMPT,
+            (ATTEMPT.c.batch_id == BATCH.c.batch_id) & (ATTEMPT.c.ordinal == stage.c.batch_ordinal),
+        )
+    if MatchColumn.REFERENCE in parts:
+        return select.join(ATTEMPT, of_partner & (ATTEMPT.c.reference == stage.c.reference))
+    steps = terms.agreement.handback.normalise
+    assert steps is not None, parts
+    normal = (
+        (NORMAL.c.partner_id == terms.partner_id)
+        & (NORMAL.c.form == steps.form)
+        & (NORMAL.c.reference == stage.c.normal)
+    )
+    return select.join(NORMAL, normal).join(
+        ATTEMPT,
+        (ATTEMPT.c.redemption_id == NORMAL.c.redemption_id)
+        & (ATTEMPT.c.attempt == NORMAL.c.attempt),
+    )
+
+
+def _of_member(terms: Terms, select: sa.Select[Any], stage: sa.Table) -> sa.Select[Any]:
+    """The attempts of a record's member."""
+    of_member = (REDEMPTION.c.programme_id == terms.programme_id) & (
+        REDEMPTION.c.member_ref == stage.c.member
+    )
+    return (
+        select.join(REDEMPTION, of_member)
+        .join(ATTEMPT, ATTEMPT.c.redemption_id == REDEMPTION.c.redemption_id)
+        .where(ATTEMPT.c.partner_id == terms.partner_id)
+    )
+
+
+def _open(arrival: Arrival | None) -> sa.ColumnElement[bool]:
+    """Whether an attempt awaited its answer when the file came.
+
+    It does so still; or else what answered it is the file itself, or came later.
+    """
+    awaiting = (REDEMPTION.c.state == int(State.AWAITING_HANDBACK)) & (
+        REDEMPTION.c.attempt == ATTEMPT.c.attempt
+    )
+    assert arrival is not None, "who waited is a question of when"
+    since = (EVENT.c.file_id == arrival.file_id) | (BLOCK.c.committed_at > arrival.received_at)
+    # A minimum and not `exists`, of which PostgreSQL may make a walk through all events.
+    only_since = (
+        sa.select(sa.func.min(sa.case((since, 1), else_=0)))
+        .select_from(EVENT.join(BLOCK, BLOCK.c.block_id == EVENT.c.block_id))
+        .where(
+            EVENT.c.redemption_id == ATTEMPT.c.redemption_id,
+            EVENT.c.attempt == ATTEMPT.c.attempt,
+            EVENT.c.trigger.in_([int(trigger) for trigger in _ANSWERS]),
+        )
+        .scalar_subquery()
+    )
+    return awaiting | (only_since == 1)
+
+
+def _agreeing(parts: set[MatchColumn], stage: sa.Table) -> list[sa.ColumnElement[bool]]:
+    """What else has to agree, beside what the attempts were found by."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if MatchColumn.QUANTITY in parts:
+        conditions.append(ATTEMPT.c.quantity == stage.c.quantity)
+    if MatchColumn.MEMBER in parts:
+        conditions.append(REDEMPTION.c.member_ref == stage.c.member)
+    if MatchColumn.REFERENCE in parts and not parts & {MatchColumn.REFERENCE_KEY}:
+        conditions.append(ATTEMPT.c.reference == stage.c.reference)
+    if MatchColumn.DATE in parts:
+        day = stage.c.day_from, stage.c.day_before
+        conditions.append(
+            sa.or_(
+                *(
+                    (column >= day[0]) & (column < day[1])
+                    for column in (REDEMPTION.c.submitted_at, BATCH.c.sealed_at)
+                )
+            )
+        )
+    if MatchColumn.WINDOW in parts:
+        conditions.append(REDEMPTION.c.submitted_at < stage.c.born_before)
+        conditions.append(BATCH.c.sealed_at >= stage.c.batch_since)
+    return conditions

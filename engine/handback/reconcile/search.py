@@ -1,0 +1,204 @@
+"""The search: matching the records of a file that name no attempt by themselves.
+
+Each rule in turn goes over the whole file, for what an earlier rule matched is out of its reach,
+wherever in the file that stands. So neither the order of rows nor the chunks matter. A rule takes
+so many records at a time, those that ask alike together; what it finds goes to files beside the
+spool. Memory is bounded by that, and a million records by a million attempts take no longer for
+each than a thousand.
+
+What is found depends on nothing that still changes, so it can be found again wherever it is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from handback import telemetry
+from handback.intake.desk import Desk
+from handback.partners.registry import Terms
+from handback.partners.vocabulary import MatchColumn
+from handback.reconcile.match import VERDICTS, Match, judge, latest_of, listing
+from handback.reconcile.normal import keep_normal_forms
+from handback.reconcile.rules import (
+    BY_KEY,
+    Arrival,
+    Asked,
+    Rule,
+    ask,
+    is_settled_alone,
+    pairs,
+    searched,
+)
+
+AT_ONCE: Final = 50_000
+"""So many records are searched for in one transaction."""
+
+# Of the columns of DETAIL, what rules look at.
+_ASKED: Final = (
+    "ordinal",
+    "reference",
+    "redemption_id",
+    "attempt",
+    "batch",
+    "batch_ordinal",
+    "quantity",
+    "member_ref",
+    "answered_on",
+    "scope",
+)
+_ATTEMPT: Final = ("redemption_id", "answered_attempt")
+_DONE: Final = "done"
+
+
+def search(desk: Desk, terms: Terms, arrival: Arrival, stopping: Callable[[], bool]) -> bool:
+    """Match what has to be searched for in a spooled file, for whoever holds it; nothing where that
+    was done. Whether `stopping` let it come to its end.
+    """
+    rules, found = terms.agreement.handback.match, Found.of(desk, arrival.file_id)
+    if is_settled_alone(rules) or found.is_done:
+        return True
+    details = desk.spool.details(arrival.file_id).select(_ASKED)
+    sought = details.filter(searched(rules)).select(pl.len()).collect().item()
+    with telemetry.span("search attempts", attributes={"handback.records": sought}):
+        if sought and any(MatchColumn.NORMALISED_REFERENCE in rule for rule in rules):
+            keep_normal_forms(desk.store, desk.agreements, terms, arrival.received_at)
+        searching = _Search(desk, terms, arrival, details, found)
+        done = searching.run(-(-sought // AT_ONCE), stopping)
+    if done:
+        found.finish()
+    return done
+
+
+class Found:
+    """The verdicts of a search, in files of a folder; each is written once, and read in part."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @classmethod
+    def of(cls, desk: Desk, file_id: int) -> Found:
+        """What was found for a file, as far as the search got."""
+        return cls(desk.spool.matches(file_id))
+
+    @property
+    def is_done(self) -> bool:
+        """Has the search come to its end?"""
+        return (self._folder / _DONE).exists()
+
+    def start(self) -> None:
+        """Forget what a search found that did not come to its end."""
+        self._folder.mkdir(exist_ok=True)
+        for path in self._folder.iterdir():
+            path.unlink()
+
+    def add(self, rule: int, part: int, verdicts: pl.DataFrame) -> None:
+        """Keep what a rule came to (schema VERDICTS)."""
+        if not verdicts.is_empty():
+            verdicts.write_ipc(self._folder / _name(rule, part), compression="lz4")
+
+    def finish(self) -> None:
+        """Say that this is all."""
+        (self._folder / _DONE).touch()
+
+    def before(self, rule: int) -> pl.LazyFrame:
+        """The verdicts that the rules before one, counted from 0, came to."""
+        settled = pl.col("match") != int(Match.NONE)
+        return self._read(lambda name: name < _name(rule, 0)).filter(settled)
+
+    def among(self, ordinals: pl.Series) -> pl.DataFrame:
+        """The verdicts on the records with these ordinals, at most one each."""
+        wanted = ordinals.alias("ordinal").to_frame().lazy()
+        found = self._read(lambda _: True).join(wanted, on="ordinal", how="semi").collect()
+        # Before its verdict a record may have been told whose claims kept it from one.
+        settled_first = found.sort("match", descending=True, maintain_order=True)
+        return settled_first.unique("ordinal", keep="first", maintain_order=True)
+
+    def _read(self, wanted: Callable[[str], bool]) -> pl.LazyFrame:
+        files = sorted(path for path in self._folder.glob("*.arrow") if wanted(path.name))
+        return pl.concat([VERDICTS.to_frame().lazy(), *map(pl.scan_ipc, files)])
+
+
+def _name(rule: int, part: int) -> str:
+    return f"{rule:02}-{part:06}.arrow"
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One file being searched for; `details` are all its records (columns of DETAIL)."""
+
+    desk: Desk
+    terms: Terms
+    arrival: Arrival
+    details: pl.LazyFrame
+    found: Found
+
+    def run(self, parts: int, stopping: Callable[[], bool]) -> bool:
+        """Try each rule on the file, part by part; whether `stopping` let it come to its end."""
+        self.found.start()
+        for number, rule in enumerate(self.terms.agreement.handback.match):
+            if rule == BY_KEY and number == 0:
+                continue  # what carries a key is settled by it, with its chunk
+            left = self._left(number)
+            together = pl.struct(_together(rule)).hash() % parts
+            for part in range(parts):
+                if stopping():
+                    return False
+                records = left.filter(together == part).collect()
+                self.found.add(number, part, self._verdicts(rule, number, records))
+        return True
+
+    def _left(self, number: int) -> pl.LazyFrame:
+        """The records that the rules before this one left."""
+        sought = self.details.filter(searched(self.terms.agreement.handback.match))
+        return sought.join(self.found.before(number), on="ordinal", how="anti")
+
+    def _verdicts(self, rule: Rule, number: int, records: pl.DataFrame) -> pl.DataFrame:
+        """What a rule says of records; and of those for whom it finds only attempts to which an
+        earlier rule matched others, which these are."""
+        with self.desk.store.write() as tx:
+            asked = ask(self.desk.store, tx, self.terms, rule, records, self.arrival)
+        candidates = latest_of(asked.candidates)
+        free = candidates.join(self._claimed(candidates, number), on=_ATTEMPT, how="anti")
+        if MatchColumn.NORMALISED_REFERENCE in rule:
+            # Requests that normalise alike are not told apart by what else the file says.
+            several = candidates.filter(pl.len().over("value") > 1)
+            free = pl.concat([several, free.join(several, on="value", how="anti")])
+        verdicts = judge(Asked(asked.values, free), self.terms, paired=pairs(rule))
+        lost = candidates.join(free, on="value", how="anti")
+        return pl.concat([verdicts, _claims(asked.values, lost)])
+
+    def _claimed(self, candidates: pl.DataFrame, number: int) -> pl.DataFrame:
+        """Those of the candidates to which an earlier rule matched a record of the file."""
+        wanted = candidates.select("redemption_id").unique().lazy()
+        earlier = self.found.before(number).join(wanted, on="redemption_id", how="semi").collect()
+        told_by_key = self.details.filter(~searched(self.terms.agreement.handback.match))
+        others = told_by_key.join(wanted, on="redemption_id", how="semi").collect()
+        if not others.is_empty():
+            with self.desk.store.write() as tx:
+                asked = ask(self.desk.store, tx, self.terms, BY_KEY, others)
+            earlier = pl.concat([earlier, judge(asked, self.terms)])
+        return earlier.filter(pl.col("match") == int(Match.ONE)).select(_ATTEMPT)
+
+
+def _together(rule: Rule) -> list[str]:
+    """What records have alike that are to be searched for in one part, as they may find the same;
+    where each stands for itself, nothing but its place."""
+    if not pairs(rule):
+        return ["ordinal"]
+    return ["member_ref", "quantity"] if MatchColumn.QUANTITY in rule else ["member_ref"]
+
+
+def _claims(values: pl.DataFrame, lost: pl.DataFrame) -> pl.DataFrame:
+    """For each record (columns `ordinal`, `value`) the candidates that it lost, as no match."""
+    listed = lost.sort(_ATTEMPT).group_by("value").agg(candidates=listing())
+    told = values.join(listed, on="value", how="inner").with_columns(
+        pl.lit(None).alias(name) for name in VERDICTS if name not in ("ordinal", "candidates")
+    )
+    return told.select(pl.col(name).cast(kind) for name, kind in VERDICTS.items()).with_columns(
+        pl.col("match", "redemption_id", "answered_attempt").fill_null(0)
+    )
