@@ -20,7 +20,7 @@ from handback.reports.reading import Reading, reading
 from handback.reports.registry import REPORTS
 from handback.reports.report import Report
 
-PIECE_ROWS: Final = 2_000
+PIECE_ROWS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
