@@ -31,6 +31,8 @@ from handback_server._stubs.v1 import (
     payouts_pb2_grpc,
     redemptions_pb2,
     redemptions_pb2_grpc,
+    reports_pb2,
+    reports_pb2_grpc,
 )
 from handback_server.calls import Calls
 from handback_server.runtime import Runtime
@@ -42,6 +44,7 @@ from handback_server.services.handback_files import HandbackFiles
 from handback_server.services.ledger import Ledger
 from handback_server.services.payouts import Payouts
 from handback_server.services.redemptions import Redemptions
+from handback_server.services.reports import Reports
 from handback_server.workers import Work, Workers
 
 _LOG: Final = logging.getLogger(__name__)
@@ -60,6 +63,7 @@ _SERVICES: Final[Sequence[tuple[Callable[[Runtime], Any], _Add]]] = (
     (Agreements, agreements_pb2_grpc.add_AgreementServiceServicer_to_server),
     (Formats, formats_pb2_grpc.add_FormatServiceServicer_to_server),
     (Ledger, ledger_pb2_grpc.add_LedgerServiceServicer_to_server),
+    (Reports, reports_pb2_grpc.add_ReportServiceServicer_to_server),
     (Events, add_events),
 )
 _NAMES: Final = tuple(
@@ -72,6 +76,7 @@ _NAMES: Final = tuple(
         agreements_pb2,
         formats_pb2,
         ledger_pb2,
+        reports_pb2,
         events_pb2,
         health_pb2,
     )

@@ -27,6 +27,7 @@ from handback_server._stubs.v1 import (
     lifecycle_pb2,
     payouts_pb2,
     redemptions_pb2,
+    reports_pb2,
 )
 
 RELEASED = Path(__file__).parent / "released.json"
@@ -42,6 +43,7 @@ FILES: tuple[FileDescriptor, ...] = tuple(
         lifecycle_pb2,
         payouts_pb2,
         redemptions_pb2,
+        reports_pb2,
     )
 )
 

@@ -12,6 +12,7 @@ from handback_server.convert.files import finding, handback_file, run_report
 from handback_server.convert.ledger import balance
 from handback_server.convert.payouts import batch_report, payout_batch, tally
 from handback_server.convert.redemptions import event, event_block, event_kind, redemption
+from handback_server.convert.reports import report, report_footer, report_header, report_rows
 from handback_server.convert.values import (
     Enum,
     cause_id,
@@ -45,6 +46,10 @@ __all__ = [
     "payout_batch",
     "redemption",
     "redemption_number",
+    "report",
+    "report_footer",
+    "report_header",
+    "report_rows",
     "run_report",
     "tally",
 ]
