@@ -55,7 +55,7 @@ class Reports(ReportServiceServicer):
         programme = convert.named(request.programme, "programme")
         name = convert.named(request.report, "report")
         home = self._runtime.settings.home
-        with SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=home) as spooled:
+        with SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=str(home)) as spooled:
             run = _Run(self._runtime, spooled, programme, name, dict(request.parameters))
             await self._write(run)
             while response := await self._bridge.run(run.read):

@@ -18,6 +18,7 @@ from handback_client.aio.connection import Connection
 from handback_client.aio.files import AsyncFiles
 from handback_client.aio.formats import AsyncFormats
 from handback_client.aio.partners import AsyncPartners
+from handback_client.aio.reports import AsyncReports
 from handback_client.aio.runtime import each, open_channel
 from handback_client.aio.submitting import AsyncBulkSubmit
 from handback_client.aio.watch import AsyncWatch
@@ -31,9 +32,9 @@ from handback_client.retry import ALWAYS, USUAL, RetryPolicy
 class AsyncClient:
     """A connection to one server on behalf of one programme.
 
-    Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `partners` and
-    `formats` hold the calls about payout batches, hand-back files, breaks, agreements, and about
-    trying files and drafting layouts. Every method raises a `HandbackError`; each names the leaves
+    Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `partners`,
+    `formats` and `reports` hold the calls about payout batches, hand-back files, breaks,
+    agreements, about trying files and drafting layouts, and about reports. Every method raises a `HandbackError`; each names the leaves
     it may raise beside those any call may end with (InvalidRequest, ServerUnreachable,
     StoreUnavailable, ShuttingDown, DeadlineExceeded, NotAuthenticated, NotAllowed).
 
@@ -73,6 +74,7 @@ class AsyncClient:
         self.breaks = AsyncBreaks(connection)
         self.partners = AsyncPartners(connection)
         self.formats = AsyncFormats(connection)
+        self.reports = AsyncReports(connection)
 
     def within(self, deadline_s: float) -> Self:
         """The same client on the same channel with another deadline, in seconds."""

@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-def _words(kind: type[_Word]) -> dict[int, _Word]:
+def words_of(kind: type[_Word]) -> dict[int, _Word]:
     """The words of an enumeration by their numbers on the wire, which follow its order.
 
     The last, `unknown`, has no number; reading a number that is not here means it.
@@ -30,25 +30,25 @@ def _words(kind: type[_Word]) -> dict[int, _Word]:
     return dict(enumerate(list(kind)[:-1]))
 
 
-STATES = _words(models.State)
+STATES = words_of(models.State)
 
 
-TRIGGERS = _words(models.Trigger)
+TRIGGERS = words_of(models.Trigger)
 
 
-REASON_CLASSES = _words(models.ReasonClass)
+REASON_CLASSES = words_of(models.ReasonClass)
 
 
-CAUSES = _words(models.CauseKind)
+CAUSES = words_of(models.CauseKind)
 
 
-BATCH_STATES = _words(models.BatchState)
+BATCH_STATES = words_of(models.BatchState)
 
 
-FILE_STATES = _words(models.FileState)
+FILE_STATES = words_of(models.FileState)
 
 
-SEVERITIES = _words(models.Severity)
+SEVERITIES = words_of(models.Severity)
 
 
 def states(words: Iterable[str]) -> list[lifecycle_pb2.RedemptionState.ValueType]:

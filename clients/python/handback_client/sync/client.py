@@ -24,6 +24,7 @@ from handback_client.sync.connection import Connection
 from handback_client.sync.files import Files
 from handback_client.sync.formats import Formats
 from handback_client.sync.partners import Partners
+from handback_client.sync.reports import Reports
 from handback_client.sync.runtime import each, open_channel
 from handback_client.sync.submitting import BulkSubmit
 from handback_client.sync.watch import Watch
@@ -32,9 +33,9 @@ from handback_client.sync.watch import Watch
 class Client:
     """A connection to one server on behalf of one programme.
 
-    Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `partners` and
-    `formats` hold the calls about payout batches, hand-back files, breaks, agreements, and about
-    trying files and drafting layouts. Every method raises a `HandbackError`; each names the leaves
+    Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `partners`,
+    `formats` and `reports` hold the calls about payout batches, hand-back files, breaks,
+    agreements, about trying files and drafting layouts, and about reports. Every method raises a `HandbackError`; each names the leaves
     it may raise beside those any call may end with (InvalidRequest, ServerUnreachable,
     StoreUnavailable, ShuttingDown, DeadlineExceeded, NotAuthenticated, NotAllowed).
 
@@ -74,6 +75,7 @@ class Client:
         self.breaks = Breaks(connection)
         self.partners = Partners(connection)
         self.formats = Formats(connection)
+        self.reports = Reports(connection)
 
     def within(self, deadline_s: float) -> Self:
         """The same client on the same channel with another deadline, in seconds."""
