@@ -35,9 +35,10 @@ class Client:
 
     Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `partners`,
     `formats` and `reports` hold the calls about payout batches, hand-back files, breaks,
-    agreements, about trying files and drafting layouts, and about reports. Every method raises a `HandbackError`; each names the leaves
-    it may raise beside those any call may end with (InvalidRequest, ServerUnreachable,
-    StoreUnavailable, ShuttingDown, DeadlineExceeded, NotAuthenticated, NotAllowed).
+    agreements, about trying files and drafting layouts, and about reports. Every method raises a
+    `HandbackError`; each names the leaves it may raise beside those any call may end with
+    (InvalidRequest, ServerUnreachable, StoreUnavailable, ShuttingDown, DeadlineExceeded,
+    NotAuthenticated, NotAllowed).
 
     A command without a `request_key` gets one of its own: repeating it by itself the client does
     nothing twice, but a program that may be started anew should choose its keys and keep them.
