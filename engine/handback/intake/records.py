@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -21,9 +21,13 @@ from handback.intake.opening import opened
 from handback.intake.prepare import CHUNK_RECORDS
 from handback.intake.queries import FileView
 from handback.partners.agreement import Agreement
+from handback.partners.codes import ReasonClass
 
 RECORDS: Final = pl.Schema({**DETAIL, "flaw": pl.String()})
 """A detail; or a record that cannot be read, of which there is its place, its text and the flaw."""
+
+# What a restricted record would tell of its reason.
+_TELLING: Final = ("code", "raw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +37,56 @@ class PlacedRecord:
     There are no lines where the form of the file has none, as in a workbook.
     """
 
-    record: dict[str, object]
+    record: dict[str, Any]
     lines: tuple[Line, ...]
 
 
-def placed_record(desk: Desk, programme: str, file_id: int, ordinal: int) -> PlacedRecord:
-    """One record in its place. Raises NotFound, also where the bytes are not kept any more."""
+def placed_record(
+    desk: Desk, programme: str, file_id: int, ordinal: int, *, unmasked: bool
+) -> PlacedRecord:
+    """One record in its place. Raises NotFound, also where the bytes are not kept any more.
+
+    Unless `unmasked`, restricted records say nothing, and lines of theirs are left out.
+    """
     with desk.store.read() as tx:
         file = queries.get(tx, programme, file_id)
+    nearby = _nearby(desk, file, ordinal)
+    mine = nearby.filter(pl.col("ordinal") == ordinal)
+    if mine.is_empty():
+        place = f"{public_id(Prefix.HANDBACK_FILE, file_id)} {ordinal}"
+        raise NotFound(kind="record", id=place)
+    agreement, row = _agreement(desk, file), mine.row(0, named=True)
+    with opened(desk, file.landing_key, agreement.handback) as found:
+        lines = tuple(around(found.content, agreement.handback.layout, row["line"]))
+    if unmasked:
+        return PlacedRecord(row, lines)
+    codes = agreement.handback.codes
+    hidden = nearby.filter(codes.classify(nearby)["reason_class"] == int(ReasonClass.HOLD))
+    if ordinal in hidden["ordinal"]:
+        row |= dict.fromkeys(_TELLING)
+    return PlacedRecord(row, tuple(line for line in lines if not _of(hidden, nearby, line.number)))
+
+
+def _nearby(desk: Desk, file: FileView, ordinal: int) -> pl.DataFrame:
+    """The records around one, with all that stand on the lines beside it; empty without it."""
+    before = after = found = pl.DataFrame(schema=RECORDS)
     for chunk in records(desk, file):
-        mine = chunk.filter(pl.col("ordinal") == ordinal)
-        if len(mine):
-            row = mine.row(0, named=True)
-            agreement = _agreement(desk, file)
-            with opened(desk, file.landing_key, agreement.handback) as found:
-                lines = around(found.content, agreement.handback.layout, row["line"])
-                return PlacedRecord(row, tuple(lines))
-    place = f"{public_id(Prefix.HANDBACK_FILE, file_id)} {ordinal}"
-    raise NotFound(kind="record", id=place)
+        if len(found):
+            after = chunk
+            break
+        if ordinal in chunk["ordinal"]:
+            found = chunk
+        else:
+            before = chunk
+    return pl.concat([before, found, after]) if len(found) else found
+
+
+def _of(hidden: pl.DataFrame, nearby: pl.DataFrame, line: int) -> bool:
+    """Whether a line belongs to a hidden record: it begins there, or runs on from before."""
+    if line in hidden["line"]:
+        return True
+    last = nearby.filter(pl.col("line") <= line)["line"].max()
+    return last is not None and last in hidden["line"]
 
 
 def records(desk: Desk, file: FileView) -> Iterator[pl.DataFrame]:

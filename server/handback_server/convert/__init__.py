@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from handback_server.convert.agreements import agreement, agreement_violation, partner
 from handback_server.convert.breaks import break_of
-from handback_server.convert.files import finding, handback_file, run_report
+from handback_server.convert.files import (
+    file_line,
+    file_record,
+    finding,
+    handback_file,
+    run_report,
+)
 from handback_server.convert.ledger import balance
 from handback_server.convert.payouts import batch_report, payout_batch, tally
 from handback_server.convert.redemptions import event, event_block, event_kind, redemption
@@ -35,7 +41,9 @@ __all__ = [
     "event",
     "event_block",
     "event_kind",
+    "file_line",
     "file_number",
+    "file_record",
     "finding",
     "handback_file",
     "instant",

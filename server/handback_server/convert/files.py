@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from handback.ids import Prefix, public_id
+from handback.intake.context import Line
 from handback.intake.queries import FileView, FindingView
 from handback.reconcile.report import RunReport
 from handback_server._stubs.v1 import (
@@ -51,6 +55,20 @@ def finding(view: FindingView) -> handback_files_pb2.Finding:
         message=view.message,
         raw=view.raw or "",
     )
+
+
+def file_line(line: Line) -> handback_files_pb2.FileLine:
+    """One line of a file."""
+    return handback_files_pb2.FileLine(
+        line=line.number, content=line.content, cut_bytes=line.cut_bytes
+    )
+
+
+def file_record(record: Mapping[str, Any]) -> handback_files_pb2.FileRecord:
+    """One record of a file, a row of `intake.records.RECORDS`; nulls stay unset."""
+    names = handback_files_pb2.FileRecord.DESCRIPTOR.fields_by_name
+    said = {name: record[name] for name in names if record[name] is not None}
+    return handback_files_pb2.FileRecord(**said)
 
 
 def run_report(report: RunReport) -> handback_files_pb2.RunReport:

@@ -11,6 +11,7 @@ from handback.intake import quarantine, queries
 from handback.intake.context import PlacedFinding, placed_finding
 from handback.intake.queries import FileFilter
 from handback.intake.receive import Origin, ReceivedFile, receive
+from handback.intake.records import PlacedRecord, placed_record
 from handback.intake.states import FileState
 from handback.reconcile.report import run_report
 from handback.store.requests import Command
@@ -104,11 +105,23 @@ class HandbackFiles(HandbackFileServiceServicer):
         found: PlacedFinding = await self._bridge.run(
             placed_finding, desk, programme, file_id, number
         )
-        lines = [
-            pb.FileLine(line=line.number, content=line.content, cut_bytes=line.cut_bytes)
-            for line in found.lines
-        ]
-        return pb.GetFindingResponse(finding=convert.finding(found.finding), lines=lines)
+        return pb.GetFindingResponse(
+            finding=convert.finding(found.finding), lines=map(convert.file_line, found.lines)
+        )
+
+    async def GetRecord(
+        self, request: pb.GetRecordRequest, context: Context
+    ) -> pb.GetRecordResponse:
+        """Give one record in its place."""
+        programme = convert.named(request.programme, "programme")
+        file_id = convert.file_number(request.file_id)
+        desk, ordinal = self._runtime.desk, request.ordinal
+        found: PlacedRecord = await self._bridge.run(
+            placed_record, desk, programme, file_id, ordinal, unmasked=True
+        )
+        return pb.GetRecordResponse(
+            record=convert.file_record(found.record), lines=map(convert.file_line, found.lines)
+        )
 
     async def GetRunReport(
         self, request: pb.GetRunReportRequest, context: Context

@@ -12,7 +12,7 @@ from handback_client.aio.connection import Connection
 from handback_client.convert import inspection
 from handback_client.keys import new_request_key
 from handback_client.models import Finding, HandbackFile, RunReport
-from handback_client.models.inspection import PlacedFinding
+from handback_client.models.inspection import PlacedFinding, PlacedRecord
 from handback_client.upload import Upload
 
 
@@ -90,6 +90,14 @@ class AsyncFiles:
         )
         answer = await self._connection.call(self._files.GetFinding, request)
         return inspection.placed_finding(answer)
+
+    async def record(self, file_id: str, ordinal: int) -> PlacedRecord:
+        """One record of a file with the lines around its place. Raises NotFound."""
+        request = handback_files_pb2.GetRecordRequest(
+            programme=self._connection.programme, file_id=file_id, ordinal=ordinal
+        )
+        answer = await self._connection.call(self._files.GetRecord, request)
+        return inspection.placed_record(answer)
 
     async def report(self, file_id: str) -> RunReport:
         """What became of the records of a file, as of now. Raises NotFound."""

@@ -51,7 +51,7 @@ def list_batches(
 @click.argument("batch_id")
 @click.pass_obj
 def show_batch(session: Session, batch_id: str) -> None:
-    """Show one payout batch; `handback report batch` says what became of what it sent."""
+    """Show one payout batch; `handback report batches --batch` says what became of it."""
     with session.client() as client:
         session.output.one(client.batches.get(batch_id))
 

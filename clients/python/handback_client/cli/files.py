@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from handback_client.cli.command import Group, key_option, limit_option
 from handback_client.cli.session import Session
 from handback_client.models import FileState
+from handback_client.models.inspection import FileLine
 
 COLUMNS = (
     "file_id",
@@ -51,7 +53,7 @@ def list_files(session: Session, partner: str, states: tuple[str, ...], limit: i
 @click.argument("file_id")
 @click.pass_obj
 def show_file(session: Session, file_id: str) -> None:
-    """Show one file; `handback report file` says what became of its records."""
+    """Show one file; `handback report runs --file` says what became of its records."""
     with session.client() as client:
         session.output.one(client.files.get(file_id))
 
@@ -99,8 +101,27 @@ def show_finding(session: Session, file_id: str, number: int) -> None:
         session.output.line(placed)
         return
     session.output.one(placed.finding)
-    for line in placed.lines:
-        mark = ">" if line.line == placed.finding.line else " "
+    _show_lines(placed.lines, placed.finding.line)
+
+
+@files_command.command("record")
+@click.argument("file_id")
+@click.argument("ordinal", type=click.IntRange(min=1))
+@click.pass_obj
+def show_record(session: Session, file_id: str, ordinal: int) -> None:
+    """Show one record with the bytes around its place."""
+    with session.client() as client:
+        placed = client.files.record(file_id, ordinal)
+    if session.as_json:
+        session.output.line(placed)
+        return
+    session.output.one(placed.record)
+    _show_lines(placed.lines, placed.record.line)
+
+
+def _show_lines(lines: Iterable[FileLine], marked: int) -> None:
+    for line in lines:
+        mark = ">" if line.line == marked else " "
         cut = f" … and {line.cut_bytes} bytes" if line.cut_bytes else ""
         click.echo(f"{mark}{line.line:8}  {_shown(line.content)}{cut}")
 

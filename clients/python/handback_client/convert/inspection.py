@@ -9,11 +9,32 @@ from handback_client.models import inspection
 
 def placed_finding(message: handback_files_pb2.GetFindingResponse) -> inspection.PlacedFinding:
     """One finding in its place."""
-    lines = (
-        inspection.FileLine(line=one.line, content=one.content, cut_bytes=one.cut_bytes)
-        for one in message.lines
+    lines = tuple(map(_line, message.lines))
+    return inspection.PlacedFinding(finding=finding(message.finding), lines=lines)
+
+
+def placed_record(message: handback_files_pb2.GetRecordResponse) -> inspection.PlacedRecord:
+    """One record in its place."""
+    record = message.record
+    found = inspection.FileRecord(
+        ordinal=record.ordinal,
+        line=record.line,
+        reference=record.reference,
+        member_ref=record.member_ref,
+        code=record.code,
+        quantity=record.quantity if record.HasField("quantity") else None,
+        unit=record.unit,
+        partner_ref=record.partner_ref,
+        flaw=record.flaw,
+        raw=record.raw,
     )
-    return inspection.PlacedFinding(finding=finding(message.finding), lines=tuple(lines))
+    return inspection.PlacedRecord(record=found, lines=tuple(map(_line, message.lines)))
+
+
+def _line(message: handback_files_pb2.FileLine) -> inspection.FileLine:
+    return inspection.FileLine(
+        line=message.line, content=message.content, cut_bytes=message.cut_bytes
+    )
 
 
 def file_check(message: formats_pb2.FileCheck) -> inspection.FileCheck:

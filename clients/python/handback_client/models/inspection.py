@@ -26,6 +26,30 @@ class PlacedFinding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """One record of a file as it was read; `flaw` is why it could not be, empty where it could."""
+
+    ordinal: int
+    line: int
+    reference: str
+    member_ref: str
+    code: str
+    quantity: int | None
+    unit: str
+    partner_ref: str
+    flaw: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedRecord:
+    """A record and the lines around its place; none where the form of the file has no lines."""
+
+    record: FileRecord
+    lines: tuple[FileLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecodedRecord:
     """One detail record as it was decoded; what the layout does not have is empty, 0 or None."""
 
