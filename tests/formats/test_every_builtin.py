@@ -63,8 +63,17 @@ def test_a_file_cut_anywhere_is_not_complete(name: str, file: str) -> None:
     whole = whole or len(content.rstrip())
     lengths = range(whole) if whole <= MOST_CUTS else some_lengths(whole)
     for length in lengths:
+        if lacks_filling_alone(layout, content, length):
+            continue
         reading = read(layout, content[:length])
         assert reading.facts.worst is Severity.QUARANTINE, length
+
+
+def lacks_filling_alone(layout: Layout, content: bytes, length: int) -> bool:
+    """Are all records there, and none of the lines that fill up the last block?"""
+    filler = layout.filler.encode() * layout.width
+    records = len(content.partition(filler)[0])
+    return layout.block > 0 and length in (records - 1, records)
 
 
 def closes(layout: Layout) -> bool:

@@ -34,6 +34,8 @@ class Batches:
         self._kinds = (level.header, level.control)
         self._measures = layout.measures()
         self._framed = any(layout.of(*self._kinds))
+        closing = (one for record in layout.of(level.control) for one in record.fields)
+        self._repeated = {one.same_as for one in closing}
         self._open = pl.DataFrame(schema={"segment": pl.Int64()})
         self._told_bare = False
 
@@ -75,7 +77,7 @@ class Batches:
         return frame.with_columns(pl.col(self._level.column).alias("segment"))
 
     def _counts(self, rows: pl.DataFrame) -> pl.DataFrame:
-        records = [(i, one) for i, one in enumerate(self._layout.records) if not one.is_implied]
+        records = [(i, one) for i, one in enumerate(self._layout.records) if not one.implied]
         return rows.group_by("segment").agg(
             pl.col("line").min().alias("first_line"),
             line_count(rows).alias(_count(LINE)),
@@ -98,7 +100,8 @@ class Batches:
     def _said(self, index: int, values: pl.DataFrame) -> pl.DataFrame:
         """What the headers or controls of the layout's record `index` say, one a batch."""
         fields = self._layout.records[index].fields
-        named = [column_of(one.name) for one in fields if one.total]
+        compared = [one for one in fields if one.total or one.same_as or one.name in self._repeated]
+        named = [column_of(one.name) for one in compared]
         return values.select(
             "segment",
             pl.col("line").alias(f"{index}.line"),
@@ -129,6 +132,8 @@ class Batches:
                 for one in record.fields:
                     if one.total and not one.total.of_original:
                         findings.append(self._disagreeing(there, index, one, one.total))
+                    if one.same_as:
+                        findings.append(self._differing(there, index, one))
         return findings
 
     def _framing(self, batches: pl.DataFrame) -> list[pl.DataFrame]:
@@ -150,6 +155,22 @@ class Batches:
             left = batches.filter(unclosed & (has_details | has_header))
             findings.append(_findings(left, "first_line", "", code, message))
         return findings
+
+    def _differing(self, batches: pl.DataFrame, index: int, field: Field) -> pl.DataFrame:
+        """Findings for batches whose control does not repeat what the header says."""
+        records = enumerate(self._layout.records)
+        headers = [i for i, one in records if one.kind is self._level.header]
+        names = [f"{i}.{column_of(field.same_as)}" for i in headers]
+        there = [name for name in names if name in batches.columns]
+        header = pl.coalesce(there) if there else pl.lit(None)
+        said = pl.col(f"{index}.{column_of(field.name)}")
+        has_header = pl.col(_count(self._level.header)) > 0
+        wrong = batches.filter(has_header & said.ne_missing(header))
+        message = pl.format(
+            "the record says {}, its header {}",
+            *(value.cast(pl.String).fill_null("nothing") for value in (said, header)),
+        )
+        return _findings(wrong, f"{index}.line", field.name, FindingCode.CONTROL_DIFFERS, message)
 
     def _disagreeing(
         self, batches: pl.DataFrame, index: int, field: Field, total: Total

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import polars as pl
 
 from handback.formats.columns import folded
 from handback.formats.computed import CheckDigit
+from handback.formats.controls import BLOCK
 from handback.formats.days import Day
 from handback.formats.document import Section
 from handback.formats.layout import (
@@ -21,10 +23,13 @@ from handback.formats.layout import (
     Named,
     Path,
     Record,
+    header_of,
 )
 from handback.formats.numbers import Decimal
 from handback.formats.octets import Binary
 from handback.formats.texts import Constant
+
+_OF_FILE: Final = (Kind.HEADER, Kind.CONTROL)
 
 
 def check_together(layout: Layout, section: Section, records: Sequence[Section]) -> None:
@@ -70,14 +75,27 @@ def _check_names(layout: Layout, record: Record, table: Section) -> None:
         if field.name in seen:
             table.mistake(f"{path}.name", "a name used once in the record")
         seen.add(field.name)
+        if field.same_as:
+            _check_same(layout, record, field, path, table)
         if field.total is None:
             continue
+        if BLOCK in field.total.kinds and not (layout.block and record.kind in _OF_FILE):
+            table.mistake(f"{path}.count", "records: blocks are of a whole file, and need `block`")
         if field.type.dtype != pl.Int64():
             table.mistake(f"{path}.type", "integer or decimal for a total")
         elif field.total.measure is not None:
             _check_measure(layout, field, field.total.measure, path, table)
         elif field.scale:
             table.mistake(f"{path}.type", "integer for a count")
+
+
+def _check_same(layout: Layout, record: Record, field: Field, path: str, table: Section) -> None:
+    """A control repeats what stands in a header of its own level, as the same type."""
+    fields = (one for header in layout.of(header_of(record.kind)) for one in header.fields)
+    types = [one.type.dtype for one in fields if one.name == field.same_as]
+    if types != [field.type.dtype] * len(types) or not types:
+        told = f"the name of a field of the {header_of(record.kind)} record, of the same type"
+        table.mistake(f"{path}.same_as", told)
 
 
 def _check_measure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from string import ascii_letters, digits
-from typing import Final
+from typing import Any, Final
 
 from handback.errors import InvalidAgreement, Violation
 from handback.formats.checking import check_together
@@ -17,6 +17,8 @@ from handback.formats.layout import (
     HEADER_KINDS,
     LINE_ENDS,
     WIDE,
+    Columns,
+    Condition,
     Field,
     Framing,
     Kind,
@@ -29,6 +31,7 @@ from handback.formats.octets import Binary
 from handback.formats.placing import MAX_CELLS, MAX_WIDTH, record_path, tag_of
 from handback.formats.texts import Constant
 
+_MAX_BLOCK: Final = 1_000
 _ALNUM: Final = frozenset(ascii_letters + digits)
 
 
@@ -49,7 +52,7 @@ def compile_layout(name: str, document: Mapping[str, object]) -> Layout:
     check_together(layout, section, records)
     if mistakes:
         raise InvalidAgreement(mistakes)
-    return _with_alone(_by_characters(layout))
+    return _with_filler(_with_alone(_by_characters(layout)))
 
 
 def _layout(name: str, framing: Framing, section: Section, records: list[Section]) -> Layout:
@@ -80,7 +83,19 @@ def _layout(name: str, framing: Framing, section: Section, records: list[Section
         record_end=section.text("record_end", "") if delimited else "",
         sheet=section.text("sheet", "") if framing is Framing.XLSX else "",
         namespaces=section.texts("namespaces") if framing is Framing.XML else (),
+        **_blocks(section, width),
     )
+
+
+def _blocks(section: Section, width: int) -> dict[str, Any]:
+    """How files of fixed records are filled up to whole blocks of lines."""
+    if not width or not section.has("block"):
+        return {}
+    filler = section.text("filler", "9")
+    if len(filler) != 1 or not filler.isprintable() or not filler.strip():
+        section.mistake("filler", "one character, no blank")
+    block = section.integer("block", None, 2, _MAX_BLOCK)
+    return {"block": block, "filler": filler, "filled": section.flag("filled")}
 
 
 def _check_marks(section: Section, delimiter: str, quote: str) -> None:
@@ -169,8 +184,20 @@ def _with_alone(layout: Layout) -> Layout:
         scope = Field("scope", Constant("batch"), None, False, "none", " ", "left", 0, False, None)
         fields = (*(replace(one, total=None) for one in record.fields), scope)
         path = record.path + ALONE
-        records.append(Record(Kind.DETAIL, record.tag, False, fields, path=path))
+        records.append(Record(Kind.DETAIL, record.tag, False, fields, path=path, implied=True))
     # Where a tag tells which headers may stand alone, the others do not.
-    tagged = [one.path for one in records if one.tag and one.is_implied]
-    records += [Record(Kind.IGNORE, (), False, (), path=path) for path in dict.fromkeys(tagged)]
+    tagged = [one.path for one in records if one.tag and one.implied]
+    records += [
+        Record(Kind.IGNORE, (), False, (), path=path, implied=True)
+        for path in dict.fromkeys(tagged)
+    ]
     return replace(layout, records=tuple(records))
+
+
+def _with_filler(layout: Layout) -> Layout:
+    """The layout with the lines that fill up a block, which go before all other records."""
+    if not layout.block:
+        return layout
+    whole = Condition(Columns(1, layout.width), (layout.filler * layout.width,))
+    filler = Record(Kind.IGNORE, (whole,), False, (), width=layout.width, implied=True)
+    return replace(layout, records=(filler, *layout.records))

@@ -19,6 +19,9 @@ from handback.formats.reading import column_of
 HALF: Final = 10**9
 LINE: Final = "line"
 """Counted as a kind of record is: the lines of the file that its records take."""
+BLOCK: Final = "block"
+"""Counted as a kind of record is: the blocks that those lines fill, the last one as if it were
+full."""
 LINE_COUNT: Final = "lines"
 """Where a cut joins lines to records, and they are counted: how many each record takes."""
 
@@ -50,6 +53,11 @@ def counts_lines(layout: Layout) -> bool:
     """Does a total of the layout count lines?"""
     fields = (one for record in layout.records for one in record.fields)
     return any(one.total and LINE in one.total.kinds for one in fields)
+
+
+def blocks_of(lines: int, block: int) -> int:
+    """How many blocks so many lines take."""
+    return -(-lines // block)
 
 
 def line_count(rows: pl.DataFrame) -> pl.Expr:
@@ -94,6 +102,25 @@ def compare(record: Record, values: Mapping[str, object], tally: Tally, line: in
         if values.get(one.name) != tally.of(one.total):
             findings.append(_disagreement(one, one.total, values.get(one.name), tally, line))
     return findings
+
+
+def differing(
+    record: Record, values: Mapping[str, object], header: Mapping[str, object], line: int
+) -> list[Finding]:
+    """Findings for fields of a control that do not repeat what the header says."""
+    return [
+        differs(line, one.name, values.get(one.name), header.get(one.same_as))
+        for one in record.fields
+        if one.same_as and values.get(one.name) != header.get(one.same_as)
+    ]
+
+
+def differs(line: int, field: str, said: object, header: object) -> Finding:
+    """The finding for one field of a control that differs from its header."""
+    found = [("nothing" if value is None else value) for value in (said, header)]
+    message = f"the record says {found[0]}, its header {found[1]}"
+    code = FindingCode.CONTROL_DIFFERS
+    return Finding(0, line, field, code, severity_of(code), message, "")
 
 
 def _disagreement(one: Field, total: Total, said: object, tally: Tally, line: int) -> Finding:

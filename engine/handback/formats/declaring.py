@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from handback.formats.computed import LineNumber
-from handback.formats.controls import LINE
+from handback.formats.controls import BLOCK, LINE
 from handback.formats.document import Section
 from handback.formats.fields import FIELD_TYPES, FieldType
 from handback.formats.findings import DETAIL
@@ -69,7 +69,10 @@ def field_of(section: Section, framing: Framing, kind: Kind, *, named: bool) -> 
         carry=section.flag("carry") if kind in HEADER_KINDS else False,
         total=_total(section, framing) if kind in (*HEADER_KINDS, *CONTROL_KINDS) else None,
         rest=section.flag("rest") if framing is Framing.DELIMITED else False,
+        same_as=section.text("same_as", "") if kind in CONTROL_KINDS else "",
     )
+    if field.same_as and field.total:
+        section.mistake("same_as", "nothing of this name beside count or sum")
     _check_width(section, field)
     if kind in DETAIL_KINDS or field.carry:
         _check_role(section, name, field_type)
@@ -95,9 +98,10 @@ def _total(section: Section, framing: Framing) -> Total | None:
     field = section.text("sum", "")
     lowest = section.integer("digits", 0, 1, 18)
     of_original = section.choice("of", ["rows", "original"], "rows") == "original"
-    known = [LINE] if LINE in kinds else [str(kind) for kind in Kind]
-    if not set(kinds) <= set(known):
-        section.mistake("count", f"{LINE} alone, or record kinds: any of {', '.join(Kind)}")
+    alone: list[str] = [one for one in (LINE, BLOCK) if one in kinds]
+    if not set(kinds) <= set(alone[:1] or [str(kind) for kind in Kind]):
+        told = f"{LINE} or {BLOCK} alone, or record kinds: any of {', '.join(Kind)}"
+        section.mistake("count", told)
         return None
     if kinds == (LINE,) and framing not in (Framing.DELIMITED, Framing.FIXED):
         section.mistake("count", "record kinds: only delimited and fixed records stand on lines")

@@ -18,7 +18,7 @@ import polars as pl
 
 from handback.errors import InvalidRequest, Violation
 from handback.formats.columns import place_by_names
-from handback.formats.controls import LINE, Tally, exact_sum, measured
+from handback.formats.controls import BLOCK, LINE, Tally, blocks_of, exact_sum, measured
 from handback.formats.directions import outbound_mistakes
 from handback.formats.layout import (
     CONTROL_KINDS,
@@ -30,6 +30,7 @@ from handback.formats.layout import (
     Layout,
     Named,
     Record,
+    header_of,
 )
 from handback.formats.line_writing import as_bytes, in_columns
 from handback.formats.reading import column_of
@@ -121,13 +122,22 @@ class _Encoder:
         """What stands before the details, and what behind them; worthless after a mistake."""
         head = self._names + b"".join(self._marks(kind) for kind in HEADER_KINDS)
         if self._assembly is None:
-            return head, b"".join(self._marks(kind) for kind in CONTROL_KINDS)
+            controls = b"".join(self._marks(kind) for kind in CONTROL_KINDS)
+            return head, controls + self._filling()
         detail = next(self._layout.of(Kind.DETAIL))
         head = self._encoded(self._assembly.head()) + head
         head += self._encoded(self._assembly.details(detail))
         tail = self._encoded(self._assembly.after_details(detail))
         tail += b"".join(self._marks(kind) for kind in CONTROL_KINDS)
         return head, tail + self._encoded(self._assembly.end())
+
+    def _filling(self) -> bytes:
+        """Lines that fill up the last block."""
+        layout = self._layout
+        if not layout.block:
+            return b""
+        missing = -self._lines_within(Kind.CONTROL) % layout.block
+        return _bytes(pl.Series([layout.filler * layout.width] * missing, dtype=pl.String), layout)
 
     def _check_rows(self) -> None:
         rows = sum(self._tally.counts.values()) + bool(self._names)
@@ -206,8 +216,13 @@ class _Encoder:
 
     def _value(self, record: Record, name: str) -> object:
         field = next(field for field in record.fields if field.name == name)
+        if field.same_as:
+            for header in self._layout.of(header_of(record.kind)):
+                if any(one.name == field.same_as for one in header.fields):
+                    return self._value(header, field.same_as)
         if field.total:
             self._tally.counts[LINE] = self._lines_within(record.kind)
+            self._tally.counts[BLOCK] = blocks_of(self._tally.counts[LINE], self._layout.block or 1)
             return None if field.total.of_original else self._tally.of(field.total)
         if name in self._layout.fact_names() and name not in self._facts:
             self._refuse([Violation(f"facts.{name}", "a value, or None")])

@@ -43,6 +43,8 @@ class FindingCode(StrEnum):
     GROUP_CONTROL_MISSING = "group_control_missing"
     BATCH_HEADER_MISSING = "batch_header_missing"
     BATCH_CONTROL_MISSING = "batch_control_missing"
+    BLOCK_UNFILLED = "block_unfilled"
+    CONTROL_DIFFERS = "control_differs"
     COUNT_MISMATCH = "count_mismatch"
     SUM_MISMATCH = "sum_mismatch"
     SUM_UNVERIFIED = "sum_unverified"

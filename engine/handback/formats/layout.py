@@ -84,6 +84,12 @@ BATCH: Final = Level("batch", Kind.BATCH_HEADER, Kind.BATCH_CONTROL, "segment")
 LEVELS: Final = (GROUP, BATCH)
 """From the outermost to the innermost."""
 
+
+def header_of(control: Kind) -> Kind:
+    """The kind of the header that a kind of control closes."""
+    return next((level.header for level in LEVELS if level.control is control), Kind.HEADER)
+
+
 ENCODINGS: Final[Mapping[str, str]] = {
     "utf-8": "utf-8",
     "ascii": "ascii",
@@ -210,7 +216,8 @@ class Total:
 class Field:
     """One field of a record. `place` is None for a constant that stands in no byte of the file.
 
-    `rest` takes all cells from its own to the last.
+    `rest` takes all cells from its own to the last. A field of a control repeats what `same_as`
+    says in the header that it closes.
     """
 
     name: str
@@ -224,6 +231,7 @@ class Field:
     carry: bool
     total: Total | None
     rest: bool = False
+    same_as: str = ""
 
     @property
     def scale(self) -> int:
@@ -282,11 +290,8 @@ class Record:
     path: str = ""
     repeats: Repeats = Repeats.REJECT
     alone: int | None = None
-
-    @property
-    def is_implied(self) -> bool:
-        """Is it what a header stands for, and no record of its own?"""
-        return self.path.endswith(ALONE)
+    implied: bool = False
+    """Known to reading alone: what a header stands for, or a line that fills up a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +299,8 @@ class Layout:
     """A whole layout. Records are tried in order; the first whose tag agrees names the kind.
 
     An empty `line_end` means that records run on. `in_bytes` says what columns count. A line that
-    begins with `continues` goes on with the one before; `record_end` closes a record.
+    begins with `continues` goes on with the one before; `record_end` closes a record. Files are
+    filled up to a multiple of `block` lines with lines of `filler`, and have to be where `filled`.
     """
 
     name: str
@@ -311,14 +317,17 @@ class Layout:
     record_end: str = ""
     sheet: str = ""
     namespaces: tuple[str, ...] = ()
+    block: int = 0
+    filler: str = ""
+    filled: bool = False
 
     def of(self, *kinds: Kind) -> Iterator[Record]:
         """The records of these kinds, in order."""
         return (record for record in self.records if record.kind in kinds)
 
     def written(self) -> Layout:
-        """The layout as writing has it: a header that stands for a detail is written as it is."""
-        return replace(self, records=tuple(one for one in self.records if not one.is_implied))
+        """The layout as writing has it, without the records that are implied."""
+        return replace(self, records=tuple(one for one in self.records if not one.implied))
 
     def steps(self, path: str) -> list[str]:
         """The names from the root of a tree down to the records of a path."""
@@ -356,7 +365,8 @@ class Layout:
         """Names that `encode` reads from the facts; totals are counted, not told."""
         kinds = (*HEADER_KINDS, *CONTROL_KINDS)
         fields = (one for record in self.of(*kinds) for one in record.fields)
-        return frozenset(one.name for one in fields if one.is_told and not one.total)
+        told = (one for one in fields if one.is_told and not one.total and not one.same_as)
+        return frozenset(one.name for one in told)
 
 
 def positions(place: Place | None) -> set[int]:

@@ -9,7 +9,17 @@ from typing import Final
 
 import polars as pl
 
-from handback.formats.controls import LINE, Tally, compare, exact_sum, line_count, measured
+from handback.formats.controls import (
+    BLOCK,
+    LINE,
+    Tally,
+    blocks_of,
+    compare,
+    differing,
+    exact_sum,
+    line_count,
+    measured,
+)
 from handback.formats.findings import Finding, FindingCode, file_finding
 from handback.formats.layout import Kind, Layout, Record
 
@@ -43,6 +53,7 @@ class Structure:
         self._layout = layout
         self._measures = layout.measures()
         self._tally = Tally()
+        self._filling = 0
         self._seen: set[int] = set()
         self._marks: list[Mark] = []
         self._body_line: int | None = None
@@ -77,14 +88,31 @@ class Structure:
 
     def finish(self) -> list[Finding]:
         """Findings that only the end of the file can tell."""
-        findings = []
+        findings = self._blocks()
         for index, record in enumerate(self._layout.records):
             if record.required and record.kind in _MISSING and index not in self._seen:
                 message = f"the {record.kind} record is missing"
                 findings.append(file_finding(_MISSING[record.kind], message))
+        headers = [mark.values for mark in self._marks if mark.record.kind is Kind.HEADER]
         for mark in self._marks:
             findings += compare(mark.record, mark.values, self._tally, mark.line)
+            if mark.record.kind is Kind.CONTROL and headers:
+                said = {name: value for values in headers for name, value in values.items()}
+                findings += differing(mark.record, mark.values, said, mark.line)
         return findings
+
+    def _blocks(self) -> list[Finding]:
+        """Counts the blocks. Where filling up was begun it has to be finished."""
+        block, lines = self._layout.block, self._tally.counts[LINE]
+        self._tally.counts[LINE] = lines - self._filling
+        if not block:
+            return []
+        self._tally.counts[BLOCK] = blocks_of(lines - self._filling, block)
+        wanted = self._filling or self._layout.filled
+        if not wanted or lines % block == 0:
+            return []
+        message = f"the file has {lines} lines, and is not filled up to a multiple of {block}"
+        return [file_finding(FindingCode.BLOCK_UNFILLED, message)]
 
     def _count(
         self, rows: pl.DataFrame, details: Sequence[pl.DataFrame], unreadable: pl.DataFrame
@@ -92,8 +120,10 @@ class Structure:
         for index, count in rows["rec"].value_counts().iter_rows():
             if index >= 0:
                 record = self._layout.records[index]
-                if not record.is_implied:
+                if not record.implied:
                     self._tally.counts[record.kind] += count
+                elif record.kind is Kind.IGNORE:
+                    self._filling += count
                 if record.kind is Kind.DETAIL:
                     self._seen.add(index)
         self._tally.counts[LINE] += rows.select(line_count(rows)).item()

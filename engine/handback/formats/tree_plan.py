@@ -89,7 +89,7 @@ class Plan:
         node = self.nodes[number]
         # What a header says of itself when it stands alone lies in the cells of the header.
         twin = self._numbers.get((record.path.removesuffix(ALONE), True))
-        cells = self.nodes[twin].cells if record.is_implied and twin is not None else None
+        cells = self.nodes[twin].cells if record.path.endswith(ALONE) and twin is not None else None
         cells = node.cells if cells is None else cells
         node.cells = cells
         tag = tuple(replace(one, place=_cells(one.place, cells)) for one in record.tag)
