@@ -115,7 +115,7 @@ def _of_outbound(parts: Parts, layout: Layout) -> Iterator[Violation]:
     yield from outbound_mistakes(layout)
     own = dict.fromkeys(parts.fields, Printed.TEXT)
     for where, record, field in _fields(layout.written()):
-        if field.total is not None or field.place is None:
+        if field.total is not None or field.same_as or field.place is None:
             continue
         known = DETAIL_NAMES | own if record in _DETAIL_KINDS else FACT_NAMES
         printed = known.get(field.name)
