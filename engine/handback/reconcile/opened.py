@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
@@ -14,10 +14,12 @@ import sqlalchemy as sa
 from handback.breaks import resolve
 from handback.breaks.identity import known
 from handback.breaks.kinds import BreakKind
+from handback.ids import Prefix, public_id
 from handback.lifecycle.table import State
 from handback.partners.registry import Terms
 from handback.reconcile.judge import Fate
 from handback.reconcile.match import Match
+from handback.reconcile.nearest import nearest
 from handback.store.session import Store
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)  # made anew it would cost as much as it does
@@ -57,6 +59,10 @@ _BROKEN = (
     "answered_attempt",
     "attempt_quantity",
     "candidates",
+    "alike",
+    "batch",
+    "batch_ordinal",
+    "answered_on",
     "fate",
     "kind",
     "moved",
@@ -95,10 +101,7 @@ def open_breaks(
     if records.is_empty():
         return records["ordinal"]
     told = records.sort("ordinal")
-    told = told.with_columns(
-        pl.Series("identity", _identities(told), pl.Binary),
-        pl.Series("facts", _facts(terms, told), pl.String),
-    )
+    told = told.with_columns(pl.Series("identity", _identities(told), pl.Binary))
     there, renewed = known(store, tx, terms.partner_id, told["identity"])
     new = told["identity"].is_first_distinct() & ~told["identity"].is_in(there)
     fresh = told.filter(new)
@@ -106,6 +109,8 @@ def open_breaks(
         named = [renewed.get(identity, identity) for identity in fresh["identity"]]
         fresh = fresh.with_columns(pl.Series("identity", named, pl.Binary))
     if len(fresh):
+        facts = _facts(terms, fresh, nearest(store, tx, terms, fresh))
+        fresh = fresh.with_columns(pl.Series("facts", facts, pl.String))
         numbers = store.take_ids("break", len(fresh), tx)
         opened = _opened(terms, file_id, fresh, numbers, now)
         resolve.insert(store, tx, opened, terms.agreement)
@@ -155,21 +160,39 @@ def _identities(records: pl.DataFrame) -> list[bytes]:
     return [hashlib.sha256(_JSON.encode(row).encode()).digest() for row in said.iter_rows()]
 
 
-def _facts(terms: Terms, records: pl.DataFrame) -> list[str]:
-    """What an operator needs beside each record, as JSON; what is not known is left out."""
+def _facts(terms: Terms, records: pl.DataFrame, misses: Mapping[int, Sequence[str]]) -> list[str]:
+    """What an operator needs beside each record, as JSON; what is not known is left out.
+
+    `misses` are the nearest misses by ordinal.
+    """
     names = {int(state): str(state) for state in State}
     facts = records.select(
+        "ordinal",
         "reference",
         "line",
         agreement_version=terms.version,
-        candidates="candidates",
+        candidates=pl.when(pl.col("match") == int(Match.SEVERAL)).then("candidates"),
+        records_alike="alike",
         attempt_quantity="attempt_quantity",
         state=pl.col("state").replace_strict(names, return_dtype=pl.String),
         live_attempt="live_attempt",
         named_unit="unit",
         named_member="member_ref",
     )
-    return [
-        _JSON.encode({name: str(fact) for name, fact in row.items() if fact is not None})
-        for row in facts.iter_rows(named=True)
-    ]
+    return [_encoded(row, misses) for row in facts.iter_rows(named=True)]
+
+
+def _encoded(row: dict[str, Any], misses: Mapping[int, Sequence[str]]) -> str:
+    near = misses.get(row.pop("ordinal"), ())
+    if row["candidates"]:
+        row["candidates"] = _named(row["candidates"])
+    row |= {f"nearest_{number}": words for number, words in enumerate(near, start=1)}
+    return _JSON.encode({name: str(fact) for name, fact in row.items() if fact is not None})
+
+
+def _named(candidates: str) -> str:
+    """A list of attempts by the public ids of their redemptions."""
+    pairs = (one.split("/") for one in candidates.split(", "))
+    return ", ".join(
+        f"{public_id(Prefix.REDEMPTION, int(number))}/{last}" for number, last in pairs
+    )

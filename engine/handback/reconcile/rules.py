@@ -110,10 +110,12 @@ def ask(
     rule: Rule,
     records: pl.DataFrame,
     arrival: Arrival | None = None,
+    newest: int = 0,
 ) -> Asked:
     """What one rule finds for records (columns of DETAIL).
 
-    With `arrival`, among the attempts that there were when the file came.
+    With `arrival`, among the attempts that there were when the file came, and for a rule that
+    counts both sides among those that waited. With `newest`, so many of each value at most.
     """
     columns = [column for part in rule for column in _COLUMNS_OF[part]]
     rows = _named(terms, rule, records, arrival).select("ordinal", *dict.fromkeys(columns))
@@ -127,7 +129,8 @@ def ask(
     values = values.with_columns(value=pl.int_range(pl.len(), dtype=pl.Int64))
     name = f"match_{crc32(' '.join(columns).encode()):x}"
     stage = store.dialect.stage(tx, name, values.select("value", *columns))
-    found = fetch_frame(tx, statement(terms, rule, stage, arrival))
+    select = statement(terms, rule, stage, arrival)
+    found = fetch_frame(tx, _newest(select, newest) if newest else select)
     return Asked(
         rows.join(values, on=columns, how="inner").select("ordinal", "value"),
         found.select(pl.col(column).cast(kind) for column, kind in CANDIDATES.items()),
@@ -174,9 +177,20 @@ def statement(terms: Terms, rule: Rule, stage: sa.Table, arrival: Arrival | None
         select = select.join(BATCH, in_batch)
     if arrival:
         select = select.where(BATCH.c.sealed_at <= arrival.received_at)
-    if of_member:
+    if of_member and arrival:
         select = select.where(_open(arrival))
     return select.where(*_agreeing(parts, stage))
+
+
+def _newest(select: sa.Select[Any], count: int) -> sa.Select[Any]:
+    """The candidates of the newest redemptions, so many of each value."""
+    found = select.subquery("found")
+    place = sa.func.row_number().over(
+        partition_by=found.c.value,
+        order_by=(found.c.redemption_id.desc(), found.c.answered_attempt),
+    )
+    placed = sa.select(*found.c, place.label("place")).subquery("placed")
+    return sa.select(*(placed.c[name] for name in CANDIDATES)).where(placed.c.place <= count)
 
 
 def _by_place(parts: set[MatchColumn]) -> bool:
@@ -233,7 +247,7 @@ def _of_member(terms: Terms, select: sa.Select[Any], stage: sa.Table) -> sa.Sele
     )
 
 
-def _open(arrival: Arrival | None) -> sa.ColumnElement[bool]:
+def _open(arrival: Arrival) -> sa.ColumnElement[bool]:
     """Whether an attempt awaited its answer when the file came.
 
     It does so still; or else what answered it is the file itself, or came later.
@@ -241,7 +255,6 @@ def _open(arrival: Arrival | None) -> sa.ColumnElement[bool]:
     awaiting = (REDEMPTION.c.state == int(State.AWAITING_HANDBACK)) & (
         REDEMPTION.c.attempt == ATTEMPT.c.attempt
     )
-    assert arrival is not None, "who waited is a question of when"
     since = (EVENT.c.file_id == arrival.file_id) | (BLOCK.c.committed_at > arrival.received_at)
     # A minimum and not `exists`, of which PostgreSQL may make a walk through all events.
     only_since = (
