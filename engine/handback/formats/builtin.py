@@ -1,7 +1,8 @@
 """The formats that Handback brings along: one folder each, with layout, codes and golden files.
 
 `layout.toml` is the layout as it would stand in an agreement, `codes.toml` what its codes mean
-(absent where an agreement has to say), `golden/` sample files with what they decode to.
+(absent where an agreement has to say), `policy.toml` what follows a rejection where the scheme has
+rules for it, `golden/` sample files with what they decode to.
 
 They may change from release to release. What is read under one keeps what it said then: `kept`.
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Final
+from typing import Any, Final
 
 from handback.errors import NotFound
 from handback.formats.compiling import compile_layout
@@ -23,16 +24,19 @@ from handback.formats.layout import Layout
 
 _LAYOUT: Final = "layout.toml"
 _CODES: Final = "codes.toml"
+_POLICY: Final = "policy.toml"
 
 
 @dataclass(frozen=True, slots=True)
 class Builtin:
-    """One format: its layout, the text of it, and the class of each code by name."""
+    """One format: its layout, the text of it, the class of each code by name, and the tables that
+    an agreement may have below `[policy]`."""
 
     name: str
     layout: Layout
     source: str
     codes: Mapping[str, str]
+    policy: Mapping[str, Any]
 
 
 def list_builtin() -> tuple[str, ...]:
@@ -49,21 +53,24 @@ def builtin(name: str) -> Builtin:
     if name not in list_builtin():
         raise NotFound(kind="format", id=name)
     source = (folder / _LAYOUT).read_text(encoding="utf-8")
-    codes = folder / _CODES
-    classes = tomllib.loads(codes.read_text(encoding="utf-8")) if codes.is_file() else {}
-    return _built(name, source, classes)
+    return _built(name, source, _table(folder / _CODES), _table(folder / _POLICY))
 
 
 def kept(formats: Mapping[str, Builtin]) -> str:
-    """What these formats say today, as a text: the same for the same layouts and codes."""
-    said = {name: {"layout": one.source, "codes": one.codes} for name, one in formats.items()}
+    """What these formats say today, as a text: the same where all they say is the same."""
+    said = {
+        name: {"layout": one.source, "codes": one.codes, "policy": one.policy}
+        for name, one in formats.items()
+    }
     return json.dumps(said, sort_keys=True)
 
 
 def read_kept(text: str) -> dict[str, Builtin]:
     """The formats of a text of `kept`, as they were."""
     said = json.loads(text)
-    return {name: _built(name, one["layout"], one["codes"]) for name, one in said.items()}
+    return {
+        name: _built(name, one["layout"], one["codes"], one["policy"]) for name, one in said.items()
+    }
 
 
 def golden(name: str) -> Traversable:
@@ -71,8 +78,12 @@ def golden(name: str) -> Traversable:
     return _folder() / builtin(name).name / "golden"
 
 
-def _built(name: str, source: str, codes: Mapping[str, str]) -> Builtin:
-    return Builtin(name, compile_layout(name, tomllib.loads(source)), source, codes)
+def _built(name: str, source: str, codes: Mapping[str, str], policy: Mapping[str, Any]) -> Builtin:
+    return Builtin(name, compile_layout(name, tomllib.loads(source)), source, codes, policy)
+
+
+def _table(file: Traversable) -> dict[str, Any]:
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def _folder() -> Traversable:

@@ -91,6 +91,10 @@ class Section:
             return None
         return Section(self._table[key], self._path_of(key), self.mistakes)
 
+    def again(self) -> Section:
+        """The same table with a list of mistakes of its own."""
+        return Section(self._table, self.path, [])
+
     def sections(self, key: str) -> list[Section]:
         """The tables of an array below a key; empty where absent."""
         value = self.value(key)

@@ -134,6 +134,7 @@ DETAIL: Final = pl.Schema(
         "batch": pl.Int64(),
         "batch_ordinal": pl.Int64(),
         "code": pl.String(),
+        "outcome": pl.String(),
         "quantity": pl.Int64(),
         "unit": pl.String(),
         "member_ref": pl.String(),

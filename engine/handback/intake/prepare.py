@@ -110,10 +110,10 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
         details = answers = 0
         for chunk in _details(decoded, log, fan_out):
             details += len(chunk)
-            answers += chunk["code"].count()
+            answers += chunk["code"].count() + chunk["outcome"].count()
             writer.add(chunk)
         facts = replace(decoded.facts, records=decoded.facts.records + fan_out.added)
-        if details and not answers and "" not in handback.codes.classes:
+        if details and not answers and not handback.codes.reads_nothing():
             told = "no record has a result, as if the file were a request and not an answer"
             log.tell(FileNote.UNANSWERED, told)
         writer.close(version, records=facts.records, rejected=facts.rejected)

@@ -27,9 +27,12 @@ from handback.intake.opening import NOTHING, Look
 from handback.intake.states import FileState, Verdict
 from handback.lifecycle.table import Trigger
 from handback.partners.agreement import Agreement
-from handback.partners.codes import TRIGGER_OF, ReasonClass
+from handback.partners.codes import TRIGGER_OF, CodeMap, ReasonClass
 from handback.partners.policy import Action
 from handback.partners.vocabulary import EmptyFile, RowTrouble
+
+# What tells a record's class.
+_SAID: Final = ["code", "outcome"]
 
 SHOWN_RECORDS: Final = 20
 SHOWN_FINDINGS: Final = 100
@@ -40,12 +43,13 @@ _NOT_YET: Final = 2**62
 
 @dataclass(frozen=True, slots=True)
 class CodeShare:
-    """What one code of the file would do, to how many records and how much.
+    """What one code of the file, beside one outcome, would do to how many records and how much.
 
     `action` is what would follow a rejection; None for other triggers.
     """
 
     code: str
+    outcome: str
     reason_class: ReasonClass
     mapped: bool
     trigger: Trigger | None
@@ -88,7 +92,8 @@ def check(
     """
     terms = agreement.handback
     arrived_on = desk.clock.now().astimezone(agreement.time_zone).date()
-    reading = _Reading(agreement)
+    codes = agreement.handback.codes.on(arrived_on)
+    reading = _Reading(agreement, codes)
     outside = fingerprint(received)
     received.seek(0)
     look = Look(outside, None)
@@ -102,7 +107,7 @@ def check(
     except Unopenable as reason:
         reading.log.tell(reason.flaw, reason.message)
     if look.content.sha256 == NOTHING and terms.empty is EmptyFile.HEARTBEAT:
-        reading = _Reading(agreement)
+        reading = _Reading(agreement, codes)
     return _judged(desk, agreement, partner_id, name, look, reading)
 
 
@@ -147,8 +152,9 @@ def _judged(
 class _Reading:
     """One reading of a file: findings, facts, the first records, and what its codes add up to."""
 
-    def __init__(self, agreement: Agreement) -> None:
+    def __init__(self, agreement: Agreement, codes: CodeMap) -> None:
         self._agreement = agreement
+        self._codes = codes
         self.log = FindingLog()
         self.facts = FileFacts()
         self.details = pl.DataFrame(schema=DETAIL)
@@ -166,15 +172,16 @@ class _Reading:
             room = SHOWN_RECORDS - self.details.height
             self.details = pl.concat([self.details, chunk.details.head(room)])
             self._add(chunk.details)
-        codes = self._summed()["code"]
-        if codes.len() and codes.null_count() == codes.len() and "" not in terms.codes.classes:
+        said = self._summed().select("code", "outcome")
+        silent = said.height > 0 and said.null_count().row(0) == (said.height, said.height)
+        if silent and not terms.codes.reads_nothing():
             told = "no record has a result, as if the file were a request and not an answer"
             self.log.tell(FileNote.UNANSWERED, told)
 
     def codes(self) -> list[CodeShare]:
         """What each code would do, the most frequent first."""
-        known = self._agreement.handback.codes.classify(self._summed())
-        frequent = known.sort("count", "code", descending=[True, False])
+        known = self._codes.classify(self._summed())
+        frequent = known.sort("count", *_SAID, descending=[True, False, False])
         return [self._share(row) for row in frequent.iter_rows(named=True)]
 
     def _add(self, details: pl.DataFrame) -> None:
@@ -182,12 +189,12 @@ class _Reading:
         placed = pl.all_horizontal(pl.col("batch", "batch_ordinal").is_not_null())
         self.referenced += int(details.select((keyed | placed).sum()).item())
         counted = (pl.len().alias("count"), pl.col("quantity").sum())
-        self._shares.append(details.group_by("code").agg(*counted))
+        self._shares.append(details.group_by(_SAID).agg(*counted))
 
     def _summed(self) -> pl.DataFrame:
-        nothing = pl.DataFrame(schema={"code": pl.String, "count": pl.UInt32, "quantity": pl.Int64})
-        every = pl.concat([nothing, *self._shares])
-        return every.group_by("code").agg(pl.col("count", "quantity").sum())
+        schema = {**dict.fromkeys(_SAID, pl.String), "count": pl.UInt32, "quantity": pl.Int64}
+        every = pl.concat([pl.DataFrame(schema=schema), *self._shares])
+        return every.group_by(_SAID).agg(pl.col("count", "quantity").sum())
 
     def _share(self, row: Mapping[str, Any]) -> CodeShare:
         reason_class = ReasonClass(row["reason_class"])
@@ -195,6 +202,7 @@ class _Reading:
         rejects = trigger in (Trigger.REJECT, Trigger.RETURN)
         return CodeShare(
             code=row["code"] or "",
+            outcome=row["outcome"] or "",
             reason_class=reason_class,
             mapped=row["mapped"],
             trigger=trigger,

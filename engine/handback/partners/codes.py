@@ -8,10 +8,11 @@ the record pulls, and through the policies what follows a rejection.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -123,19 +124,69 @@ def trigger_of(reason_class: pl.Expr) -> pl.Expr:
     return reason_class.replace_strict(triggers, return_dtype=pl.Int16)
 
 
+class Change(NamedTuple):
+    """From a day on, by the partner's calendar, a code has another class."""
+
+    from_on: date
+    code: str
+    reason_class: ReasonClass
+
+
 @dataclass(frozen=True, slots=True)
 class CodeMap:
-    """A partner's codes for one file type.
+    """A partner's codes for one file type, and what it calls the outcome beside them.
 
     A key is `code` or `code/sub`; the empty key stands for a record without a code. Codes are
     text: `0001` and `1` are two codes, `R03` and `r03` as well. Of several codes on one record,
-    `R03+R20`, the strictest class counts.
+    `R03+R20`, the strictest class counts. `changes` stand in the order of their days.
     """
 
     classes: Mapping[str, ReasonClass]
+    outcomes: Mapping[str, ReasonClass] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
 
-    def find(self, code: str | None) -> ReasonClass | None:
-        """The class of a code, None where the map does not have it.
+    def on(self, day: date) -> CodeMap:
+        """What holds on a day; the same map where nothing ever changes."""
+        if not self.changes:
+            return self
+        changed = {one.code: one.reason_class for one in self.changes if one.from_on <= day}
+        return CodeMap({**self.classes, **changed}, self.outcomes)
+
+    def every(self) -> CodeMap:
+        """The codes that hold at some time, each with the class it has last."""
+        return self.on(date.max)
+
+    def classes_of(self, code: str) -> frozenset[ReasonClass]:
+        """Every class that a code has at some time, by itself or by that of its `code/sub`."""
+        days = {date.min, *(one.from_on for one in self.changes)}
+        found = {self.on(day).find(code) for day in days}
+        return frozenset(one for one in found if one is not None)
+
+    def reads_nothing(self) -> bool:
+        """Whether a record without code and outcome has a meaning."""
+        return "" in self.every().classes or "" in self.outcomes
+
+    def find(self, code: str | None, outcome: str | None = None) -> ReasonClass | None:
+        """The class of a record, None where the map does not have its code or its outcome.
+
+        The outcome decides. A code beside it says which rejection it is, and else counts only
+        where it is the stricter of both: one that is not in the map contradicts no success.
+        """
+        if outcome is None and "" not in self.outcomes:
+            return self._find(code)
+        decided = self.outcomes.get(outcome or "")
+        if decided is None or (not code and "" not in self.classes):
+            return decided
+        said = self._find(code)
+        rejected = TRIGGER_OF[decided] is Trigger.REJECT
+        if said is None:
+            return None if rejected else decided
+        if rejected and TRIGGER_OF[said] is Trigger.REJECT:
+            return said
+        return strictest((decided, said))
+
+    def _find(self, code: str | None) -> ReasonClass | None:
+        """The class of a code by itself.
 
         `code/sub` without an entry of its own falls back on that of `code`. Among several, one
         that the map does not have counts as OPS does.
@@ -143,22 +194,22 @@ class CodeMap:
         wanted = code or ""
         found = self.classes.get(wanted)
         if found is None and SEVERAL in wanted:
-            classes = [self.find(one) for one in wanted.split(SEVERAL)]
+            classes = [self._find(one) for one in wanted.split(SEVERAL)]
             found = strictest(one or ReasonClass.OPS for one in classes)
             return None if found is ReasonClass.OPS and None in classes else found
         return found if found is not None else self.classes.get(wanted.partition("/")[0])
 
-    def classify(self, records: pl.DataFrame, column: str = "code") -> pl.DataFrame:
-        """The records with `reason_class` (Int16) and `mapped` (Boolean) beside them.
+    def classify(self, records: pl.DataFrame) -> pl.DataFrame:
+        """The records (columns `code` and `outcome`) with `reason_class` (Int16) and `mapped`
+        (Boolean) beside them.
 
-        A code that the map does not have is OPS and not mapped: never dropped, never retried.
+        What the map does not have is OPS and not mapped: never dropped, never retried.
         """
-        known = records.select(pl.col(column).unique())
-        found = [self.find(code) for code in known[column]]
+        keys = ["code", "outcome"] if self.outcomes else ["code"]
+        known = records.select(keys).unique()
+        found = [self.find(*said) for said in known.iter_rows()]
         meanings = known.with_columns(
             pl.Series("reason_class", [hit or ReasonClass.OPS for hit in found], pl.Int16),
             pl.Series("mapped", [hit is not None for hit in found], pl.Boolean),
         )
-        return records.join(
-            meanings, on=column, how="left", nulls_equal=True, maintain_order="left"
-        )
+        return records.join(meanings, on=keys, how="left", nulls_equal=True, maintain_order="left")

@@ -29,6 +29,7 @@ from handback.partners.vocabulary import (
 
 _MATCH_DAYS: Final = 30
 _DETAIL_KINDS: Final = (Kind.DETAIL, Kind.ADDENDA)
+_NO_OUTCOMES: Final = "the partner's outcomes, each with its class; the table is missing"
 _TYPES: Final = {
     Printed.TEXT: (Text, Constant),
     Printed.NUMBER: (Text, Constant, Integer, Binary),
@@ -98,6 +99,8 @@ def match_days(handback: Mapping[str, Any]) -> int:
         return 0
     days = handback["match_days"]
     return _MATCH_DAYS if days is None else int(days)
+
+
 def _of_payout(parts: Parts) -> Iterator[Violation]:
     split_by, name = parts.payout["split_by"], parts.payout["file_name"]
     if split_by is not None and parts.fields.get(split_by) is not Need.REQUIRED:
@@ -210,13 +213,17 @@ def _unmatchable(
 
 
 def _of_codes(parts: Parts, layout: Layout) -> Iterator[Violation]:
-    where = f"codes.{layout.name}"
-    names = _inbound_names(layout)
-    if not parts.codes.classes:
+    where, outcomes = f"codes.{layout.name}", f"outcomes.{layout.name}"
+    names, classes = _inbound_names(layout), parts.codes.every().classes
+    told = bool(parts.codes.outcomes)
+    if told is not ("outcome" in names):
+        missing = "a hand-back file with a field `outcome`" if told else _NO_OUTCOMES
+        yield Violation(outcomes, missing)
+    elif not told and not classes:
         yield Violation(where, "the partner's codes, each with its class; the table is missing")
-    elif "code" not in names and "" not in parts.codes.classes:
+    elif not told and "code" not in names and "" not in classes:
         yield Violation(where, 'a class for "", as no record of the hand-back file has a code')
-    if ReasonClass.PARTIAL in parts.codes.classes.values() and "quantity" not in names:
+    if ReasonClass.PARTIAL in classes.values() and "quantity" not in names:
         yield Violation(where, "no `partial`, as the hand-back file has no quantity")
 
 

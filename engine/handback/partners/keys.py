@@ -6,7 +6,7 @@ The layouts below `[formats]` are a language of their own, see `handback.formats
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from handback.formats.document import Section
@@ -15,6 +15,7 @@ from handback.partners.codes import BY_TEXT, ReasonClass
 from handback.partners.policy import CHOICES, Action, Reference, RetryPolicy, default_policy
 from handback.partners.value_types import (
     COUNTRY,
+    DAY,
     DAYS,
     EXPECTED,
     FILE_NAME,
@@ -325,6 +326,15 @@ NORMALISE: Final = (
 
 CODE: Final = pattern("a code without blanks around it, or code/sub", r"(?:\S(?:.*\S)?)?")
 CLASS: Final = choice(list(BY_TEXT.values()))
+DATED_CLASS: Final = (
+    Key("class", CLASS, "What the code means."),
+    Key(
+        "from",
+        DAY,
+        "The first day on which it means that, by the day a file came in the partner's zone.",
+        derived="from the beginning",
+    ),
+)
 FORMAT_NAME: Final = WORD
 
 
@@ -335,6 +345,14 @@ def policy_keys(reason_class: ReasonClass) -> tuple[Key, ...]:
     return (
         Key("do", choice(choices), "What follows a rejection of this class.", str(defaults.do)),
         *RETRY,
+    )
+
+
+def sparse_policy(reason_class: ReasonClass) -> tuple[Key, ...]:
+    """The same keys, None where the table does not have them."""
+    return tuple(
+        replace(key, default=None, derived=key.derived or "none")
+        for key in policy_keys(reason_class)
     )
 
 
@@ -354,16 +372,33 @@ RETRY: Final = (
         _DEFAULTS.latest_days,
     ),
     Key(
+        "then",
+        choice([Action.REVIEW, Action.FAIL]),
+        "What follows once neither cap nor latest day allows another attempt.",
+        str(_DEFAULTS.then),
+    ),
+    Key(
         "reference",
         choice([*Reference]),
         "Whether the next attempt goes out under a reference of its own.",
         derived="`same` where the template consists of fields alone, else `new`",
     ),
     Key(
-        "then",
-        choice([Action.REVIEW, Action.FAIL]),
-        "What follows once neither cap nor latest day allows another attempt.",
-        str(_DEFAULTS.then),
+        "changed",
+        list_of(TEXT, "a list of `member_ref` and names of `[fields]`"),
+        "At least one of these has to be given anew before a person sends it again.",
+        derived="all of them for `fix_member`, else none",
     ),
 )
-"""What `[policy.CLASS]` may say beside `do = "retry"`."""
+"""What `[policy.CLASS]` may say beside `do`, as far as `BESIDE` allows it."""
+
+_RETRIED: Final = (Action.RETRY,)
+BESIDE: Final = {
+    "cap": _RETRIED,
+    "spacing_s": _RETRIED,
+    "latest_days": _RETRIED,
+    "then": _RETRIED,
+    "reference": (Action.RETRY, Action.REVIEW),
+    "changed": (Action.REVIEW,),
+}
+"""Beside which `do` each key has a meaning."""

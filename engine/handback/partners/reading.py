@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from handback.errors import InvalidAgreement, Violation
@@ -15,18 +14,12 @@ from handback.formats.references import ReferenceTemplate
 from handback.partners import consistency, keys
 from handback.partners.agreement import Agreement, Answers, Handback, Payout, Quantity
 from handback.partners.calendar import Calendar, is_known
-from handback.partners.codes import BY_TEXT, CodeMap, ReasonClass
+from handback.partners.codes import ReasonClass
 from handback.partners.document import dotted, load, placed
 from handback.partners.normalise import Normalisation
-from handback.partners.policy import (
-    CHOICES,
-    Action,
-    Policies,
-    Reference,
-    RetryPolicy,
-    default_policy,
-)
 from handback.partners.printing import max_quantity, slots
+from handback.partners.reading_codes import read_codes
+from handback.partners.reading_policy import Around, read_policies
 from handback.partners.schedule import DAY_MINUTES, Schedule
 from handback.partners.value_types import Type
 from handback.partners.vocabulary import (
@@ -75,8 +68,10 @@ class _Reading:
         handback = self._handback()
         builtins = self._builtins({payout["format"], handback["format"]} - set(layouts))
         layouts |= {name: one.layout for name, one in builtins.items()}
-        codes = self._codes(handback["format"], builtins)
-        policies = self._policies(template)
+        brought = builtins.get(handback["format"])
+        codes = read_codes(self._root, handback["format"], brought)
+        around = Around(consistency.possible_references(template), tuple(fields), codes)
+        policies = read_policies(self._section("policy"), around, brought.policy if brought else {})
         parts = consistency.Parts(fields, layouts, payout, template, handback, codes)
         self._mistakes.extend(consistency.mistakes(parts))
         if self._mistakes or template is None:
@@ -227,56 +222,6 @@ class _Reading:
         if self._known is not None:
             return {name: one for name, one in self._known.items() if name in names}
         return {name: builtin(name) for name in list_builtin() if name in names}
-
-    def _codes(self, handback_format: str | None, builtins: Mapping[str, Builtin]) -> CodeMap:
-        """The codes of the built-in format, and before them those of the document."""
-        classes: dict[str, ReasonClass] = {}
-        if handback_format is not None and handback_format in builtins:
-            named = builtins[handback_format].codes
-            classes |= {code: BY_TEXT[text] for code, text in named.items()}
-        for name, table in self._entries("codes").items():
-            if name != handback_format:
-                told = f"codes of the hand-back format, {handback_format}"
-                self._mistakes.append(Violation(dotted(("codes", name)), told))
-            elif not isinstance(table, dict):
-                self._root.mistake(f"codes.{name}", "a table")
-            else:
-                for code, text in table.items():
-                    self._read(keys.CODE, code, "codes", name, code)
-                    found = self._read(keys.CLASS, text, "codes", name, code)
-                    classes[code] = found or ReasonClass.OPS
-        return CodeMap(classes)
-
-    def _policies(self, template: ReferenceTemplate | None) -> Policies:
-        """A policy for every class."""
-        references = consistency.possible_references(template)
-        section = self._section("policy")
-        policies = {}
-        for reason_class in ReasonClass:
-            policy = replace(default_policy(reason_class), reference=references[0])
-            if reason_class in CHOICES:
-                table = section.section(str(reason_class))
-                if table is not None:
-                    policy = self._policy(table, reason_class, references)
-            policies[reason_class] = policy
-        section.refuse_unknown()
-        return Policies(policies)
-
-    def _policy(
-        self, section: Section, reason_class: ReasonClass, references: tuple[Reference, ...]
-    ) -> RetryPolicy:
-        values = keys.read(section, keys.policy_keys(reason_class))
-        if values["do"] not in (None, Action.RETRY):
-            for key in keys.RETRY:
-                if section.has(key.name):
-                    section.mistake(key.name, 'nothing of this name without do = "retry"')
-        if values["reference"] not in (None, *references):
-            section.mistake("reference", f"`{references[0]}`, as the template has it")
-        section.refuse_unknown()
-        default = replace(default_policy(reason_class), reference=references[0])
-        return replace(
-            default, **{key: value for key, value in values.items() if value is not None}
-        )
 
 
 def _refuse_without(section: Section, key: str, *others: str) -> None:

@@ -117,7 +117,7 @@ def _read_country(value: object) -> str:
 def _read_day(value: object) -> date:
     if type(value) is date:
         return value
-    raise ValueError(DAYS.words)
+    raise ValueError(DAY.words)
 
 
 def _read_folder(value: object) -> str:
@@ -169,6 +169,7 @@ ZONE: Final = Type("a time zone of the IANA database, such as `Europe/London`", 
 COUNTRY: Final = Type(
     "a country whose holidays are known, by its ISO 3166 code such as `GB`", _read_country
 )
+DAY: Final = Type("a day such as `2026-12-24`, without quotes", _read_day)
 DAYS: Final = list_of(Type("", _read_day), "a list of days such as `2026-12-24`, without quotes")
 FLAG: Final = Type("`true` or `false`", _read_flag)
 TIMES: Final = list_of(Type("", _read_time), 'a list of times of day such as `"16:30"`')

@@ -14,6 +14,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.errors import VersionConflict
+from handback.intake.queries import FileView
 from handback.journal.changes import without
 from handback.journal.commit import Cause, commit_presumed
 from handback.journal.traces import links_of
@@ -63,16 +64,21 @@ class Classified:
 
 def classify(
     terms: Terms,
-    file_id: int,
+    file: FileView,
     chunk: int,
     details: pl.DataFrame,
     found: pl.DataFrame,
     rejects: int,
     now: datetime,
 ) -> Classified:
-    """The details (columns of DETAIL) of a chunk, ready to be applied."""
-    records = terms.agreement.handback.codes.classify(details)
-    given = Given(terms.agreement.policies, file_id, now)
+    """The details (columns of DETAIL) of a chunk, ready to be applied.
+
+    Codes mean what they meant on the day the file came, however late it is read.
+    """
+    agreement = terms.agreement
+    received_on = file.received_at.astimezone(agreement.time_zone).date()
+    records = agreement.handback.codes.on(received_on).classify(details)
+    given = Given(agreement.policies, file.file_id, now)
     presumption = presume(terms, records, given)
     told = presumption.records["ordinal"]
     others = records.filter(~pl.col("ordinal").is_in(told.implode()))

@@ -164,6 +164,7 @@ _SAYS = (
     "redemption_id",
     "answered_attempt",
     "code",
+    "reason_class",
     "named_quantity",
     "named_unit",
     "named_member",

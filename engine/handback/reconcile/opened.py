@@ -49,6 +49,7 @@ _BROKEN = (
     "line",
     "reference",
     "code",
+    "outcome",
     "reason_class",
     "quantity",
     "unit",
@@ -152,6 +153,7 @@ def _identities(records: pl.DataFrame) -> list[bytes]:
         "answered_attempt",
         "reference",
         "code",
+        "outcome",
         "quantity",
         "unit",
         "member_ref",
@@ -169,6 +171,7 @@ def _facts(terms: Terms, records: pl.DataFrame, misses: Mapping[int, Sequence[st
     facts = records.select(
         "ordinal",
         "reference",
+        "outcome",
         "line",
         agreement_version=terms.version,
         candidates=pl.when(pl.col("match") == int(Match.SEVERAL)).then("candidates"),

@@ -109,12 +109,12 @@ class _Taking:
 
     def _classified(self, chunk: int) -> Classified:
         """The chunk from the spool; what could not be decoded is ticked off with the first."""
-        run, file_id = self._run, self._run.file.file_id
-        details = run.desk.spool.read(file_id, chunk)
+        run = self._run
+        details = run.desk.spool.read(run.file.file_id, chunk)
         rejects = run.contents.rejected if chunk == 0 else 0
-        found = Found.of(run.desk, file_id).among(details["ordinal"])
+        found = Found.of(run.desk, run.file.file_id).among(details["ordinal"])
         now = run.desk.clock.now()
-        return classify(run.terms, file_id, chunk, details, found, rejects, now)
+        return classify(run.terms, run.file, chunk, details, found, rejects, now)
 
     def _apply(self, classified: Classified) -> None:
         """Apply one chunk in a transaction of its own."""

@@ -31,6 +31,7 @@ def _tables() -> dict[str, list[str]]:
         "`[handback]`": _keys(keys.HANDBACK),
         "`[handback.normalise]`": _keys(keys.NORMALISE),
         "`[codes.FORMAT]`": _classes(),
+        "Codes that change": _keys(keys.DATED_CLASS),
         "`[policy.CLASS]`": _policies() + _keys(keys.RETRY),
         "What a payout file can print": _printed(DETAIL_NAMES) + _printed(FACT_NAMES),
     }
