@@ -230,6 +230,15 @@ class Lives:
             self.open_breaks(tx, kind, nobody, file_id=file_id, first_ordinal=place)
         return file_id
 
+    def tick(self, file_id: int, chunk: int, block_id: int) -> None:
+        """A further chunk of a file, whose one record became an event of a block."""
+        record = {"records": 1, "events": 1, "records_quantity": 1, "events_quantity": 1}
+        ends = ("repeats", "breaks", "rejects")
+        none = {f"{end}{of}": 0 for end in ends for of in ("", "_quantity")}
+        row = {"file_id": file_id, "chunk": chunk, "block_id": block_id} | record | none
+        with self.store.write() as tx:
+            tx.execute(sa.insert(CHUNK).values(row | {"applied_at": self.clock.now()}))
+
     def _standing(self, tx: sa.Connection, ids: Sequence[int]) -> pl.DataFrame:
         due = sa.case((DUE.c.redemption_id.is_(None), 0), else_=1).label("waiting")
         select = (

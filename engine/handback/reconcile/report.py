@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from handback.intake import queries
 from handback.intake.queries import FileView
+from handback.ledger.continuity import Continuity, continuity
 from handback.payouts.queries import BatchReport, Share, reports
 from handback.store.bulk import table_of
 from handback.store.tables import Attempt, Event, RunChunk
@@ -24,7 +25,8 @@ class RunReport:
     """What one file did: records = events + repeats + breaks + rejects, in count and quantity.
 
     A record's quantity is the one it names, or else that of the attempt it answers; rejects have
-    none. `batches` are those whose attempts the file moved.
+    none. `batches` are those whose attempts the file moved. `continuity` says what every account of
+    the partner was before, and after; None where nothing moved, or its blocks have no position yet.
     """
 
     file: FileView
@@ -36,6 +38,7 @@ class RunReport:
     chunks: int
     last_chunk_at: datetime | None
     batches: Sequence[BatchReport]
+    continuity: Continuity | None
 
 
 def run_report(tx: sa.Connection, programme: str, file_id: int) -> RunReport:
@@ -52,6 +55,7 @@ def run_report(tx: sa.Connection, programme: str, file_id: int) -> RunReport:
         chunks=row["chunks"],
         last_chunk_at=row["last_at"],
         batches=reports(tx, _batches_of(tx, file_id)),
+        continuity=continuity(tx, file_id),
         **shares,
     )
 

@@ -1,4 +1,9 @@
-"""Law 4: every record of a file ends somewhere."""
+"""Law 4: every record of a file ends somewhere.
+
+That what was held before a file, what it moved and what was held after it add up follows from laws
+2 and 7: a file's movements are its events, which its blocks' totals equal, and balances are sums of
+totals.
+"""
 
 from __future__ import annotations
 
