@@ -321,6 +321,7 @@ def test_a_number_that_bytes_cannot_hold_is_not_written(
     column = pl.DataFrame({"n": [fit, too_much, -too_much - 1]})
     texts = column.select(text=made.encode(pl.col("n")))
     assert texts["text"].is_null().to_list() == [False, True, True]
+    assert made.largest == too_much - 1
     assert texts.select(made.decode(pl.col("text"))).to_series()[0] == fit
 
 

@@ -151,12 +151,22 @@ def canonical(details: pl.DataFrame, template: ReferenceTemplate | None) -> pl.D
     if template is None:
         return columns.with_columns(_NO_KEY).select(list(DETAIL))
     found = template.read(columns["reference"])
-    return columns.with_columns(
+    columns = columns.with_columns(
         found["redemption_id"],
         found["attempt"],
         pl.coalesce("batch", found["batch"]),
         pl.coalesce("batch_ordinal", found["batch_ordinal"]),
     ).select(list(DETAIL))
+    return _with_batches(columns, template.of_batch) if template.of_batch else columns
+
+
+def _with_batches(columns: pl.DataFrame, of_batch: ReferenceTemplate) -> pl.DataFrame:
+    """Answers to a batch as a whole with the number of the batch that their references name."""
+    whole = columns["scope"].is_not_null()
+    if not whole.any():
+        return columns
+    named = of_batch.read(columns["reference"])["batch"]
+    return columns.with_columns(pl.when(whole).then(pl.coalesce("batch", named)).otherwise("batch"))
 
 
 def _codes(details: pl.DataFrame) -> pl.Series:

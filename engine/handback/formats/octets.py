@@ -43,6 +43,13 @@ class Binary:
             return f"a packed number of at most {min(self.width * 2 - 1, MAX_DIGITS)} digits"
         return f"a binary number of {self.width} bytes"
 
+    @property
+    def largest(self) -> int:
+        """The largest number that fits."""
+        if self.packed:
+            return 10 ** min(self.width * 2 - 1, MAX_DIGITS) - 1
+        return min(int(2 ** (8 * self.width - 1)), 10**MAX_DIGITS) - 1
+
     def accepts(self, dtype: pl.DataType) -> bool:
         """Whole numbers of the smallest part."""
         return dtype.is_integer() or dtype == pl.Null()

@@ -17,7 +17,7 @@ from typing import Final
 
 import polars as pl
 
-from handback.errors import InvalidAgreement, Violation
+from handback.errors import InvalidAgreement, InvalidRequest, Violation
 from handback.ids import ATTEMPT_KEY_DIGITS, MAX_ATTEMPT, MAX_REDEMPTION_ID
 
 MAX_REFERENCE_CHARS: Final = 140
@@ -78,22 +78,37 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceTemplate:
-    """A compiled template: literal texts and placeholders in order."""
+    """A compiled template: literal texts and placeholders in order. `of_batch` is how a batch as a
+    whole is named, where that is more than its number."""
 
     text: str
     pieces: tuple[str | Placeholder, ...]
+    of_batch: ReferenceTemplate | None = None
 
     @classmethod
     def parse(cls, text: str, where: str = "payout.reference.template") -> ReferenceTemplate:
         """Compile a template. Raises InvalidAgreement with every mistake, placed at `where`."""
-        try:
-            pieces = tuple(_pieces(text))
-        except ValueError as wrong:
-            raise InvalidAgreement([Violation(where, str(wrong))]) from wrong
-        template = cls(text, pieces)
+        template = cls._compiled(text, where)
         if mistakes := template._mistakes():
             raise InvalidAgreement([Violation(where, mistake) for mistake in mistakes])
         return template
+
+    @classmethod
+    def parse_of_batch(cls, text: str, where: str = "payout.reference.batch") -> ReferenceTemplate:
+        """Compile what names a batch: its number and the day. Raises InvalidAgreement."""
+        template = cls._compiled(text, where)
+        names = sorted(piece.name for piece in template.placeholders)
+        if names not in (["batch"], ["batch", "date"]):
+            told = "a template with {batch}, such as HB{batch:08}, and at most {date:…} beside it"
+            raise InvalidAgreement([Violation(where, told)])
+        return template
+
+    @classmethod
+    def _compiled(cls, text: str, where: str) -> ReferenceTemplate:
+        try:
+            return cls(text, tuple(_pieces(text)))
+        except ValueError as wrong:
+            raise InvalidAgreement([Violation(where, str(wrong))]) from wrong
 
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
@@ -142,6 +157,26 @@ class ReferenceTemplate:
         )
         kept = pl.when(refused.is_null()).then(reference)
         return rendered.select(kept.alias("reference"), refused.alias("refused"))
+
+    def name_of(self, batch: int, on: date) -> str | None:
+        """What a batch is called, None where nothing says so.
+
+        Raises InvalidRequest where its number does not fit.
+        """
+        if self.of_batch is None:
+            return None
+        text = ""
+        for piece in self.of_batch.pieces:
+            if isinstance(piece, str):
+                text += piece
+            elif piece.name == "date":
+                text += on.strftime(piece.pattern)
+            else:
+                text += str(batch).zfill(piece.width)
+        if self.of_batch.read(pl.Series([text]))["batch"].item() != batch:
+            told = f"room for the number of batch {batch}"
+            raise InvalidRequest([Violation("payout.reference.batch", told)])
+        return text
 
     def read(self, references: pl.Series) -> pl.DataFrame:
         """What references say, row by row: redemption_id and attempt, 0 where they say nothing or

@@ -129,6 +129,11 @@ def _of_outbound(parts: Parts, layout: Layout) -> Iterator[Violation]:
             yield Violation(f"{where}.type", f"a type that can print a {printed}")
         if field.required and parts.fields.get(field.name) is Need.OPTIONAL:
             yield Violation(f"fields.{field.name}", "`required`, as the payout file requires it")
+    if "batch_reference" in layout.fact_names() and (
+        parts.template is not None and parts.template.of_batch is None
+    ):
+        told = "what a batch is called, as the payout file prints its batch_reference"
+        yield Violation("payout.reference.batch", told)
     names = layout.detail_names() | layout.fact_names()
     if "reference" not in names and not {"batch", "ordinal"} <= names:
         expected = "a field named reference, or both batch and ordinal, to know the answers by"

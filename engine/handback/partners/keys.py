@@ -221,6 +221,13 @@ REFERENCE: Final = (
         "its place, `{attempt}` its number, `{date:…}` the day, or a required field by name.",
         default="{key:018}",
     ),
+    Key(
+        "batch",
+        TEXT,
+        "What a batch as a whole is called, such as `HB{batch:08}`: `{batch}` its number, "
+        "`{date:…}` the day.",
+        derived="its number",
+    ),
 )
 
 HANDBACK: Final = (

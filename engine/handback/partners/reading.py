@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from handback.errors import InvalidAgreement, Violation
@@ -191,17 +192,23 @@ class _Reading:
         section = self._section("payout")
         values = keys.read(section, keys.PAYOUT)
         inner = section.section("reference") or Section({}, "payout.reference", self._mistakes)
-        text = keys.read(inner, keys.REFERENCE)["template"]
+        named = keys.read(inner, keys.REFERENCE)
         inner.refuse_unknown()
         section.refuse_unknown()
         _refuse_without(section, "cut_offs", "every_day")
         if section.has("cut_offs") and section.has("interval_s"):
             section.mistake("interval_s", "nothing of this name beside cut_offs")
+        return values, self._reference(named["template"], named["batch"])
+
+    def _reference(self, text: str | None, of_batch: str | None) -> ReferenceTemplate | None:
+        """The template of references, with that of batches in it; None after a mistake."""
         try:
-            return values, ReferenceTemplate.parse(text) if text is not None else None
+            batches = ReferenceTemplate.parse_of_batch(of_batch) if of_batch is not None else None
+            template = ReferenceTemplate.parse(text) if text is not None else None
         except InvalidAgreement as wrong:
             self._mistakes.extend(wrong.violations)
-            return values, None
+            return None
+        return template and replace(template, of_batch=batches)
 
     def _handback(self) -> dict[str, Any]:
         section = self._section("handback")

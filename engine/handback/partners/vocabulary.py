@@ -143,6 +143,7 @@ FACT_NAMES: Final = {
     "partner": Printed.TEXT,
     "unit": Printed.TEXT,
     "batch": Printed.NUMBER,
+    "batch_reference": Printed.TEXT,
     "sequence": Printed.NUMBER,
     "created_on": Printed.DAY,
 }

@@ -109,6 +109,7 @@ class OutboundFile:
         return {
             "sequence": self._sequence,
             "batch": self._sequence,
+            "batch_reference": self._payout.reference.name_of(self._sequence, self._on),
             "programme": self._terms.agreement.programme,
             "partner": self._terms.agreement.partner,
             "created_on": self._on,
