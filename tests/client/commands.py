@@ -110,8 +110,32 @@ BREAK = breaks_pb2.Break(
     reason_class=1,
     raw="HB1;0000\t500\x1b[31m",
     facts={"reference": "HB1"},
+    severity="normal",
+    owner="grace",
+    age_s=3_600,
     opened_at=AT,
+    due_at=AT,
 )
+PROPOSED = breaks_pb2.Break(
+    break_id=BRK,
+    programme="aurora",
+    partner="skyways",
+    kind="contradiction",
+    severity="critical",
+    redemption_id=RDM,
+    opened_at=AT,
+    due_at=AT,
+    proposal=breaks_pb2.Proposal(
+        number=2,
+        decision="confirm",
+        redemption_id=RDM,
+        quantity=12_000,
+        actor="ada",
+        comment="the statement has it",
+        proposed_at=AT,
+    ),
+)
+NOTE = breaks_pb2.BreakNote(number=1, kind="assigned", actor="ada", text="grace", at=AT)
 AGREEMENT = agreements_pb2.Agreement(
     programme="aurora",
     partner="skyways",
@@ -192,20 +216,76 @@ CASES: dict[str, tuple[list[str], str, Any]] = {
         "ReleaseHandbackFile",
         handback_files_pb2.ReleaseHandbackFileResponse(file=FILE),
     ),
+    "files_discard": (
+        ["files", "discard", HBF, "--comment", "a test file", "--key", "k"],
+        "DiscardHandbackFile",
+        handback_files_pb2.DiscardHandbackFileResponse(file=FILE),
+    ),
     "files_replay": (
         ["files", "replay", HBF, "--agreement-version", "2", "--key", "k"],
         "ReplayHandbackFile",
         handback_files_pb2.ReplayHandbackFileResponse(file=FILE),
     ),
     "breaks_list": (
-        ["breaks", "list", "--kind", "unknown_reference", "--file", HBF, "--all"],
+        [
+            *("breaks", "list", "--kind", "unknown_reference", "--file", HBF, "--all"),
+            *("--severity", "normal", "--owner", "grace", "--overdue"),
+        ],
         "ListBreaks",
         breaks_pb2.ListBreaksResponse(breaks=[BREAK]),
     ),
     "breaks_show": (
         ["breaks", "show", BRK],
         "GetBreak",
-        breaks_pb2.GetBreakResponse(found_break=BREAK),
+        breaks_pb2.GetBreakResponse(
+            found_break=BREAK,
+            history=[NOTE],
+            evidence=breaks_pb2.BreakEvidence(
+                reference="HB1",
+                line=5,
+                agreement_version=2,
+                file=FILE,
+                findings=[FINDING],
+                earlier=[BREAK],
+            ),
+        ),
+    ),
+    "breaks_assign": (
+        ["breaks", "assign", BRK, "grace", "--key", "k"],
+        "AssignBreak",
+        breaks_pb2.AssignBreakResponse(assigned_break=BREAK),
+    ),
+    "breaks_comment": (
+        ["breaks", "comment", BRK, "asked the partner", "--key", "k"],
+        "CommentBreak",
+        breaks_pb2.CommentBreakResponse(commented_break=BREAK),
+    ),
+    "breaks_resolve": (
+        [
+            *("breaks", "resolve", "confirm", BRK, "--quantity", "12000"),
+            *("--comment", "the statement has it", "--key", "k"),
+        ],
+        "ResolveBreaks",
+        breaks_pb2.ResolveBreaksResponse(
+            outcomes=[
+                breaks_pb2.ResolveOutcome(break_id=BRK, resolved_break=PROPOSED, proposed=True)
+            ]
+        ),
+    ),
+    "breaks_approve": (
+        ["breaks", "approve", BRK, "2", "--comment", "so it is", "--key", "k"],
+        "ApproveResolution",
+        breaks_pb2.ApproveResolutionResponse(closed_break=BREAK),
+    ),
+    "breaks_decline": (
+        ["breaks", "decline", BRK, "2", "--comment", "not so", "--key", "k"],
+        "DeclineResolution",
+        breaks_pb2.DeclineResolutionResponse(open_break=PROPOSED),
+    ),
+    "breaks_reopen": (
+        ["breaks", "reopen", BRK, "--comment", "it came again", "--key", "k"],
+        "ReopenBreak",
+        breaks_pb2.ReopenBreakResponse(open_break=BREAK),
     ),
     "breaks_dismiss": (
         ["breaks", "dismiss", BRK, "--comment", "a test file", "--key", "k"],

@@ -8,10 +8,16 @@ import pytest
 
 from agreements import SKYWAYS, apply_example, source_of
 from fake_clock import FakeClock
-from handback.errors import FileQuarantined, InvalidRequest, NotFound, RequestKeyReused
+from handback.errors import (
+    FileQuarantined,
+    InvalidRequest,
+    NotAllowed,
+    NotFound,
+    RequestKeyReused,
+)
 from handback.intake import prepare, queries
 from handback.intake.pickup import pick_up
-from handback.intake.quarantine import release, replay
+from handback.intake.quarantine import discard, release, replay
 from handback.intake.queries import FileFilter, FileView
 from handback.intake.states import FileState, Verdict
 from handback.partners import registry
@@ -182,3 +188,46 @@ class TestReplay:
 
 def _dies(*_: object) -> object:
     raise SystemExit
+
+
+def test_two_persons_discard_a_file_that_nobody_wants(tray: InTray, quarantined: FileView) -> None:
+    asked = discard(tray.desk, "aurora", quarantined.file_id, Command("ada", "a test", "d1")).file
+    assert (asked.state, asked.discard_asked_by) == (FileState.QUARANTINED, "ada")
+    with pytest.raises(NotAllowed) as refused:
+        discard(tray.desk, "aurora", quarantined.file_id, Command("ada", "still", "d2"))
+    assert refused.value.facts["actor"] == "ada"
+    command = Command("bob", "a test indeed", "d3")
+    discarded = discard(tray.desk, "aurora", quarantined.file_id, command).file
+    assert (discarded.state, discarded.verdict) == (FileState.REFUSED, Verdict.DISCARDED)
+    assert discarded.closed_at is not None
+    assert discarded.discard_asked_by is None
+    with tray.desk.store.read() as tx:
+        said = queries.findings_page(tx, "aurora", quarantined.file_id, 0, 100)[-2:]
+    assert [(one.code, one.message) for one in said] == [
+        ("discard_asked", "asked to be discarded by ada: a test"),
+        ("discarded", "discarded by bob: a test indeed"),
+    ]
+    assert discard(tray.desk, "aurora", quarantined.file_id, command).replayed
+    with pytest.raises(FileQuarantined):
+        release(tray.desk, "aurora", quarantined.file_id, ASKED)
+    again = tray.take_in("again.csv", WRONG_TOTAL)
+    assert again.state is FileState.QUARANTINED
+
+
+def test_a_discard_is_forgotten_once_the_file_is_read_anew(
+    tray: InTray, quarantined: FileView
+) -> None:
+    discard(tray.desk, "aurora", quarantined.file_id, Command("ada", "a test"))
+    replay(tray.desk, "aurora", quarantined.file_id, None, Command("bob"))
+    asked = discard(tray.desk, "aurora", quarantined.file_id, Command("bob", "a test")).file
+    assert (asked.state, asked.discard_asked_by) == (FileState.QUARANTINED, "bob")
+
+
+def test_a_discard_needs_a_quarantined_file_and_a_reason(
+    tray: InTray, quarantined: FileView
+) -> None:
+    with pytest.raises(InvalidRequest):
+        discard(tray.desk, "aurora", quarantined.file_id, Command("ada", " "))
+    sound = tray.take_in("sound.csv", handback([row(1)]))
+    with pytest.raises(FileQuarantined):
+        discard(tray.desk, "aurora", sound.file_id, Command("ada", "a test"))

@@ -28,6 +28,8 @@ class OperatorNote(StrEnum):
 
     RELEASED = "released"
     REPLAYED = "replayed"
+    DISCARD_ASKED = "discard_asked"
+    DISCARDED = "discarded"
 
 
 class FileNote(StrEnum):

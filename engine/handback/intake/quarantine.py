@@ -1,4 +1,4 @@
-"""What an operator may do with a quarantined file: let it through, or have it read anew.
+"""What may be done with a quarantined file: let it through, have it read anew, or discard it.
 
 The list of them is `queries.page` with the state QUARANTINED.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from handback.errors import FileQuarantined, InvalidRequest, Violation
+from handback.errors import FileQuarantined, InvalidRequest, NotAllowed, Violation
 from handback.exchange.streams import Fingerprint
 from handback.ids import Prefix, public_id
 from handback.intake import identity, queries
@@ -42,7 +42,8 @@ def release(desk: Desk, programme: str, file_id: int, command: Command) -> Recei
             told = "expected a file that can be opened; replay it under an agreement that does"
             raise InvalidRequest([Violation("file_id", told)])
         released = {"state": int(FileState.RECEIVED), "verdict": str(Verdict.RELEASED)}
-        _take_out(tx, file, {**released, "finding_count": FILE.c.finding_count + 1})
+        counted = {"finding_count": FILE.c.finding_count + 1, "discard_asked_by": None}
+        _take_out(tx, file, {**released, **counted})
         note(tx, file_id, OperatorNote.RELEASED, said)
         requests.remember(tx, file.programme_id, command, asked, file_id, desk.clock.now())
         return ReceivedFile(queries.by_id(tx, file_id), replayed=False)
@@ -73,6 +74,40 @@ def replay(
     return ReceivedFile(prepare(desk, file_id), replayed)
 
 
+def discard(desk: Desk, programme: str, file_id: int, command: Command) -> ReceivedFile:
+    """Ask to discard a quarantined file, or do so where somebody else has asked for it.
+
+    It is refused from then on: nothing waits for it any more. Raises NotFound, FileQuarantined
+    where the file is not in quarantine, NotAllowed where the actor has asked for it already,
+    InvalidRequest without a comment, RequestKeyReused.
+    """
+    if not command.comment.strip():
+        raise InvalidRequest([Violation("comment", "expected why nobody wants the file")])
+    asked = requests.content_hash("discard", file_id, command.comment)
+    with desk.store.write() as tx:
+        file = queries.get(tx, programme, file_id, lock=True)
+        if requests.answered(tx, file.programme_id, command, asked) is not None:
+            return ReceivedFile(file, replayed=True)
+        if file.discard_asked_by == command.actor:
+            named = public_id(Prefix.HANDBACK_FILE, file_id)
+            action = "discard alone what they have asked to discard"
+            raise NotAllowed(actor=command.actor, action=action, file=named)
+        now = desk.clock.now()
+        values: dict[str, object] = {"discard_asked_by": command.actor}
+        kind, done = OperatorNote.DISCARD_ASKED, "asked to be discarded by"
+        if file.discard_asked_by is not None:
+            discarded = {"state": int(FileState.REFUSED), "verdict": str(Verdict.DISCARDED)}
+            values = {**discarded, "closed_at": now, "discard_asked_by": None}
+            kind, done = OperatorNote.DISCARDED, "discarded by"
+        _take_out(tx, file, {**values, "finding_count": FILE.c.finding_count + 1})
+        note(tx, file_id, kind, f"{done} {command.actor}: {command.comment}")
+        requests.remember(tx, file.programme_id, command, asked, file_id, now)
+        left = queries.by_id(tx, file_id)
+    if left.state is FileState.REFUSED:
+        desk.spool.remove(file_id)
+    return ReceivedFile(left, replayed=False)
+
+
 def _terms(desk: Desk, tx: sa.Connection, file: FileView, wanted: int | None) -> Terms:
     if wanted is None:
         return desk.agreements.of_partner(tx, file.partner_id)
@@ -89,6 +124,7 @@ def _take_in_again(desk: Desk, tx: sa.Connection, file: FileView, terms: Terms, 
         "envelope": look.envelope,
         "state": int(FileState.RECEIVED),
         "verdict": None,
+        "discard_asked_by": None,
     }
     if refusal is not None:
         values |= {

@@ -51,6 +51,7 @@ class FileView:
     message_id: str | None
     record_count: int | None
     finding_count: int | None
+    discard_asked_by: str | None
     actor: str
     trace_context: str | None
     received_at: datetime
@@ -81,11 +82,10 @@ class FileFilter:
     states: Sequence[FileState] = ()
 
 
-def get(tx: sa.Connection, programme: str, file_id: int) -> FileView:
-    """One file of a programme. Raises NotFound."""
-    return _one(
-        tx, _views().where(FILE.c.file_id == file_id, PROGRAMME.c.name == programme), file_id
-    )
+def get(tx: sa.Connection, programme: str, file_id: int, *, lock: bool = False) -> FileView:
+    """One file of a programme, kept as it is where it is locked. Raises NotFound."""
+    selected = _views().where(FILE.c.file_id == file_id, PROGRAMME.c.name == programme)
+    return _one(tx, selected.with_for_update(of=FILE) if lock else selected, file_id)
 
 
 def by_id(tx: sa.Connection, file_id: int) -> FileView:
@@ -119,6 +119,13 @@ def findings_page(
         .order_by(FINDING.c.number)
         .limit(size)
     )
+    return [_finding(row) for row in tx.execute(selected)]
+
+
+def findings_of(tx: sa.Connection, file_id: int, ordinal: int, size: int) -> list[FindingView]:
+    """Up to `size` findings of one detail record, whoever owns the file."""
+    of_record = (FINDING.c.file_id == file_id) & (FINDING.c.ordinal == ordinal)
+    selected = sa.select(FINDING).where(of_record).order_by(FINDING.c.number).limit(size)
     return [_finding(row) for row in tx.execute(selected)]
 
 
@@ -182,6 +189,7 @@ def _view(row: sa.Row[tuple[object, ...]]) -> FileView:
         message_id=row.message_id,
         record_count=row.record_count,
         finding_count=row.finding_count,
+        discard_asked_by=row.discard_asked_by,
         actor=row.actor,
         trace_context=row.trace_context,
         received_at=row.received_at,

@@ -31,7 +31,8 @@ class Verdict(StrEnum):
     REPEAT = "REPEAT"
     ECHO = "ECHO"
     TOO_LARGE = "TOO_LARGE"
-    # Quarantined, until a person releases or replays it.
+    DISCARDED = "DISCARDED"  # by two persons, after it was quarantined
+    # Quarantined, until people release, replay or discard it.
     OTHER_PARTNER = "OTHER_PARTNER"
     OTHER_DIRECTION = "OTHER_DIRECTION"
     OTHER_ENVIRONMENT = "OTHER_ENVIRONMENT"

@@ -7,7 +7,12 @@ test holds them together.
 from __future__ import annotations
 
 from handback_server.convert.agreements import agreement, agreement_violation, partner
-from handback_server.convert.breaks import break_of
+from handback_server.convert.breaks import (
+    break_evidence,
+    break_note,
+    break_of,
+    resolve_outcome,
+)
 from handback_server.convert.files import (
     file_line,
     file_record,
@@ -36,6 +41,8 @@ __all__ = [
     "agreement_violation",
     "balance",
     "batch_report",
+    "break_evidence",
+    "break_note",
     "break_of",
     "cause_id",
     "event",
@@ -58,6 +65,7 @@ __all__ = [
     "report_footer",
     "report_header",
     "report_rows",
+    "resolve_outcome",
     "run_report",
     "tally",
 ]

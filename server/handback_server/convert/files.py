@@ -40,6 +40,7 @@ def handback_file(view: FileView) -> handback_files_pb2.HandbackFile:
         previous_file_id=optional_id(Prefix.HANDBACK_FILE, view.previous_file_id),
         message_id=view.message_id or "",
         removed_at=instant(view.removed_at),
+        discard_asked_by=view.discard_asked_by or "",
     )
 
 

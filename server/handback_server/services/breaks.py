@@ -1,13 +1,26 @@
-"""BreakService: what reconciliation could not close by itself."""
+"""BreakService: what reconciliation could not close by itself, and what people do about it."""
 
 from __future__ import annotations
 
-from handback.breaks import queries
-from handback.breaks.commands import dismiss
-from handback.breaks.kinds import BreakKind
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from functools import partial
+from typing import Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from handback.breaks import commands, queries
+from handback.breaks.commands import Done
+from handback.breaks.decisions import Decision
+from handback.breaks.kinds import BreakKind, Severity
 from handback.breaks.queries import BreakFilter
 from handback.errors import InvalidRequest, Violation
 from handback.ids import Prefix, number_of
+from handback.redemptions.requests import MAX_TEXT
+from handback.resolutions.deciding import Wanted
+from handback.resolutions.evidence import dossier
+from handback.resolutions.resolve import Resolving
+from handback.store.requests import Command
 from handback_server import convert
 from handback_server._stubs.v1 import breaks_pb2 as pb
 from handback_server._stubs.v1.breaks_pb2_grpc import BreakServiceServicer
@@ -15,56 +28,177 @@ from handback_server.callers import Context, command_of
 from handback_server.paging import page_of
 from handback_server.runtime import Runtime
 
+Word = TypeVar("Word", bound=IntEnum)
+
+
+class OfBreak(Protocol):
+    """A request that does something with one break."""
+
+    programme: str
+    request_key: str
+    break_id: str
+
 
 class Breaks(BreakServiceServicer):
-    """Reads breaks, and closes those that need no step on any redemption."""
+    """Reads breaks, keeps what people do with them, resolves them."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._read = runtime.bridge.read
+        self._bridge = runtime.bridge
+        self._now = runtime.clock.now
+        self._resolving = Resolving(runtime.store, runtime.clock, runtime.agreements)
 
     async def ListBreaks(
         self, request: pb.ListBreaksRequest, context: Context
     ) -> pb.ListBreaksResponse:
         """Give a page of breaks."""
-        page = page_of(request, 0)
+        page, now = page_of(request, 0), self._now()
         redemption_id, file_id = request.redemption_id, request.file_id
         wanted = BreakFilter(
             programme=convert.named(request.programme, "programme"),
             partner=request.partner or None,
-            kinds=tuple(map(_kind, request.kinds)),
+            kinds=_words(BreakKind, request.kinds, "kinds"),
+            severities=_words(Severity, request.severities, "severities"),
+            owner=request.owner or None,
+            unowned=request.unowned,
             redemption_id=convert.redemption_number(redemption_id) if redemption_id else None,
             file_id=convert.file_number(file_id) if file_id else None,
+            overdue_at=now if request.overdue else None,
+            proposed=request.proposed,
             include_closed=request.include_closed,
         )
-        found = await self._read(queries.page, wanted, page.after, page.fetch)
+        found = await self._bridge.read(queries.page, wanted, page.after, page.fetch)
         views, token = page.cut(found, lambda view: view.break_id)
-        breaks = map(convert.break_of, views)
+        breaks = [convert.break_of(view, now) for view in views]
         return pb.ListBreaksResponse(breaks=breaks, next_page_token=token)
 
     async def GetBreak(self, request: pb.GetBreakRequest, context: Context) -> pb.GetBreakResponse:
-        """Give one break."""
-        programme = convert.named(request.programme, "programme")
+        """Give one break with its history and its evidence."""
+        programme, now = convert.named(request.programme, "programme"), self._now()
         number = number_of(Prefix.BREAK, request.break_id, "break_id")
-        view = await self._read(queries.get, programme, number)
-        return pb.GetBreakResponse(found_break=convert.break_of(view))
+        found = await self._bridge.read(dossier, programme, number)
+        return pb.GetBreakResponse(
+            found_break=convert.break_of(found.view, now),
+            history=map(convert.break_note, found.history),
+            evidence=convert.break_evidence(found, now),
+        )
 
     async def DismissBreak(
         self, request: pb.DismissBreakRequest, context: Context
     ) -> pb.DismissBreakResponse:
         """Close a break that needs no further step."""
+        command = command_of(context, request.request_key, request.comment)
+        done = await self._do(commands.dismiss, request, command)
+        closed = convert.break_of(done.view, self._now())
+        return pb.DismissBreakResponse(closed_break=closed, replayed=done.replayed)
+
+    async def AssignBreak(
+        self, request: pb.AssignBreakRequest, context: Context
+    ) -> pb.AssignBreakResponse:
+        """Give a break to somebody."""
+        owner = request.owner.strip()
+        if len(owner) > MAX_TEXT or not owner.isprintable():
+            expected = f"expected one line of at most {MAX_TEXT} characters"
+            raise InvalidRequest([Violation("owner", expected)])
+        command = command_of(context, request.request_key)
+        done = await self._do(partial(commands.assign, owner=owner), request, command)
+        assigned = convert.break_of(done.view, self._now())
+        return pb.AssignBreakResponse(assigned_break=assigned, replayed=done.replayed)
+
+    async def CommentBreak(
+        self, request: pb.CommentBreakRequest, context: Context
+    ) -> pb.CommentBreakResponse:
+        """Add a comment to a break."""
+        command = command_of(context, request.request_key, request.comment)
+        done = await self._do(commands.comment, request, command)
+        commented = convert.break_of(done.view, self._now())
+        return pb.CommentBreakResponse(commented_break=commented, replayed=done.replayed)
+
+    async def ReopenBreak(
+        self, request: pb.ReopenBreakRequest, context: Context
+    ) -> pb.ReopenBreakResponse:
+        """Open a closed break again."""
+        command = command_of(context, request.request_key, request.comment)
+        done = await self._do(commands.reopen, request, command)
+        reopened = convert.break_of(done.view, self._now())
+        return pb.ReopenBreakResponse(open_break=reopened, replayed=done.replayed)
+
+    async def ResolveBreaks(
+        self, request: pb.ResolveBreaksRequest, context: Context
+    ) -> pb.ResolveBreaksResponse:
+        """Decide on breaks, listed or by a filter."""
+        programme = convert.named(request.programme, "programme")
+        command = command_of(context, request.request_key, request.comment)
+        named = request.redemption_id
+        wanted = Wanted(
+            decision=_words(Decision, [request.decision], "decision")[0],
+            quantity=request.quantity if request.HasField("quantity") else None,
+            redemption_id=convert.redemption_number(named) if named else None,
+        )
+        if request.HasField("filter") == bool(request.break_ids):
+            raise InvalidRequest([Violation("break_ids", "expected breaks or a filter, not both")])
+        if request.HasField("filter"):
+            which = self._filter(programme, request.filter)
+            bulk = await self._bridge.run(self._resolving.resolve_filtered, which, wanted, command)
+        else:
+            ids = [number_of(Prefix.BREAK, one, "break_ids") for one in request.break_ids]
+            bulk = await self._bridge.run(self._resolving.resolve, programme, ids, wanted, command)
+        now = self._now()
+        outcomes = [convert.resolve_outcome(one, now) for one in bulk.outcomes]
+        return pb.ResolveBreaksResponse(outcomes=outcomes, more=bulk.more)
+
+    async def ApproveResolution(
+        self, request: pb.ApproveResolutionRequest, context: Context
+    ) -> pb.ApproveResolutionResponse:
+        """Do what somebody else has proposed."""
+        command = command_of(context, request.request_key, request.comment)
+        done = await self._decide(self._resolving.approve, request, command)
+        closed = convert.break_of(done.view, self._now())
+        return pb.ApproveResolutionResponse(closed_break=closed, replayed=done.replayed)
+
+    async def DeclineResolution(
+        self, request: pb.DeclineResolutionRequest, context: Context
+    ) -> pb.DeclineResolutionResponse:
+        """Turn a proposal down."""
+        command = command_of(context, request.request_key, request.comment)
+        done = await self._decide(self._resolving.decline, request, command)
+        left = convert.break_of(done.view, self._now())
+        return pb.DeclineResolutionResponse(open_break=left, replayed=done.replayed)
+
+    async def _do(self, act: Callable[..., Done], request: OfBreak, command: Command) -> Done:
+        """What a command does with one break, in a transaction of its own."""
         programme = convert.named(request.programme, "programme")
         number = number_of(Prefix.BREAK, request.break_id, "break_id")
-        command = command_of(context, request.request_key, request.comment)
-        now = self._runtime.clock.now()
-        dismissed = await self._runtime.bridge.write(dismiss, programme, number, command, now)
-        closed = convert.break_of(dismissed.view)
-        return pb.DismissBreakResponse(closed_break=closed, replayed=dismissed.replayed)
+
+        def within(tx: sa.Connection) -> Done:
+            return act(tx, programme, number, command=command, at=self._now())
+
+        return await self._bridge.write(within)
+
+    async def _decide(
+        self,
+        decide: Callable[[str, int, int, Command], Done],
+        request: pb.ApproveResolutionRequest | pb.DeclineResolutionRequest,
+        command: Command,
+    ) -> Done:
+        programme = convert.named(request.programme, "programme")
+        number = number_of(Prefix.BREAK, request.break_id, "break_id")
+        return await self._bridge.run(decide, programme, number, request.proposal, command)
+
+    def _filter(self, programme: str, asked: pb.BreakFilter) -> BreakFilter:
+        return BreakFilter(
+            programme=programme,
+            partner=asked.partner or None,
+            kinds=_words(BreakKind, asked.kinds, "filter.kinds"),
+            severities=_words(Severity, asked.severities, "filter.severities"),
+            owner=asked.owner or None,
+            file_id=convert.file_number(asked.file_id) if asked.file_id else None,
+            overdue_at=self._now() if asked.overdue else None,
+        )
 
 
-def _kind(text: str) -> BreakKind:
-    try:
-        return BreakKind[text.upper()]
-    except KeyError:
-        known = ", ".join(map(str, BreakKind))
-        raise InvalidRequest([Violation("kinds", f"expected one of {known}")]) from None
+def _words(enum: type[Word], texts: Sequence[str], field: str) -> tuple[Word, ...]:
+    """The members that fixed words name. Raises InvalidRequest for any other word."""
+    known = {str(member): member for member in enum}
+    if any(text not in known for text in texts):
+        raise InvalidRequest([Violation(field, f"expected one of {', '.join(known)}")])
+    return tuple(known[text] for text in texts)

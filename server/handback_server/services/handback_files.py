@@ -158,3 +158,16 @@ class HandbackFiles(HandbackFileServiceServicer):
         )
         file = convert.handback_file(replayed.file)
         return pb.ReplayHandbackFileResponse(file=file, replayed=replayed.replayed)
+
+    async def DiscardHandbackFile(
+        self, request: pb.DiscardHandbackFileRequest, context: Context
+    ) -> pb.DiscardHandbackFileResponse:
+        """Ask to discard a quarantined file, or do so where somebody else has asked for it."""
+        programme = convert.named(request.programme, "programme")
+        number = convert.file_number(request.file_id)
+        command = command_of(context, request.request_key, request.comment)
+        discarded = await self._bridge.run(
+            quarantine.discard, self._runtime.desk, programme, number, command
+        )
+        file = convert.handback_file(discarded.file)
+        return pb.DiscardHandbackFileResponse(file=file, replayed=discarded.replayed)

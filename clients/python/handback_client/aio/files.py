@@ -136,3 +136,18 @@ class AsyncFiles:
         )
         answer = await self._connection.call(self._files.ReplayHandbackFile, request)
         return convert.handback_file(answer.file, answer.replayed)
+
+    async def discard(self, file_id: str, *, comment: str, request_key: str = "") -> HandbackFile:
+        """Ask to discard a quarantined file, or do so where somebody else has asked for it.
+
+        Raises NotFound, NotAllowed where one has asked for it already, FileQuarantined,
+        RequestKeyReused.
+        """
+        request = handback_files_pb2.DiscardHandbackFileRequest(
+            programme=self._connection.programme,
+            request_key=request_key or new_request_key(),
+            file_id=file_id,
+            comment=comment,
+        )
+        answer = await self._connection.call(self._files.DiscardHandbackFile, request)
+        return convert.handback_file(answer.file, answer.replayed)

@@ -143,6 +143,18 @@ def release_file(session: Session, file_id: str, comment: str, request_key: str)
         session.output.one(file)
 
 
+@files_command.command("discard")
+@click.argument("file_id")
+@click.option("--comment", required=True, metavar="TEXT", help="Why nobody wants it.")
+@key_option
+@click.pass_obj
+def discard_file(session: Session, file_id: str, comment: str, request_key: str) -> None:
+    """Discard a quarantined file, once a second person asks for it too."""
+    with session.client() as client:
+        file = client.files.discard(file_id, comment=comment, request_key=request_key)
+        session.output.one(file)
+
+
 @files_command.command("replay")
 @click.argument("file_id")
 @click.option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handback_client.convert.agreements import agreement, partner
-from handback_client.convert.breaks import one_break
+from handback_client.convert.breaks import dossier, one_break, resolved
 from handback_client.convert.files import finding, handback_file, run_report
 from handback_client.convert.ledger import balance
 from handback_client.convert.payouts import batch_report, payout_batch, tally
@@ -30,6 +30,7 @@ __all__ = [
     "balance",
     "batch_report",
     "batch_states",
+    "dossier",
     "event",
     "event_batch",
     "file_state",
@@ -42,6 +43,7 @@ __all__ = [
     "payout_batch",
     "reason_class",
     "redemption",
+    "resolved",
     "run_report",
     "states",
     "submission_message",

@@ -36,6 +36,7 @@ def handback_file(
         previous_file_id=message.previous_file_id,
         message_id=message.message_id,
         removed_at=instant(message.removed_at),
+        discard_asked_by=message.discard_asked_by,
         replayed=replayed,
     )
 

@@ -7,7 +7,14 @@ them. A word that a newer server knows and this client does not reads `unknown`.
 from __future__ import annotations
 
 from handback_client.models.agreements import Agreement, Partner
-from handback_client.models.breaks import Break
+from handback_client.models.breaks import (
+    Break,
+    BreakNote,
+    Dossier,
+    Proposal,
+    Resolved,
+    ResolveOutcome,
+)
 from handback_client.models.files import Finding, HandbackFile, RunReport
 from handback_client.models.ledger import Balance
 from handback_client.models.payouts import BatchReport, PayoutBatch, Tally
@@ -34,7 +41,9 @@ __all__ = [
     "BatchReport",
     "BatchState",
     "Break",
+    "BreakNote",
     "CauseKind",
+    "Dossier",
     "Event",
     "EventBatch",
     "FileState",
@@ -42,8 +51,11 @@ __all__ = [
     "HandbackFile",
     "Partner",
     "PayoutBatch",
+    "Proposal",
     "ReasonClass",
     "Redemption",
+    "ResolveOutcome",
+    "Resolved",
     "RunReport",
     "Severity",
     "State",

@@ -16,7 +16,8 @@ class HandbackFile:
     `verdict` is a fixed word for what was found of it (`ACCEPTED`, `REPEAT`), empty before;
     `repeats_file_id` is the file it repeats, empty where it repeats none; `previous_file_id` the
     newest one before it of the same name and other content. `envelope` is what it was compressed
-    in, such as `gzip`. Its bytes are kept until `removed_at`.
+    in, such as `gzip`. Its bytes are kept until `removed_at`. `discard_asked_by` is who asks to
+    discard it, until a second person does.
     """
 
     file_id: str
@@ -40,6 +41,7 @@ class HandbackFile:
     previous_file_id: str = ""
     message_id: str = ""
     removed_at: datetime | None = None
+    discard_asked_by: str = ""
     # True where the same request had been answered before and this is that answer.
     replayed: bool = field(default=False, compare=False)
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class BreakServiceStub(object):
-    """Shows breaks and closes those that need no further step.
+    """Shows breaks, keeps what people do with them, and resolves them.
     """
 
     def __init__(self, channel):
@@ -45,6 +45,36 @@ class BreakServiceStub(object):
                 request_serializer=handback_dot_v1_dot_breaks__pb2.GetBreakRequest.SerializeToString,
                 response_deserializer=handback_dot_v1_dot_breaks__pb2.GetBreakResponse.FromString,
                 _registered_method=True)
+        self.AssignBreak = channel.unary_unary(
+                '/handback.v1.BreakService/AssignBreak',
+                request_serializer=handback_dot_v1_dot_breaks__pb2.AssignBreakRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_breaks__pb2.AssignBreakResponse.FromString,
+                _registered_method=True)
+        self.CommentBreak = channel.unary_unary(
+                '/handback.v1.BreakService/CommentBreak',
+                request_serializer=handback_dot_v1_dot_breaks__pb2.CommentBreakRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_breaks__pb2.CommentBreakResponse.FromString,
+                _registered_method=True)
+        self.ResolveBreaks = channel.unary_unary(
+                '/handback.v1.BreakService/ResolveBreaks',
+                request_serializer=handback_dot_v1_dot_breaks__pb2.ResolveBreaksRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_breaks__pb2.ResolveBreaksResponse.FromString,
+                _registered_method=True)
+        self.ApproveResolution = channel.unary_unary(
+                '/handback.v1.BreakService/ApproveResolution',
+                request_serializer=handback_dot_v1_dot_breaks__pb2.ApproveResolutionRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_breaks__pb2.ApproveResolutionResponse.FromString,
+                _registered_method=True)
+        self.DeclineResolution = channel.unary_unary(
+                '/handback.v1.BreakService/DeclineResolution',
+                request_serializer=handback_dot_v1_dot_breaks__pb2.DeclineResolutionRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_breaks__pb2.DeclineResolutionResponse.FromString,
+                _registered_method=True)
+        self.ReopenBreak = channel.unary_unary(
+                '/handback.v1.BreakService/ReopenBreak',
+                request_serializer=handback_dot_v1_dot_breaks__pb2.ReopenBreakRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_breaks__pb2.ReopenBreakResponse.FromString,
+                _registered_method=True)
         self.DismissBreak = channel.unary_unary(
                 '/handback.v1.BreakService/DismissBreak',
                 request_serializer=handback_dot_v1_dot_breaks__pb2.DismissBreakRequest.SerializeToString,
@@ -53,7 +83,7 @@ class BreakServiceStub(object):
 
 
 class BreakServiceServicer(object):
-    """Shows breaks and closes those that need no further step.
+    """Shows breaks, keeps what people do with them, and resolves them.
     """
 
     def ListBreaks(self, request, context):
@@ -65,8 +95,61 @@ class BreakServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetBreak(self, request, context):
-        """Gives one break.
+        """Gives one break with its history and its evidence.
         Reasons: INVALID_REQUEST, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AssignBreak(self, request, context):
+        """Gives a break to somebody, or takes it back from whoever has it.
+        Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_CLOSED, REQUEST_KEY_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CommentBreak(self, request, context):
+        """Adds a comment to the history of a break.
+        Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveBreaks(self, request, context):
+        """Decides on one or many breaks. What needs a second person is proposed and waits for
+        ApproveResolution; all else is done. Each break has an outcome of its own.
+        Reasons: INVALID_REQUEST, REQUEST_KEY_REUSED.
+        Reasons of an outcome besides: NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION,
+        ILLEGAL_TRANSITION, CUT_OFF_PASSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveResolution(self, request, context):
+        """Does what somebody else has proposed for a break, as long as its redemption has not moved
+        since.
+        Reasons: INVALID_REQUEST, NOT_FOUND, NOT_ALLOWED, PROPOSAL_LAPSED, ILLEGAL_TRANSITION,
+        CUT_OFF_PASSED, REQUEST_KEY_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeclineResolution(self, request, context):
+        """Turns a proposal down, or takes one's own back; the break stays open.
+        Reasons: INVALID_REQUEST, NOT_FOUND, PROPOSAL_LAPSED, REQUEST_KEY_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReopenBreak(self, request, context):
+        """Opens a closed break again; nothing that its closing has moved moves back.
+        Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_OPEN, REQUEST_KEY_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,6 +177,36 @@ def add_BreakServiceServicer_to_server(servicer, server):
                     request_deserializer=handback_dot_v1_dot_breaks__pb2.GetBreakRequest.FromString,
                     response_serializer=handback_dot_v1_dot_breaks__pb2.GetBreakResponse.SerializeToString,
             ),
+            'AssignBreak': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssignBreak,
+                    request_deserializer=handback_dot_v1_dot_breaks__pb2.AssignBreakRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_breaks__pb2.AssignBreakResponse.SerializeToString,
+            ),
+            'CommentBreak': grpc.unary_unary_rpc_method_handler(
+                    servicer.CommentBreak,
+                    request_deserializer=handback_dot_v1_dot_breaks__pb2.CommentBreakRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_breaks__pb2.CommentBreakResponse.SerializeToString,
+            ),
+            'ResolveBreaks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveBreaks,
+                    request_deserializer=handback_dot_v1_dot_breaks__pb2.ResolveBreaksRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_breaks__pb2.ResolveBreaksResponse.SerializeToString,
+            ),
+            'ApproveResolution': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveResolution,
+                    request_deserializer=handback_dot_v1_dot_breaks__pb2.ApproveResolutionRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_breaks__pb2.ApproveResolutionResponse.SerializeToString,
+            ),
+            'DeclineResolution': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeclineResolution,
+                    request_deserializer=handback_dot_v1_dot_breaks__pb2.DeclineResolutionRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_breaks__pb2.DeclineResolutionResponse.SerializeToString,
+            ),
+            'ReopenBreak': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReopenBreak,
+                    request_deserializer=handback_dot_v1_dot_breaks__pb2.ReopenBreakRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_breaks__pb2.ReopenBreakResponse.SerializeToString,
+            ),
             'DismissBreak': grpc.unary_unary_rpc_method_handler(
                     servicer.DismissBreak,
                     request_deserializer=handback_dot_v1_dot_breaks__pb2.DismissBreakRequest.FromString,
@@ -108,7 +221,7 @@ def add_BreakServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BreakService(object):
-    """Shows breaks and closes those that need no further step.
+    """Shows breaks, keeps what people do with them, and resolves them.
     """
 
     @staticmethod
@@ -155,6 +268,168 @@ class BreakService(object):
             '/handback.v1.BreakService/GetBreak',
             handback_dot_v1_dot_breaks__pb2.GetBreakRequest.SerializeToString,
             handback_dot_v1_dot_breaks__pb2.GetBreakResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AssignBreak(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.BreakService/AssignBreak',
+            handback_dot_v1_dot_breaks__pb2.AssignBreakRequest.SerializeToString,
+            handback_dot_v1_dot_breaks__pb2.AssignBreakResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CommentBreak(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.BreakService/CommentBreak',
+            handback_dot_v1_dot_breaks__pb2.CommentBreakRequest.SerializeToString,
+            handback_dot_v1_dot_breaks__pb2.CommentBreakResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveBreaks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.BreakService/ResolveBreaks',
+            handback_dot_v1_dot_breaks__pb2.ResolveBreaksRequest.SerializeToString,
+            handback_dot_v1_dot_breaks__pb2.ResolveBreaksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveResolution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.BreakService/ApproveResolution',
+            handback_dot_v1_dot_breaks__pb2.ApproveResolutionRequest.SerializeToString,
+            handback_dot_v1_dot_breaks__pb2.ApproveResolutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeclineResolution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.BreakService/DeclineResolution',
+            handback_dot_v1_dot_breaks__pb2.DeclineResolutionRequest.SerializeToString,
+            handback_dot_v1_dot_breaks__pb2.DeclineResolutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReopenBreak(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.BreakService/ReopenBreak',
+            handback_dot_v1_dot_breaks__pb2.ReopenBreakRequest.SerializeToString,
+            handback_dot_v1_dot_breaks__pb2.ReopenBreakResponse.FromString,
             options,
             channel_credentials,
             insecure,

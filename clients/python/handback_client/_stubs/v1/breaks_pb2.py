@@ -23,10 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
+from . import handback_files_pb2 as handback_dot_v1_dot_handback__files__pb2
 from . import lifecycle_pb2 as handback_dot_v1_dot_lifecycle__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18handback/v1/breaks.proto\x12\x0bhandback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bhandback/v1/lifecycle.proto\"\xfd\x03\n\x05\x42reak\x12\x10\n\x08\x62reak_id\x18\x01 \x01(\t\x12\x11\n\tprogramme\x18\x02 \x01(\t\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x15\n\rredemption_id\x18\x05 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x0f\n\x07\x66ile_id\x18\x07 \x01(\t\x12\x0f\n\x07ordinal\x18\x08 \x01(\x03\x12\x15\n\x08quantity\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x13\n\x0breason_code\x18\n \x01(\t\x12.\n\x0creason_class\x18\x0b \x01(\x0e\x32\x18.handback.v1.ReasonClass\x12\x0b\n\x03raw\x18\x0c \x01(\t\x12,\n\x05\x66\x61\x63ts\x18\r \x03(\x0b\x32\x1d.handback.v1.Break.FactsEntry\x12-\n\topened_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tclosed_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tclosed_by\x18\x10 \x01(\t\x12\x12\n\nresolution\x18\x11 \x01(\t\x12\x0f\n\x07\x63omment\x18\x12 \x01(\t\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_quantity\"\xad\x01\n\x11ListBreaksRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\r\n\x05kinds\x18\x03 \x03(\t\x12\x15\n\rredemption_id\x18\x04 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x05 \x01(\t\x12\x16\n\x0einclude_closed\x18\x06 \x01(\x08\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\"Q\n\x12ListBreaksResponse\x12\"\n\x06\x62reaks\x18\x01 \x03(\x0b\x32\x12.handback.v1.Break\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x0fGetBreakRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x10\n\x08\x62reak_id\x18\x02 \x01(\t\";\n\x10GetBreakResponse\x12\'\n\x0b\x66ound_break\x18\x01 \x01(\x0b\x32\x12.handback.v1.Break\"`\n\x13\x44ismissBreakRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x10\n\x08\x62reak_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"R\n\x14\x44ismissBreakResponse\x12(\n\x0c\x63losed_break\x18\x01 \x01(\x0b\x32\x12.handback.v1.Break\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\xfb\x01\n\x0c\x42reakService\x12M\n\nListBreaks\x12\x1e.handback.v1.ListBreaksRequest\x1a\x1f.handback.v1.ListBreaksResponse\x12G\n\x08GetBreak\x12\x1c.handback.v1.GetBreakRequest\x1a\x1d.handback.v1.GetBreakResponse\x12S\n\x0c\x44ismissBreak\x12 .handback.v1.DismissBreakRequest\x1a!.handback.v1.DismissBreakResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18handback/v1/breaks.proto\x12\x0bhandback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a handback/v1/handback_files.proto\x1a\x1bhandback/v1/lifecycle.proto\"\x82\x05\n\x05\x42reak\x12\x10\n\x08\x62reak_id\x18\x01 \x01(\t\x12\x11\n\tprogramme\x18\x02 \x01(\t\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x15\n\rredemption_id\x18\x05 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x0f\n\x07\x66ile_id\x18\x07 \x01(\t\x12\x0f\n\x07ordinal\x18\x08 \x01(\x03\x12\x15\n\x08quantity\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x13\n\x0breason_code\x18\n \x01(\t\x12.\n\x0creason_class\x18\x0b \x01(\x0e\x32\x18.handback.v1.ReasonClass\x12\x0b\n\x03raw\x18\x0c \x01(\t\x12,\n\x05\x66\x61\x63ts\x18\r \x03(\x0b\x32\x1d.handback.v1.Break.FactsEntry\x12-\n\topened_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tclosed_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tclosed_by\x18\x10 \x01(\t\x12\x12\n\nresolution\x18\x11 \x01(\t\x12\x0f\n\x07\x63omment\x18\x12 \x01(\t\x12\x10\n\x08severity\x18\x13 \x01(\t\x12\r\n\x05owner\x18\x14 \x01(\t\x12*\n\x06\x64ue_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61ge_s\x18\x16 \x01(\x03\x12\'\n\x08proposal\x18\x17 \x01(\x0b\x32\x15.handback.v1.Proposal\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_quantity\"\xb6\x01\n\x08Proposal\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x10\n\x08\x64\x65\x63ision\x18\x02 \x01(\t\x12\x15\n\rredemption_id\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\x12/\n\x0bproposed_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06lapsed\x18\x08 \x01(\x08\"n\n\tBreakNote\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc1\x01\n\rBreakEvidence\x12\x11\n\treference\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x03\x12\x19\n\x11\x61greement_version\x18\x03 \x01(\x05\x12\'\n\x04\x66ile\x18\x04 \x01(\x0b\x32\x19.handback.v1.HandbackFile\x12&\n\x08\x66indings\x18\x05 \x03(\x0b\x32\x14.handback.v1.Finding\x12#\n\x07\x65\x61rlier\x18\x06 \x03(\x0b\x32\x12.handback.v1.Break\"\x84\x02\n\x11ListBreaksRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\r\n\x05kinds\x18\x03 \x03(\t\x12\x15\n\rredemption_id\x18\x04 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x05 \x01(\t\x12\x16\n\x0einclude_closed\x18\x06 \x01(\x08\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\x12\x12\n\nseverities\x18\t \x03(\t\x12\r\n\x05owner\x18\n \x01(\t\x12\x0f\n\x07unowned\x18\x0b \x01(\x08\x12\x0f\n\x07overdue\x18\x0c \x01(\x08\x12\x10\n\x08proposed\x18\r \x01(\x08\"Q\n\x12ListBreaksResponse\x12\"\n\x06\x62reaks\x18\x01 \x03(\x0b\x32\x12.handback.v1.Break\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x0fGetBreakRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x10\n\x08\x62reak_id\x18\x02 \x01(\t\"\x92\x01\n\x10GetBreakResponse\x12\'\n\x0b\x66ound_break\x18\x01 \x01(\x0b\x32\x12.handback.v1.Break\x12\'\n\x07history\x18\x02 \x03(\x0b\x32\x16.handback.v1.BreakNote\x12,\n\x08\x65vidence\x18\x03 \x01(\x0b\x32\x1a.handback.v1.BreakEvidence\"]\n\x12\x41ssignBreakRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x10\n\x08\x62reak_id\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\"S\n\x13\x41ssignBreakResponse\x12*\n\x0e\x61ssigned_break\x18\x01 \x01(\x0b\x32\x12.handback.v1.Break\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"`\n\x13\x43ommentBreakRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x10\n\x08\x62reak_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"U\n\x14\x43ommentBreakResponse\x12+\n\x0f\x63ommented_break\x18\x01 \x01(\x0b\x32\x12.handback.v1.Break\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"r\n\x0b\x42reakFilter\x12\x0f\n\x07partner\x18\x01 \x01(\t\x12\r\n\x05kinds\x18\x02 \x03(\t\x12\x12\n\nseverities\x18\x03 \x03(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x05 \x01(\t\x12\x0f\n\x07overdue\x18\x06 \x01(\x08\"\xd9\x01\n\x14ResolveBreaksRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x11\n\tbreak_ids\x18\x03 \x03(\t\x12(\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x18.handback.v1.BreakFilter\x12\x10\n\x08\x64\x65\x63ision\x18\x05 \x01(\t\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\x12\x15\n\x08quantity\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\rredemption_id\x18\x08 \x01(\tB\x0b\n\t_quantity\"\xa3\x01\n\x0eResolveOutcome\x12\x10\n\x08\x62reak_id\x18\x01 \x01(\t\x12,\n\x0eresolved_break\x18\x02 \x01(\x0b\x32\x12.handback.v1.BreakH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x10\n\x08proposed\x18\x04 \x01(\x08\x12\x10\n\x08replayed\x18\x05 \x01(\x08\x42\x08\n\x06result\"T\n\x15ResolveBreaksResponse\x12-\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1b.handback.v1.ResolveOutcome\x12\x0c\n\x04more\x18\x02 \x01(\x08\"w\n\x18\x41pproveResolutionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x10\n\x08\x62reak_id\x18\x03 \x01(\t\x12\x10\n\x08proposal\x18\x04 \x01(\x05\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\"W\n\x19\x41pproveResolutionResponse\x12(\n\x0c\x63losed_break\x18\x01 \x01(\x0b\x32\x12.handback.v1.Break\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"w\n\x18\x44\x65\x63lineResolutionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x10\n\x08\x62reak_id\x18\x03 \x01(\t\x12\x10\n\x08proposal\x18\x04 \x01(\x05\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\"U\n\x19\x44\x65\x63lineResolutionResponse\x12&\n\nopen_break\x18\x01 \x01(\x0b\x32\x12.handback.v1.Break\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"_\n\x12ReopenBreakRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x10\n\x08\x62reak_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"O\n\x13ReopenBreakResponse\x12&\n\nopen_break\x18\x01 \x01(\x0b\x32\x12.handback.v1.Break\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"`\n\x13\x44ismissBreakRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x10\n\x08\x62reak_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"R\n\x14\x44ismissBreakResponse\x12(\n\x0c\x63losed_break\x18\x01 \x01(\x0b\x32\x12.handback.v1.Break\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\x94\x06\n\x0c\x42reakService\x12M\n\nListBreaks\x12\x1e.handback.v1.ListBreaksRequest\x1a\x1f.handback.v1.ListBreaksResponse\x12G\n\x08GetBreak\x12\x1c.handback.v1.GetBreakRequest\x1a\x1d.handback.v1.GetBreakResponse\x12P\n\x0b\x41ssignBreak\x12\x1f.handback.v1.AssignBreakRequest\x1a .handback.v1.AssignBreakResponse\x12S\n\x0c\x43ommentBreak\x12 .handback.v1.CommentBreakRequest\x1a!.handback.v1.CommentBreakResponse\x12V\n\rResolveBreaks\x12!.handback.v1.ResolveBreaksRequest\x1a\".handback.v1.ResolveBreaksResponse\x12\x62\n\x11\x41pproveResolution\x12%.handback.v1.ApproveResolutionRequest\x1a&.handback.v1.ApproveResolutionResponse\x12\x62\n\x11\x44\x65\x63lineResolution\x12%.handback.v1.DeclineResolutionRequest\x1a&.handback.v1.DeclineResolutionResponse\x12P\n\x0bReopenBreak\x12\x1f.handback.v1.ReopenBreakRequest\x1a .handback.v1.ReopenBreakResponse\x12S\n\x0c\x44ismissBreak\x12 .handback.v1.DismissBreakRequest\x1a!.handback.v1.DismissBreakResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,22 +37,56 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BREAK_FACTSENTRY']._loaded_options = None
   _globals['_BREAK_FACTSENTRY']._serialized_options = b'8\001'
-  _globals['_BREAK']._serialized_start=104
-  _globals['_BREAK']._serialized_end=613
-  _globals['_BREAK_FACTSENTRY']._serialized_start=556
-  _globals['_BREAK_FACTSENTRY']._serialized_end=600
-  _globals['_LISTBREAKSREQUEST']._serialized_start=616
-  _globals['_LISTBREAKSREQUEST']._serialized_end=789
-  _globals['_LISTBREAKSRESPONSE']._serialized_start=791
-  _globals['_LISTBREAKSRESPONSE']._serialized_end=872
-  _globals['_GETBREAKREQUEST']._serialized_start=874
-  _globals['_GETBREAKREQUEST']._serialized_end=928
-  _globals['_GETBREAKRESPONSE']._serialized_start=930
-  _globals['_GETBREAKRESPONSE']._serialized_end=989
-  _globals['_DISMISSBREAKREQUEST']._serialized_start=991
-  _globals['_DISMISSBREAKREQUEST']._serialized_end=1087
-  _globals['_DISMISSBREAKRESPONSE']._serialized_start=1089
-  _globals['_DISMISSBREAKRESPONSE']._serialized_end=1171
-  _globals['_BREAKSERVICE']._serialized_start=1174
-  _globals['_BREAKSERVICE']._serialized_end=1425
+  _globals['_BREAK']._serialized_start=163
+  _globals['_BREAK']._serialized_end=805
+  _globals['_BREAK_FACTSENTRY']._serialized_start=748
+  _globals['_BREAK_FACTSENTRY']._serialized_end=792
+  _globals['_PROPOSAL']._serialized_start=808
+  _globals['_PROPOSAL']._serialized_end=990
+  _globals['_BREAKNOTE']._serialized_start=992
+  _globals['_BREAKNOTE']._serialized_end=1102
+  _globals['_BREAKEVIDENCE']._serialized_start=1105
+  _globals['_BREAKEVIDENCE']._serialized_end=1298
+  _globals['_LISTBREAKSREQUEST']._serialized_start=1301
+  _globals['_LISTBREAKSREQUEST']._serialized_end=1561
+  _globals['_LISTBREAKSRESPONSE']._serialized_start=1563
+  _globals['_LISTBREAKSRESPONSE']._serialized_end=1644
+  _globals['_GETBREAKREQUEST']._serialized_start=1646
+  _globals['_GETBREAKREQUEST']._serialized_end=1700
+  _globals['_GETBREAKRESPONSE']._serialized_start=1703
+  _globals['_GETBREAKRESPONSE']._serialized_end=1849
+  _globals['_ASSIGNBREAKREQUEST']._serialized_start=1851
+  _globals['_ASSIGNBREAKREQUEST']._serialized_end=1944
+  _globals['_ASSIGNBREAKRESPONSE']._serialized_start=1946
+  _globals['_ASSIGNBREAKRESPONSE']._serialized_end=2029
+  _globals['_COMMENTBREAKREQUEST']._serialized_start=2031
+  _globals['_COMMENTBREAKREQUEST']._serialized_end=2127
+  _globals['_COMMENTBREAKRESPONSE']._serialized_start=2129
+  _globals['_COMMENTBREAKRESPONSE']._serialized_end=2214
+  _globals['_BREAKFILTER']._serialized_start=2216
+  _globals['_BREAKFILTER']._serialized_end=2330
+  _globals['_RESOLVEBREAKSREQUEST']._serialized_start=2333
+  _globals['_RESOLVEBREAKSREQUEST']._serialized_end=2550
+  _globals['_RESOLVEOUTCOME']._serialized_start=2553
+  _globals['_RESOLVEOUTCOME']._serialized_end=2716
+  _globals['_RESOLVEBREAKSRESPONSE']._serialized_start=2718
+  _globals['_RESOLVEBREAKSRESPONSE']._serialized_end=2802
+  _globals['_APPROVERESOLUTIONREQUEST']._serialized_start=2804
+  _globals['_APPROVERESOLUTIONREQUEST']._serialized_end=2923
+  _globals['_APPROVERESOLUTIONRESPONSE']._serialized_start=2925
+  _globals['_APPROVERESOLUTIONRESPONSE']._serialized_end=3012
+  _globals['_DECLINERESOLUTIONREQUEST']._serialized_start=3014
+  _globals['_DECLINERESOLUTIONREQUEST']._serialized_end=3133
+  _globals['_DECLINERESOLUTIONRESPONSE']._serialized_start=3135
+  _globals['_DECLINERESOLUTIONRESPONSE']._serialized_end=3220
+  _globals['_REOPENBREAKREQUEST']._serialized_start=3222
+  _globals['_REOPENBREAKREQUEST']._serialized_end=3317
+  _globals['_REOPENBREAKRESPONSE']._serialized_start=3319
+  _globals['_REOPENBREAKRESPONSE']._serialized_end=3398
+  _globals['_DISMISSBREAKREQUEST']._serialized_start=3400
+  _globals['_DISMISSBREAKREQUEST']._serialized_end=3496
+  _globals['_DISMISSBREAKRESPONSE']._serialized_start=3498
+  _globals['_DISMISSBREAKRESPONSE']._serialized_end=3580
+  _globals['_BREAKSERVICE']._serialized_start=3583
+  _globals['_BREAKSERVICE']._serialized_end=4371
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,8 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.rpc import status_pb2 as _status_pb2
+from . import handback_files_pb2 as _handback_files_pb2
 from . import lifecycle_pb2 as _lifecycle_pb2
 import builtins as _builtins
 import sys
@@ -64,6 +66,11 @@ class Break(_message.Message):
     CLOSED_BY_FIELD_NUMBER: _builtins.int
     RESOLUTION_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    AGE_S_FIELD_NUMBER: _builtins.int
+    PROPOSAL_FIELD_NUMBER: _builtins.int
     break_id: _builtins.str
     """Its id, such as `brk_000000000001f`."""
     programme: _builtins.str
@@ -94,6 +101,12 @@ class Break(_message.Message):
     """How it was closed, as a fixed word such as `dismissed`; empty while it is open."""
     comment: _builtins.str
     """What whoever closed it had to say."""
+    severity: _builtins.str
+    """How grave it is, as a fixed word: `low`, `normal`, `high` or `critical`."""
+    owner: _builtins.str
+    """Who has taken it on; empty for nobody."""
+    age_s: _builtins.int
+    """How long it has been open, in seconds; once closed, how long it was."""
     @_builtins.property
     def facts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What an operator needs to know beside, by name; the names depend on the kind."""
@@ -105,6 +118,14 @@ class Break(_message.Message):
     @_builtins.property
     def closed_at(self) -> _timestamp_pb2.Timestamp:
         """When it was closed; unset while it is open."""
+
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ought to be closed."""
+
+    @_builtins.property
+    def proposal(self) -> Global___Proposal:
+        """What waits for a second person; unset where nothing does."""
 
     def __init__(
         self,
@@ -127,16 +148,161 @@ class Break(_message.Message):
         closed_by: _builtins.str = ...,
         resolution: _builtins.str = ...,
         comment: _builtins.str = ...,
+        severity: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        age_s: _builtins.int = ...,
+        proposal: Global___Proposal | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "closed_at", b"closed_at", "opened_at", b"opened_at", "quantity", b"quantity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "closed_at", b"closed_at", "due_at", b"due_at", "opened_at", b"opened_at", "proposal", b"proposal", "quantity", b"quantity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "attempt", b"attempt", "break_id", b"break_id", "closed_at", b"closed_at", "closed_by", b"closed_by", "comment", b"comment", "facts", b"facts", "file_id", b"file_id", "kind", b"kind", "opened_at", b"opened_at", "ordinal", b"ordinal", "partner", b"partner", "programme", b"programme", "quantity", b"quantity", "raw", b"raw", "reason_class", b"reason_class", "reason_code", b"reason_code", "redemption_id", b"redemption_id", "resolution", b"resolution"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "age_s", b"age_s", "attempt", b"attempt", "break_id", b"break_id", "closed_at", b"closed_at", "closed_by", b"closed_by", "comment", b"comment", "due_at", b"due_at", "facts", b"facts", "file_id", b"file_id", "kind", b"kind", "opened_at", b"opened_at", "ordinal", b"ordinal", "owner", b"owner", "partner", b"partner", "programme", b"programme", "proposal", b"proposal", "quantity", b"quantity", "raw", b"raw", "reason_class", b"reason_class", "reason_code", b"reason_code", "redemption_id", b"redemption_id", "resolution", b"resolution", "severity", b"severity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__quantity: _TypeAlias = _typing.Literal["quantity"]  # noqa: Y015
     _WhichOneofArgType__quantity: _TypeAlias = _typing.Literal["_quantity", b"_quantity"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity) -> _WhichOneofReturnType__quantity | None: ...
 
 Global___Break: _TypeAlias = Break  # noqa: Y015
+
+@_typing.final
+class Proposal(_message.Message):
+    """A decision on a break that waits for a second person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    REDEMPTION_ID_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    PROPOSED_AT_FIELD_NUMBER: _builtins.int
+    LAPSED_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Its number among the proposals of the break, from 1."""
+    decision: _builtins.str
+    """What is to be done, as a fixed word such as `confirm`."""
+    redemption_id: _builtins.str
+    """The redemption it would move."""
+    quantity: _builtins.int
+    """The quantity that would count as credited."""
+    actor: _builtins.str
+    """Who proposed it."""
+    comment: _builtins.str
+    """Why, in that person's words."""
+    lapsed: _builtins.bool
+    """True where the redemption has moved since, and it can only be declined or replaced."""
+    @_builtins.property
+    def proposed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was proposed."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        decision: _builtins.str = ...,
+        redemption_id: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        actor: _builtins.str = ...,
+        comment: _builtins.str = ...,
+        proposed_at: _timestamp_pb2.Timestamp | None = ...,
+        lapsed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["proposed_at", b"proposed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "comment", b"comment", "decision", b"decision", "lapsed", b"lapsed", "number", b"number", "proposed_at", b"proposed_at", "quantity", b"quantity", "redemption_id", b"redemption_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Proposal: _TypeAlias = Proposal  # noqa: Y015
+
+@_typing.final
+class BreakNote(_message.Message):
+    """One entry of the history of a break."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Its number, from 1."""
+    kind: _builtins.str
+    """What was done, as a fixed word such as `assigned`, `commented` or `approved`."""
+    actor: _builtins.str
+    """Who did it."""
+    text: _builtins.str
+    """What there is to say of it: the comment, the new owner, the resolution."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When it was done."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        kind: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        text: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at", "kind", b"kind", "number", b"number", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BreakNote: _TypeAlias = BreakNote  # noqa: Y015
+
+@_typing.final
+class BreakEvidence(_message.Message):
+    """What a break rests on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    AGREEMENT_VERSION_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    EARLIER_FIELD_NUMBER: _builtins.int
+    reference: _builtins.str
+    """The reference that the record quotes; empty where there is none."""
+    line: _builtins.int
+    """The line of the file on which the record begins, from 1; 0 where there is none."""
+    agreement_version: _builtins.int
+    """The version of the agreement under which it was opened; 0 where it is not known."""
+    @_builtins.property
+    def file(self) -> _handback_files_pb2.HandbackFile:
+        """The hand-back file that holds the record; unset where none does."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[_handback_files_pb2.Finding]:
+        """What was found wrong or odd in that record."""
+
+    @_builtins.property
+    def earlier(self) -> _containers.RepeatedCompositeFieldContainer[Global___Break]:
+        """The breaks before it about the same redemption, or the same reference, the newest first."""
+
+    def __init__(
+        self,
+        *,
+        reference: _builtins.str = ...,
+        line: _builtins.int = ...,
+        agreement_version: _builtins.int = ...,
+        file: _handback_files_pb2.HandbackFile | None = ...,
+        findings: _abc.Iterable[_handback_files_pb2.Finding] | None = ...,
+        earlier: _abc.Iterable[Global___Break] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "earlier", b"earlier", "file", b"file", "findings", b"findings", "line", b"line", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BreakEvidence: _TypeAlias = BreakEvidence  # noqa: Y015
 
 @_typing.final
 class ListBreaksRequest(_message.Message):
@@ -152,6 +318,11 @@ class ListBreaksRequest(_message.Message):
     INCLUDE_CLOSED_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SEVERITIES_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    UNOWNED_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
+    PROPOSED_FIELD_NUMBER: _builtins.int
     programme: _builtins.str
     """The programme whose breaks are listed."""
     partner: _builtins.str
@@ -166,9 +337,21 @@ class ListBreaksRequest(_message.Message):
     """How many to give at most: 100 where it is 0, and never more than 1,000."""
     page_token: _builtins.str
     """The token of the page before; empty for the first page. Filters must stay the same."""
+    owner: _builtins.str
+    """Only those of this owner."""
+    unowned: _builtins.bool
+    """Only those that nobody has taken on."""
+    overdue: _builtins.bool
+    """Only those that are open though they ought to be closed by now."""
+    proposed: _builtins.bool
+    """Only those that wait for a second person."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only those of one of these kinds."""
+
+    @_builtins.property
+    def severities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only those of one of these severities."""
 
     def __init__(
         self,
@@ -181,10 +364,15 @@ class ListBreaksRequest(_message.Message):
         include_closed: _builtins.bool = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        severities: _abc.Iterable[_builtins.str] | None = ...,
+        owner: _builtins.str = ...,
+        unowned: _builtins.bool = ...,
+        overdue: _builtins.bool = ...,
+        proposed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id", "include_closed", b"include_closed", "kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token", "partner", b"partner", "programme", b"programme", "redemption_id", b"redemption_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id", "include_closed", b"include_closed", "kinds", b"kinds", "overdue", b"overdue", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "partner", b"partner", "programme", b"programme", "proposed", b"proposed", "redemption_id", b"redemption_id", "severities", b"severities", "unowned", b"unowned"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -251,22 +439,530 @@ class GetBreakResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FOUND_BREAK_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def found_break(self) -> Global___Break:
         """The break that was asked for."""
+
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___BreakNote]:
+        """What was done with it since it was opened, in order."""
+
+    @_builtins.property
+    def evidence(self) -> Global___BreakEvidence:
+        """What it rests on."""
 
     def __init__(
         self,
         *,
         found_break: Global___Break | None = ...,
+        history: _abc.Iterable[Global___BreakNote] | None = ...,
+        evidence: Global___BreakEvidence | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["found_break", b"found_break"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "found_break", b"found_break"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["found_break", b"found_break"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "found_break", b"found_break", "history", b"history"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetBreakResponse: _TypeAlias = GetBreakResponse  # noqa: Y015
+
+@_typing.final
+class AssignBreakRequest(_message.Message):
+    """Asks to give a break to somebody."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    REQUEST_KEY_FIELD_NUMBER: _builtins.int
+    BREAK_ID_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns it."""
+    request_key: _builtins.str
+    """Chosen by the caller, unique in the programme; makes repeating safe."""
+    break_id: _builtins.str
+    """The break."""
+    owner: _builtins.str
+    """Who takes it on; empty for nobody."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        request_key: _builtins.str = ...,
+        break_id: _builtins.str = ...,
+        owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["break_id", b"break_id", "owner", b"owner", "programme", b"programme", "request_key", b"request_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssignBreakRequest: _TypeAlias = AssignBreakRequest  # noqa: Y015
+
+@_typing.final
+class AssignBreakResponse(_message.Message):
+    """The break that was assigned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSIGNED_BREAK_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """True where the same request had been answered before."""
+    @_builtins.property
+    def assigned_break(self) -> Global___Break:
+        """The break as it stood then."""
+
+    def __init__(
+        self,
+        *,
+        assigned_break: Global___Break | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assigned_break", b"assigned_break"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned_break", b"assigned_break", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssignBreakResponse: _TypeAlias = AssignBreakResponse  # noqa: Y015
+
+@_typing.final
+class CommentBreakRequest(_message.Message):
+    """Asks to add a comment to a break."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    REQUEST_KEY_FIELD_NUMBER: _builtins.int
+    BREAK_ID_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns it."""
+    request_key: _builtins.str
+    """Chosen by the caller, unique in the programme; makes repeating safe."""
+    break_id: _builtins.str
+    """The break."""
+    comment: _builtins.str
+    """What there is to say; needed."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        request_key: _builtins.str = ...,
+        break_id: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["break_id", b"break_id", "comment", b"comment", "programme", b"programme", "request_key", b"request_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommentBreakRequest: _TypeAlias = CommentBreakRequest  # noqa: Y015
+
+@_typing.final
+class CommentBreakResponse(_message.Message):
+    """The break that was commented on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMENTED_BREAK_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """True where the same request had been answered before."""
+    @_builtins.property
+    def commented_break(self) -> Global___Break:
+        """The break as it stood then."""
+
+    def __init__(
+        self,
+        *,
+        commented_break: Global___Break | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commented_break", b"commented_break"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commented_break", b"commented_break", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommentBreakResponse: _TypeAlias = CommentBreakResponse  # noqa: Y015
+
+@_typing.final
+class BreakFilter(_message.Message):
+    """Which open breaks a decision is about; what is left empty lets everything pass."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTNER_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    SEVERITIES_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
+    partner: _builtins.str
+    """Only those of this partner."""
+    owner: _builtins.str
+    """Only those of this owner."""
+    file_id: _builtins.str
+    """Only those that this hand-back file opened."""
+    overdue: _builtins.bool
+    """Only those that ought to be closed by now."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only those of one of these kinds."""
+
+    @_builtins.property
+    def severities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only those of one of these severities."""
+
+    def __init__(
+        self,
+        *,
+        partner: _builtins.str = ...,
+        kinds: _abc.Iterable[_builtins.str] | None = ...,
+        severities: _abc.Iterable[_builtins.str] | None = ...,
+        owner: _builtins.str = ...,
+        file_id: _builtins.str = ...,
+        overdue: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id", "kinds", b"kinds", "overdue", b"overdue", "owner", b"owner", "partner", b"partner", "severities", b"severities"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BreakFilter: _TypeAlias = BreakFilter  # noqa: Y015
+
+@_typing.final
+class ResolveBreaksRequest(_message.Message):
+    """Asks to decide on breaks: those that are listed, or the oldest 1,000 that a filter lets pass."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    REQUEST_KEY_FIELD_NUMBER: _builtins.int
+    BREAK_IDS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    REDEMPTION_ID_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns them."""
+    request_key: _builtins.str
+    """Chosen by the caller, unique in the programme, at most 150 characters; makes repeating safe.
+    Asked for again, a filter is about the same breaks.
+    """
+    decision: _builtins.str
+    """What is to be done, as a fixed word: `retry`, `fail`, `dismiss`, `confirm`, `link`,
+    `accept_variance`, `write_off` or `reinstate`.
+    """
+    comment: _builtins.str
+    """Why, in the operator's words; needed."""
+    quantity: _builtins.int
+    """The quantity that counts as credited; unset for what the record says, or everything."""
+    redemption_id: _builtins.str
+    """The redemption, for `link`."""
+    @_builtins.property
+    def break_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The breaks, at most 1,000; empty where a filter is given."""
+
+    @_builtins.property
+    def filter(self) -> Global___BreakFilter:
+        """Which open breaks; unset where breaks are listed."""
+
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        request_key: _builtins.str = ...,
+        break_ids: _abc.Iterable[_builtins.str] | None = ...,
+        filter: Global___BreakFilter | None = ...,
+        decision: _builtins.str = ...,
+        comment: _builtins.str = ...,
+        quantity: _builtins.int | None = ...,
+        redemption_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "filter", b"filter", "quantity", b"quantity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "break_ids", b"break_ids", "comment", b"comment", "decision", b"decision", "filter", b"filter", "programme", b"programme", "quantity", b"quantity", "redemption_id", b"redemption_id", "request_key", b"request_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__quantity: _TypeAlias = _typing.Literal["quantity"]  # noqa: Y015
+    _WhichOneofArgType__quantity: _TypeAlias = _typing.Literal["_quantity", b"_quantity"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity) -> _WhichOneofReturnType__quantity | None: ...
+
+Global___ResolveBreaksRequest: _TypeAlias = ResolveBreaksRequest  # noqa: Y015
+
+@_typing.final
+class ResolveOutcome(_message.Message):
+    """What a decision came to for one break."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BREAK_ID_FIELD_NUMBER: _builtins.int
+    RESOLVED_BREAK_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    PROPOSED_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    break_id: _builtins.str
+    """The break."""
+    proposed: _builtins.bool
+    """True where it waits for a second person."""
+    replayed: _builtins.bool
+    """True where the same request had been answered before."""
+    @_builtins.property
+    def resolved_break(self) -> Global___Break:
+        """The break as it stands: closed, or with a proposal."""
+
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """Why nothing was done, with the same details a single call would have carried."""
+
+    def __init__(
+        self,
+        *,
+        break_id: _builtins.str = ...,
+        resolved_break: Global___Break | None = ...,
+        error: _status_pb2.Status | None = ...,
+        proposed: _builtins.bool = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "resolved_break", b"resolved_break", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["break_id", b"break_id", "error", b"error", "proposed", b"proposed", "replayed", b"replayed", "resolved_break", b"resolved_break", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["resolved_break", "error"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___ResolveOutcome: _TypeAlias = ResolveOutcome  # noqa: Y015
+
+@_typing.final
+class ResolveBreaksResponse(_message.Message):
+    """What a decision came to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    more: _builtins.bool
+    """True where the filter lets further breaks pass, for another request."""
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResolveOutcome]:
+        """One outcome for each break."""
+
+    def __init__(
+        self,
+        *,
+        outcomes: _abc.Iterable[Global___ResolveOutcome] | None = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["more", b"more", "outcomes", b"outcomes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveBreaksResponse: _TypeAlias = ResolveBreaksResponse  # noqa: Y015
+
+@_typing.final
+class ApproveResolutionRequest(_message.Message):
+    """Asks to do what somebody else has proposed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    REQUEST_KEY_FIELD_NUMBER: _builtins.int
+    BREAK_ID_FIELD_NUMBER: _builtins.int
+    PROPOSAL_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns the break."""
+    request_key: _builtins.str
+    """Chosen by the caller, unique in the programme; makes repeating safe."""
+    break_id: _builtins.str
+    """The break."""
+    proposal: _builtins.int
+    """The number of the proposal, as it was seen."""
+    comment: _builtins.str
+    """What there is to say of it."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        request_key: _builtins.str = ...,
+        break_id: _builtins.str = ...,
+        proposal: _builtins.int = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["break_id", b"break_id", "comment", b"comment", "programme", b"programme", "proposal", b"proposal", "request_key", b"request_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveResolutionRequest: _TypeAlias = ApproveResolutionRequest  # noqa: Y015
+
+@_typing.final
+class ApproveResolutionResponse(_message.Message):
+    """The break that was resolved."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLOSED_BREAK_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """True where the same request had been answered before."""
+    @_builtins.property
+    def closed_break(self) -> Global___Break:
+        """The break as it stood after it was closed."""
+
+    def __init__(
+        self,
+        *,
+        closed_break: Global___Break | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed_break", b"closed_break"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_break", b"closed_break", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveResolutionResponse: _TypeAlias = ApproveResolutionResponse  # noqa: Y015
+
+@_typing.final
+class DeclineResolutionRequest(_message.Message):
+    """Asks to turn a proposal down."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    REQUEST_KEY_FIELD_NUMBER: _builtins.int
+    BREAK_ID_FIELD_NUMBER: _builtins.int
+    PROPOSAL_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns the break."""
+    request_key: _builtins.str
+    """Chosen by the caller, unique in the programme; makes repeating safe."""
+    break_id: _builtins.str
+    """The break."""
+    proposal: _builtins.int
+    """The number of the proposal, as it was seen."""
+    comment: _builtins.str
+    """Why it shall not be done; needed."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        request_key: _builtins.str = ...,
+        break_id: _builtins.str = ...,
+        proposal: _builtins.int = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["break_id", b"break_id", "comment", b"comment", "programme", b"programme", "proposal", b"proposal", "request_key", b"request_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeclineResolutionRequest: _TypeAlias = DeclineResolutionRequest  # noqa: Y015
+
+@_typing.final
+class DeclineResolutionResponse(_message.Message):
+    """The break that stays open."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPEN_BREAK_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """True where the same request had been answered before."""
+    @_builtins.property
+    def open_break(self) -> Global___Break:
+        """The break as it stood then."""
+
+    def __init__(
+        self,
+        *,
+        open_break: Global___Break | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["open_break", b"open_break"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["open_break", b"open_break", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeclineResolutionResponse: _TypeAlias = DeclineResolutionResponse  # noqa: Y015
+
+@_typing.final
+class ReopenBreakRequest(_message.Message):
+    """Asks to open a closed break again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    REQUEST_KEY_FIELD_NUMBER: _builtins.int
+    BREAK_ID_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns it."""
+    request_key: _builtins.str
+    """Chosen by the caller, unique in the programme; makes repeating safe."""
+    break_id: _builtins.str
+    """The break."""
+    comment: _builtins.str
+    """Why it has to be looked at again; needed."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        request_key: _builtins.str = ...,
+        break_id: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["break_id", b"break_id", "comment", b"comment", "programme", b"programme", "request_key", b"request_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReopenBreakRequest: _TypeAlias = ReopenBreakRequest  # noqa: Y015
+
+@_typing.final
+class ReopenBreakResponse(_message.Message):
+    """The break that is open again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPEN_BREAK_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """True where the same request had been answered before."""
+    @_builtins.property
+    def open_break(self) -> Global___Break:
+        """The break as it stood then."""
+
+    def __init__(
+        self,
+        *,
+        open_break: Global___Break | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["open_break", b"open_break"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["open_break", b"open_break", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReopenBreakResponse: _TypeAlias = ReopenBreakResponse  # noqa: Y015
 
 @_typing.final
 class DismissBreakRequest(_message.Message):

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class BreakServiceStub:
-    """Shows breaks and closes those that need no further step."""
+    """Shows breaks, keeps what people do with them, and resolves them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -38,8 +38,37 @@ class BreakServiceStub:
     Reasons: INVALID_REQUEST.
     """
     GetBreak: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.GetBreakRequest, _breaks_pb2.GetBreakResponse]
-    """Gives one break.
+    """Gives one break with its history and its evidence.
     Reasons: INVALID_REQUEST, NOT_FOUND.
+    """
+    AssignBreak: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.AssignBreakRequest, _breaks_pb2.AssignBreakResponse]
+    """Gives a break to somebody, or takes it back from whoever has it.
+    Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_CLOSED, REQUEST_KEY_REUSED.
+    """
+    CommentBreak: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.CommentBreakRequest, _breaks_pb2.CommentBreakResponse]
+    """Adds a comment to the history of a break.
+    Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
+    """
+    ResolveBreaks: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.ResolveBreaksRequest, _breaks_pb2.ResolveBreaksResponse]
+    """Decides on one or many breaks. What needs a second person is proposed and waits for
+    ApproveResolution; all else is done. Each break has an outcome of its own.
+    Reasons: INVALID_REQUEST, REQUEST_KEY_REUSED.
+    Reasons of an outcome besides: NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION,
+    ILLEGAL_TRANSITION, CUT_OFF_PASSED.
+    """
+    ApproveResolution: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.ApproveResolutionRequest, _breaks_pb2.ApproveResolutionResponse]
+    """Does what somebody else has proposed for a break, as long as its redemption has not moved
+    since.
+    Reasons: INVALID_REQUEST, NOT_FOUND, NOT_ALLOWED, PROPOSAL_LAPSED, ILLEGAL_TRANSITION,
+    CUT_OFF_PASSED, REQUEST_KEY_REUSED.
+    """
+    DeclineResolution: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.DeclineResolutionRequest, _breaks_pb2.DeclineResolutionResponse]
+    """Turns a proposal down, or takes one's own back; the break stays open.
+    Reasons: INVALID_REQUEST, NOT_FOUND, PROPOSAL_LAPSED, REQUEST_KEY_REUSED.
+    """
+    ReopenBreak: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.ReopenBreakRequest, _breaks_pb2.ReopenBreakResponse]
+    """Opens a closed break again; nothing that its closing has moved moves back.
+    Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_OPEN, REQUEST_KEY_REUSED.
     """
     DismissBreak: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.DismissBreakRequest, _breaks_pb2.DismissBreakResponse]
     """Closes a break that needs no step on any redemption. A break in which a rejected redemption
@@ -49,7 +78,7 @@ class BreakServiceStub:
 
 @_typing.type_check_only
 class BreakServiceAsyncStub(BreakServiceStub):
-    """Shows breaks and closes those that need no further step."""
+    """Shows breaks, keeps what people do with them, and resolves them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListBreaks: _aio.UnaryUnaryMultiCallable[_breaks_pb2.ListBreaksRequest, _breaks_pb2.ListBreaksResponse]  # type: ignore[assignment]
@@ -57,8 +86,37 @@ class BreakServiceAsyncStub(BreakServiceStub):
     Reasons: INVALID_REQUEST.
     """
     GetBreak: _aio.UnaryUnaryMultiCallable[_breaks_pb2.GetBreakRequest, _breaks_pb2.GetBreakResponse]  # type: ignore[assignment]
-    """Gives one break.
+    """Gives one break with its history and its evidence.
     Reasons: INVALID_REQUEST, NOT_FOUND.
+    """
+    AssignBreak: _aio.UnaryUnaryMultiCallable[_breaks_pb2.AssignBreakRequest, _breaks_pb2.AssignBreakResponse]  # type: ignore[assignment]
+    """Gives a break to somebody, or takes it back from whoever has it.
+    Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_CLOSED, REQUEST_KEY_REUSED.
+    """
+    CommentBreak: _aio.UnaryUnaryMultiCallable[_breaks_pb2.CommentBreakRequest, _breaks_pb2.CommentBreakResponse]  # type: ignore[assignment]
+    """Adds a comment to the history of a break.
+    Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
+    """
+    ResolveBreaks: _aio.UnaryUnaryMultiCallable[_breaks_pb2.ResolveBreaksRequest, _breaks_pb2.ResolveBreaksResponse]  # type: ignore[assignment]
+    """Decides on one or many breaks. What needs a second person is proposed and waits for
+    ApproveResolution; all else is done. Each break has an outcome of its own.
+    Reasons: INVALID_REQUEST, REQUEST_KEY_REUSED.
+    Reasons of an outcome besides: NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION,
+    ILLEGAL_TRANSITION, CUT_OFF_PASSED.
+    """
+    ApproveResolution: _aio.UnaryUnaryMultiCallable[_breaks_pb2.ApproveResolutionRequest, _breaks_pb2.ApproveResolutionResponse]  # type: ignore[assignment]
+    """Does what somebody else has proposed for a break, as long as its redemption has not moved
+    since.
+    Reasons: INVALID_REQUEST, NOT_FOUND, NOT_ALLOWED, PROPOSAL_LAPSED, ILLEGAL_TRANSITION,
+    CUT_OFF_PASSED, REQUEST_KEY_REUSED.
+    """
+    DeclineResolution: _aio.UnaryUnaryMultiCallable[_breaks_pb2.DeclineResolutionRequest, _breaks_pb2.DeclineResolutionResponse]  # type: ignore[assignment]
+    """Turns a proposal down, or takes one's own back; the break stays open.
+    Reasons: INVALID_REQUEST, NOT_FOUND, PROPOSAL_LAPSED, REQUEST_KEY_REUSED.
+    """
+    ReopenBreak: _aio.UnaryUnaryMultiCallable[_breaks_pb2.ReopenBreakRequest, _breaks_pb2.ReopenBreakResponse]  # type: ignore[assignment]
+    """Opens a closed break again; nothing that its closing has moved moves back.
+    Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_OPEN, REQUEST_KEY_REUSED.
     """
     DismissBreak: _aio.UnaryUnaryMultiCallable[_breaks_pb2.DismissBreakRequest, _breaks_pb2.DismissBreakResponse]  # type: ignore[assignment]
     """Closes a break that needs no step on any redemption. A break in which a rejected redemption
@@ -67,7 +125,7 @@ class BreakServiceAsyncStub(BreakServiceStub):
     """
 
 class BreakServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Shows breaks and closes those that need no further step."""
+    """Shows breaks, keeps what people do with them, and resolves them."""
 
     @_abc_1.abstractmethod
     def ListBreaks(
@@ -85,8 +143,73 @@ class BreakServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _breaks_pb2.GetBreakRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_breaks_pb2.GetBreakResponse, _abc.Awaitable[_breaks_pb2.GetBreakResponse]]:
-        """Gives one break.
+        """Gives one break with its history and its evidence.
         Reasons: INVALID_REQUEST, NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def AssignBreak(
+        self,
+        request: _breaks_pb2.AssignBreakRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_breaks_pb2.AssignBreakResponse, _abc.Awaitable[_breaks_pb2.AssignBreakResponse]]:
+        """Gives a break to somebody, or takes it back from whoever has it.
+        Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_CLOSED, REQUEST_KEY_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def CommentBreak(
+        self,
+        request: _breaks_pb2.CommentBreakRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_breaks_pb2.CommentBreakResponse, _abc.Awaitable[_breaks_pb2.CommentBreakResponse]]:
+        """Adds a comment to the history of a break.
+        Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ResolveBreaks(
+        self,
+        request: _breaks_pb2.ResolveBreaksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_breaks_pb2.ResolveBreaksResponse, _abc.Awaitable[_breaks_pb2.ResolveBreaksResponse]]:
+        """Decides on one or many breaks. What needs a second person is proposed and waits for
+        ApproveResolution; all else is done. Each break has an outcome of its own.
+        Reasons: INVALID_REQUEST, REQUEST_KEY_REUSED.
+        Reasons of an outcome besides: NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION,
+        ILLEGAL_TRANSITION, CUT_OFF_PASSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ApproveResolution(
+        self,
+        request: _breaks_pb2.ApproveResolutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_breaks_pb2.ApproveResolutionResponse, _abc.Awaitable[_breaks_pb2.ApproveResolutionResponse]]:
+        """Does what somebody else has proposed for a break, as long as its redemption has not moved
+        since.
+        Reasons: INVALID_REQUEST, NOT_FOUND, NOT_ALLOWED, PROPOSAL_LAPSED, ILLEGAL_TRANSITION,
+        CUT_OFF_PASSED, REQUEST_KEY_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def DeclineResolution(
+        self,
+        request: _breaks_pb2.DeclineResolutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_breaks_pb2.DeclineResolutionResponse, _abc.Awaitable[_breaks_pb2.DeclineResolutionResponse]]:
+        """Turns a proposal down, or takes one's own back; the break stays open.
+        Reasons: INVALID_REQUEST, NOT_FOUND, PROPOSAL_LAPSED, REQUEST_KEY_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ReopenBreak(
+        self,
+        request: _breaks_pb2.ReopenBreakRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_breaks_pb2.ReopenBreakResponse, _abc.Awaitable[_breaks_pb2.ReopenBreakResponse]]:
+        """Opens a closed break again; nothing that its closing has moved moves back.
+        Reasons: INVALID_REQUEST, NOT_FOUND, BREAK_OPEN, REQUEST_KEY_REUSED.
         """
 
     @_abc_1.abstractmethod
