@@ -46,9 +46,9 @@ class Binary:
     @property
     def largest(self) -> int:
         """The largest number that fits."""
-        if self.packed:
-            return 10 ** min(self.width * 2 - 1, MAX_DIGITS) - 1
-        return min(int(2 ** (8 * self.width - 1)), 10**MAX_DIGITS) - 1
+        digits = min(self.width * 2 - 1, MAX_DIGITS) if self.packed else MAX_DIGITS
+        most = int(10**digits)
+        return (most if self.packed else min(most, 1 << 8 * self.width - 1)) - 1
 
     def accepts(self, dtype: pl.DataType) -> bool:
         """Whole numbers of the smallest part."""

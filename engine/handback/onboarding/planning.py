@@ -12,7 +12,7 @@ from handback.onboarding.columns import Column
 from handback.onboarding.kinds import Group
 from handback.onboarding.rendering import Plan, RecordPlan
 from handback.onboarding.roles import Role, code_among, free_name, roles_of, words
-from handback.onboarding.totals import Found, Sum, total_of
+from handback.onboarding.totals import LEAST_TOLD, Found, Sum, total_of
 
 _MESSAGE_ID: Final = re.compile(r"^(msg|message|file) ?id$|\b(msg|message) id$")
 _DETAIL_KINDS: Final = (Kind.DETAIL, Kind.ADDENDA)
@@ -101,7 +101,8 @@ def _other_roles(group: Group, columns: Sequence[Column], totals: dict[int, Foun
         role = Role(free_name(column, taken))
         if number in totals:
             total = totals[number]
-            role = Role("total" if isinstance(total, Sum) else "record_count")
+            name = "total" if isinstance(total, Sum) else "record_count"
+            role = Role(name, _by_chance(column))
         elif _MESSAGE_ID.search(words(column.title)) and "message_id" not in taken:
             role = Role("message_id", "does it name the file?")
         elif column.type == "date" and group.kind is Kind.HEADER and "created_on" not in taken:
@@ -113,6 +114,13 @@ def _other_roles(group: Group, columns: Sequence[Column], totals: dict[int, Foun
         taken.add(role.name)
         roles.append(role)
     return roles
+
+
+def _by_chance(column: Column) -> str:
+    """Why a number may be no total although it agrees; empty where it can hardly be chance."""
+    said = {column.number(value) for value in column.values}
+    small = len(said) == 1 and max(map(abs, said)) < LEAST_TOLD
+    return "so small a number may stand there by chance" if small else ""
 
 
 def _with_code(

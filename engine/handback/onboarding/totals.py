@@ -15,7 +15,8 @@ _DIGITS: Final = range(6, 18)
 _ADDED: Final = re.compile(r"\d{1,18}")
 _SAID: Final = re.compile(r"[+-]?\d{1,18}(\.\d{0,18})?")
 # A smaller number stands in many places by chance.
-_LEAST_TOLD: Final = 10
+LEAST_TOLD: Final = 10
+"""Smaller numbers are not looked for within runs of digits, and not believed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def within(
     for number in range(len(targets[0])):
         said = [target[number] for target in targets]
         shown = max(map(str, said), key=len)
-        at = values[0].find(str(said[0])) if said[0] >= _LEAST_TOLD else -1
+        at = values[0].find(str(said[0])) if said[0] >= LEAST_TOLD else -1
         if at < 0:
             continue
         end = at + len(str(said[0]))
