@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from agreements import SKYWAYS, source_of
+from conftest import OpenStore
 from fake_clock import FakeClock
 from handback.errors import InvalidRequest, NotFound
 from handback.ids import Prefix, public_id
@@ -19,46 +23,59 @@ from handback.redemptions.requests import Retry, Submit
 from handback.reports.declaring import FRAME_TYPE
 from handback.reports.registry import REPORTS
 from handback.reports.run import running
-from handback.store.session import Store
 from reported import asked_behind, assert_followed_down, reported
 from world import PROGRAMME, Answer, World, skyways_file
 
 
-@pytest.fixture
-def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
-    """An engine with the partner skyways."""
-    world = World(store, clock, tmp_path)
-    world.apply("skyways")
-    return world
-
-
-@pytest.fixture
-def lived(world: World) -> World:
-    """Eight redemptions in two batches: one of everything that an answer can be, and a return.
+@contextmanager
+def opened(open_store: OpenStore) -> Iterator[World]:
+    """An engine with the partner skyways, and eight redemptions in two batches: one of everything
+    that an answer can be, and a return.
 
     Sent on Monday 2 March 2026 at noon, answered on Wednesday at 18:00; what was retried is
     confirmed on Friday, and one credit comes back on the 20th.
     """
-    world.submit(100, 200, 300, 400, 500, 600, 700, 800)
-    codes = ["0000", "0201", "0301", "0101", "7777", "0401", "0002"]  # the last says nothing
-    (file,) = world.send()
-    sent = world.sent(file)
-    world.clock.advance(timedelta(hours=54))
-    answers = [Answer(*one, code) for one, code in zip(sent, codes, strict=False)]
-    world.answer(skyways_file([*answers, answers[0]]), "first.csv")
-    world.clock.advance(timedelta(days=2))
-    again = [one for one in world.send() if one != file]
-    (retried,) = world.sent(again[0])
-    world.answer(skyways_file([Answer(*retried, "0000")], 2), "second.csv")
-    world.clock.set(datetime(2026, 3, 20, 9, tzinfo=UTC))
-    world.answer(skyways_file([Answer(*sent[0], "0601")], 3), "return.csv")
-    return world
+    with ExitStack() as stack:
+        store = open_store(stack)
+        stack.callback(store.close)
+        world = World(store, FakeClock(), Path(stack.enter_context(TemporaryDirectory())))
+        world.apply("skyways")
+        world.submit(100, 200, 300, 400, 500, 600, 700, 800)
+        codes = ["0000", "0201", "0301", "0101", "7777", "0401", "0002"]  # the last says nothing
+        (file,) = world.send()
+        sent = world.sent(file)
+        world.clock.advance(timedelta(hours=54))
+        answers = [Answer(*one, code) for one, code in zip(sent, codes, strict=False)]
+        world.answer(skyways_file([*answers, answers[0]]), "first.csv")
+        world.clock.advance(timedelta(days=2))
+        again = [one for one in world.send() if one != file]
+        (retried,) = world.sent(again[0])
+        world.answer(skyways_file([Answer(*retried, "0000")], 2), "second.csv")
+        world.clock.set(datetime(2026, 3, 20, 9, tzinfo=UTC))
+        world.answer(skyways_file([Answer(*sent[0], "0601")], 3), "return.csv")
+        yield world
 
 
+@pytest.fixture(scope="module")
+def lived(open_store: OpenStore) -> Iterator[World]:
+    """What was lived through; no test writes there."""
+    with opened(open_store) as world:
+        yield world
+
+
+@pytest.fixture
+def own(open_store: OpenStore) -> Iterator[World]:
+    """The same for a test that goes on from there."""
+    with opened(open_store) as world:
+        yield world
+
+
+_FIRST = {"file": public_id(Prefix.HANDBACK_FILE, 1)}
 PARAMETERS = {
     "member": {"member": "M000003"},
     "attempts": {"batch": public_id(Prefix.PAYOUT_BATCH, 1)},
-    "records": {"file": public_id(Prefix.HANDBACK_FILE, 1)},
+    "records": _FIRST,
+    "continuity": _FIRST,
 }
 
 
@@ -145,6 +162,31 @@ def test_a_member_sees_every_step_with_files_and_records(lived: World) -> None:
     assert reported(lived, "member", member="nobody").rows == []
 
 
+def test_the_liability_is_what_open_redemptions_hold(lived: World) -> None:
+    rows = reported(lived, "liability", by="standing").rows
+    open_ones = [view for view in map(lived.get, range(1, 9)) if view.held]
+    assert sum(row["quantity"] for row in rows) == sum(view.held for view in open_ones)
+    assert {row["age"] for row in rows} == {"8-30"}
+    assert {row["standing"] for row in rows} == {"sent", "undecided"}
+    then = reported(lived, "liability", at="2026-03-03", ages="0,1").rows
+    assert [(row["age"], row["count"], row["quantity"]) for row in then] == [("0", 8, 3_600)]
+    for by in ("partner", "batch", "standing", "member"):
+        assert assert_followed_down(lived, "liability", by=by) >= 2
+        assert assert_followed_down(lived, "liability", by=by, at="2026-03-05") >= 2
+    with pytest.raises(InvalidRequest):
+        reported(lived, "liability", ages="7,3")
+
+
+def test_a_file_joins_what_was_before_to_what_came_after(lived: World) -> None:
+    rows = {row["account"]: row for row in reported(lived, "continuity", **_FIRST).rows}
+    assert (rows["held"]["opening_quantity"], rows["held"]["closing_quantity"]) == (3_600, 3_300)
+    assert (rows["fulfilled"]["came"], rows["fulfilled"]["came_quantity"]) == (1, 100)
+    for row in rows.values():
+        for part in ("", "_quantity"):
+            came = row[f"came{part}"] - row[f"left{part}"] + row[f"others{part}"]
+            assert row[f"opening{part}"] + came == row[f"closing{part}"]
+
+
 def test_breaks_are_counted_by_age(lived: World) -> None:
     rows = reported(lived, "breaks").rows
     assert sum(row["breaks"] for row in rows) == len(lived.breaks())
@@ -186,14 +228,14 @@ def test_restricted_reasons_are_shown_to_those_alone_who_may_see_them(
     assert_followed_down(lived, name, unmasked=False, **asked)
 
 
-def test_the_reasons_of_hidden_rejections_are_hidden_too(lived: World) -> None:
-    lived.run(Retry(PROGRAMME, "once more", 6))
-    file = lived.send()[-1]
-    lived.answer(skyways_file([Answer(*one, "0000") for one in lived.sent(file)], 4), "4.csv")
-    told = {row["after_code"] for row in reported(lived, "retries").rows}
-    kept = {row["after_code"] for row in reported(lived, "retries", unmasked=False).rows}
+def test_the_reasons_of_hidden_rejections_are_hidden_too(own: World) -> None:
+    own.run(Retry(PROGRAMME, "once more", 6))
+    file = own.send()[-1]
+    own.answer(skyways_file([Answer(*one, "0000") for one in own.sent(file)], 4), "4.csv")
+    told = {row["after_code"] for row in reported(own, "retries").rows}
+    kept = {row["after_code"] for row in reported(own, "retries", unmasked=False).rows}
     assert (told - kept, kept - told) == ({"0401"}, set())
-    assert assert_followed_down(lived, "retries", unmasked=False)
+    assert assert_followed_down(own, "retries", unmasked=False)
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -242,34 +284,35 @@ def test_what_is_asked_wrongly_is_listed(lived: World) -> None:
         reported(lived, "runs", programme="another")
 
 
-def test_a_report_sees_one_state_of_the_store(lived: World) -> None:
-    with running(lived.desk, PROGRAMME, "events", {}, unmasked=True) as run:
+def test_a_report_sees_one_state_of_the_store(own: World) -> None:
+    with running(own.desk, PROGRAMME, "events", {}, unmasked=True) as run:
         pieces = iter(run)
         first = next(pieces)
-        lived.submit(1)
+        own.submit(1)
         rest = sum(len(piece) for piece in pieces)
         assert len(first) + rest == run.footer().row_count
         before = run.footer().as_of_position
-    sequence_blocks(lived.store)
-    after = reported(lived, "events")
+    sequence_blocks(own.store)
+    after = reported(own, "events")
     assert (after.as_of_position, after.row_count) == (before + 1, len(first) + rest + 1)
 
 
-def test_other_programmes_are_never_seen(lived: World) -> None:
-    before = {name: reported(lived, name, **PARAMETERS.get(name, {})) for name in REPORTS}
+def test_other_programmes_are_never_seen(own: World) -> None:
+    before = {name: reported(own, name, **PARAMETERS.get(name, {})) for name in REPORTS}
     document = source_of(SKYWAYS).replace('"aurora"', '"borealis"')
-    registry.apply(lived.store, lived.clock, document, "tests")
+    registry.apply(own.store, own.clock, document, "tests")
     theirs = Submit("borealis", "skyways", "key", "M000003", 5, "miles", {"surname": "Example"})
-    lived.run(theirs)
+    own.run(theirs)
     for name, found in before.items():
-        assert reported(lived, name, **PARAMETERS.get(name, {})).rows == found.rows
-    (event,) = reported(lived, "events", programme="borealis").rows
+        assert reported(own, name, **PARAMETERS.get(name, {})).rows == found.rows
+    (event,) = reported(own, "events", programme="borealis").rows
     assert (event["quantity"], event["trigger"]) == (5, "submit")
     for name in ("batches", "runs", "breaks", "reasons", "turnaround", "retries", "open_breaks"):
-        assert reported(lived, name, programme="borealis").rows == []
-    with pytest.raises(NotFound):
-        reported(lived, "records", programme="borealis", **PARAMETERS["records"])
-    assert reported(lived, "attempts", programme="borealis", **PARAMETERS["attempts"]).rows == []
+        assert reported(own, name, programme="borealis").rows == []
+    for name in ("records", "continuity"):
+        with pytest.raises(NotFound):
+            reported(own, name, programme="borealis", **_FIRST)
+    assert reported(own, "attempts", programme="borealis", **PARAMETERS["attempts"]).rows == []
 
 
 def test_the_way_down_keeps_what_was_asked() -> None:

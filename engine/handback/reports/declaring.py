@@ -149,9 +149,10 @@ def public(name: str, prefix: Prefix, sentence: str) -> Column:
     return Column(name, ColumnKind.ID, sentence, prefix=prefix)
 
 
-def both(name: str, sentence: str) -> tuple[Column, Column]:
+def both(name: str, sentence: str, *, total: bool = True) -> tuple[Column, Column]:
     """A count and a quantity of the same: columns `name` and `name_quantity`."""
-    return integer(name, sentence), quantity(f"{name}_quantity", f"{sentence[:-1]}, how much.")
+    much = f"{sentence[:-1]}, how much."
+    return integer(name, sentence, total=total), quantity(f"{name}_quantity", much, total=total)
 
 
 PARTNER: Final = Parameter("partner", ParameterKind.TEXT, "Only what concerns this partner.")

@@ -52,6 +52,12 @@ class Reading:
         assert value is None or isinstance(value, int), name
         return value
 
+    def instant(self, name: str) -> datetime | None:
+        """An instant that was asked for, None where it was not."""
+        value = self.asked.get(name)
+        assert value is None or isinstance(value, datetime), name
+        return value
+
     def needed(self, name: str) -> int:
         """A number that is always asked for."""
         value = self.number(name)
@@ -61,16 +67,12 @@ class Reading:
     @property
     def from_at(self) -> datetime:
         """The beginning of the period; the earliest instant where none was asked for."""
-        value = self.asked.get("from", _FAR[0])
-        assert isinstance(value, datetime)
-        return value
+        return self.instant("from") or _FAR[0]
 
     @property
     def to_at(self) -> datetime:
         """The end of the period; the latest instant where none was asked for."""
-        value = self.asked.get("to", _FAR[1])
-        assert isinstance(value, datetime)
-        return value
+        return self.instant("to") or _FAR[1]
 
     @property
     def partner_ids(self) -> list[int]:

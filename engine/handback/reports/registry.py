@@ -8,7 +8,9 @@ from typing import Final
 
 from handback.reports.batches import ATTEMPTS, BATCHES
 from handback.reports.breaks import BREAKS, OPEN_BREAKS
+from handback.reports.continuity import CONTINUITY
 from handback.reports.events import EVENTS
+from handback.reports.liability import LIABILITY, OPEN
 from handback.reports.member import MEMBER
 from handback.reports.reasons import REASONS
 from handback.reports.records import RECORDS
@@ -23,13 +25,16 @@ REPORTS: Final[Mapping[str, Report]] = MappingProxyType(
         for report in (
             BATCHES,
             RUNS,
+            CONTINUITY,
             BREAKS,
+            LIABILITY,
             REASONS,
             TURNAROUND,
             RETRIES,
             MEMBER,
             ATTEMPTS,
             RECORDS,
+            OPEN,
             OPEN_BREAKS,
             EVENTS,
         )

@@ -19,11 +19,14 @@ from handback.reports.stretches import partner_column, words
 from handback.store.bulk import fetch_frame
 
 FATES: Final = ("event", "repeat", "break", "reject")
-_COUNTS: Final = tuple(
-    f"{name}{part}"
-    for name in ("records", *(f"{one}s" for one in FATES))
-    for part in ("", "_quantity")
-)
+_PARTS: Final = {
+    "records": "What was in it, as far as its run has come.",
+    "events": "What moved a redemption.",
+    "repeats": "What was known already.",
+    "breaks": "What a person has to look at.",
+    "rejects": "What could not be read.",
+}
+_COUNTS: Final = tuple(f"{name}{part}" for name in _PARTS for part in ("", "_quantity"))
 _PAGE: Final = 500
 
 
@@ -76,6 +79,7 @@ RUNS: Final = Report(
             "file", d.ParameterKind.ID, "Only this hand-back file.", prefix=Prefix.HANDBACK_FILE
         ),
     ),
+    # Quantities are not summed up: the units of several files are not one.
     columns=(
         d.public("file_id", Prefix.HANDBACK_FILE, "The hand-back file."),
         d.text("partner", "The partner it is from."),
@@ -84,12 +88,16 @@ RUNS: Final = Report(
         d.text("verdict", "What was found of it."),
         d.instant("received_at", "When its bytes were safe; what periods go by."),
         d.instant("closed_at", "When its run was closed."),
-        *d.both("records", "What was in it, as far as its run has come."),
-        *d.both("events", "What moved a redemption."),
-        *d.both("repeats", "What was known already."),
-        *d.both("breaks", "What a person has to look at."),
-        *d.both("rejects", "What could not be read."),
+        *(
+            column
+            for name, sentence in _PARTS.items()
+            for column in (d.both(name, sentence)[0], d.both(name, sentence, total=False)[1])
+        ),
     ),
     rows=rows,
-    drills=tuple(map(_drill, FATES)),
+    drills=(
+        d.Drill(("file_id",), "continuity", columns={"file": "file_id"}),
+        d.Drill(("records", "records_quantity"), "records", columns={"file": "file_id"}),
+        *map(_drill, FATES),
+    ),
 )
