@@ -202,6 +202,12 @@ OPEN: Final = Report(
     sentence="The redemptions whose outcome is open, one by one, and what each holds.",
     parameters=(
         *_NARROWING,
+        d.Parameter(
+            "queue",
+            d.ParameterKind.TEXT,
+            "Only what is in no payout batch.",
+            choices=(_UNBATCHED,),
+        ),
         d.Parameter("submitted_after", d.ParameterKind.INSTANT, "Only those that came after then."),
         d.Parameter("submitted_until", d.ParameterKind.INSTANT, "Only those that came by then."),
     ),
