@@ -53,5 +53,5 @@ stubs: setup  ## write what is generated: both copies of the stubs, the sync cli
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: pyproject.toml clients/python/pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev]' --editable './clients/python[cli]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev]' --editable './clients/python[cli,xlsx]'
 	@touch $@

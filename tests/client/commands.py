@@ -14,6 +14,7 @@ from handback_client._stubs.v1 import (
     lifecycle_pb2,
     payouts_pb2,
     redemptions_pb2,
+    reports_pb2,
 )
 
 AT = Timestamp(seconds=1_772_452_800)  # noon UTC on 2 March 2026
@@ -91,12 +92,37 @@ BATCH = payouts_pb2.PayoutBatch(
     delivered_at=AT,
     dispatched_at=AT,
 )
-REPORT = payouts_pb2.PayoutBatchReport(
-    batch_id=BAT,
-    sent=payouts_pb2.Tally(count=20, quantity=240_000),
-    confirmed=payouts_pb2.Tally(count=18, quantity=216_000),
-    rejected=payouts_pb2.Tally(count=1, quantity=12_000),
-    open=payouts_pb2.Tally(count=1, quantity=12_000),
+RUNS = reports_pb2.Report(
+    name="runs",
+    sentence="What became of hand-back files.",
+    parameters=[
+        reports_pb2.ReportParameter(
+            name="file",
+            kind=reports_pb2.REPORT_PARAMETER_KIND_ID,
+            sentence="Only this one.",
+            required=True,
+        ),
+        reports_pb2.ReportParameter(
+            name="by",
+            kind=reports_pb2.REPORT_PARAMETER_KIND_TEXT,
+            sentence="By what.",
+            default_text="day",
+            choices=["day", "week"],
+        ),
+    ],
+    columns=[
+        reports_pb2.ReportColumn(
+            name="records",
+            kind=reports_pb2.REPORT_COLUMN_KIND_INTEGER,
+            sentence="What was in it.",
+            total=True,
+        )
+    ],
+    drills=[
+        reports_pb2.ReportDrill(
+            figures=["records"], report="records", columns={"file": "file_id"}, kept=["zone"]
+        )
+    ],
 )
 BREAK = breaks_pb2.Break(
     break_id=BRK,
@@ -211,6 +237,27 @@ CASES: dict[str, tuple[list[str], str, Any]] = {
         "ListFindings",
         handback_files_pb2.ListFindingsResponse(findings=[FINDING]),
     ),
+    "files_record": (
+        ["files", "record", HBF, "5"],
+        "GetRecord",
+        handback_files_pb2.GetRecordResponse(
+            record=handback_files_pb2.FileRecord(
+                ordinal=5,
+                line=6,
+                reference="HB000000000000040168",
+                member_ref="member-7",
+                code="0301",
+                quantity=12_000,
+                raw="D,HB000000000000040168,member-7,12000,0301",
+            ),
+            lines=[
+                handback_files_pb2.FileLine(line=5, content=b"D,HB1,member-6,1,0000"),
+                handback_files_pb2.FileLine(
+                    line=6, content=b"D,HB000000000000040168,member-7,12000,0301", cut_bytes=7
+                ),
+            ],
+        ),
+    ),
     "files_release": (
         ["files", "release", HBF, "--comment", "the partner confirmed it", "--key", "k"],
         "ReleaseHandbackFile",
@@ -307,23 +354,15 @@ CASES: dict[str, tuple[list[str], str, Any]] = {
         "GatherPayoutBatches",
         payouts_pb2.GatherPayoutBatchesResponse(batches=[BATCH]),
     ),
-    "report_batch": (
-        ["report", "batch", BAT],
-        "GetPayoutBatchReport",
-        payouts_pb2.GetPayoutBatchReportResponse(report=REPORT),
+    "report_list": (
+        ["report", "list"],
+        "ListReports",
+        reports_pb2.ListReportsResponse(reports=[RUNS]),
     ),
-    "report_file": (
-        ["report", "file", HBF],
-        "GetRunReport",
-        handback_files_pb2.GetRunReportResponse(
-            report=handback_files_pb2.RunReport(
-                file=FILE,
-                records=payouts_pb2.Tally(count=20, quantity=240_000),
-                events=payouts_pb2.Tally(count=19, quantity=228_000),
-                breaks=payouts_pb2.Tally(count=1, quantity=12_000),
-                batches=[REPORT],
-            )
-        ),
+    "report_show": (
+        ["report", "show", "runs"],
+        "ListReports",
+        reports_pb2.ListReportsResponse(reports=[RUNS]),
     ),
     "partner_list": (
         ["partner", "list"],

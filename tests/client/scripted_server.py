@@ -25,6 +25,7 @@ from handback_client._stubs.v1 import (  # noqa: F401  (registers the descriptor
     ledger_pb2,
     payouts_pb2,
     redemptions_pb2,
+    reports_pb2,
 )
 
 
