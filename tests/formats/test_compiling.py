@@ -109,6 +109,8 @@ COUNT, SUM = 'count = ["detail"]', 'sum = "quantity"'
         (LOOSE, FIRST, FIRST + '\ndelimiter = ""', "delimiter"),
         (LOOSE, FIRST, FIRST + '\ndelimiter = " "', "delimiter"),
         (LOOSE, FIRST, FIRST + '\ndelimiter = "x"', "delimiter"),
+        (LOOSE, FIRST, FIRST + '\ndelimiter = "é"', "delimiter"),
+        (LOOSE, FIRST, FIRST + '\ndelimiter = "§"\nencoding = "ascii"', "delimiter"),
         (LOOSE, FIRST, FIRST + '\nquote = "ab"', "quote"),
         (LOOSE, FIRST, FIRST + '\nquote = "a"', "quote"),
         (LOOSE, FIRST, FIRST + '\nquote = ","', "quote"),

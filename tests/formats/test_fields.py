@@ -157,7 +157,6 @@ def test_columns_of_another_kind_are_not_accepted(options: str, dtype: pl.DataTy
         "YYYY",
         "YYYYMM",
         "MM",
-        "JJJ",
         "%H%M",
         "YYYYMMDDHH%M",
         "%Y%m%d%Y",
@@ -339,3 +338,74 @@ def test_a_number_that_bytes_cannot_hold_is_not_written(
 def test_days_without_a_year_come_near(text: date, near: date | None, expected: object) -> None:
     days = pl.DataFrame({"day": [text]})
     assert days.select(nearest(pl.col("day"), near)).item() == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "near", "expected"),
+    [
+        ("001", date(2025, 12, 30), date(2026, 1, 1)),
+        ("365", date(2026, 1, 2), date(2025, 12, 31)),
+        ("060", date(2026, 3, 3), date(2026, 3, 1)),
+        ("060", date(2028, 3, 3), date(2028, 2, 29)),
+        ("366", date(2028, 12, 1), date(2028, 12, 31)),
+        ("366", date(2026, 1, 1), None),
+    ],
+)
+def test_a_number_of_a_day_is_one_of_the_year_near(
+    number: str, near: date, expected: date | None
+) -> None:
+    made = field_type('type = "date", pattern = "JJJ"')
+    days = pl.DataFrame({"text": [number]}).select(day=made.decode(pl.col("text")))
+    assert days.select(nearest(pl.col("day"), near, by_number=True)).item() == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("D.M.YYYY", "5.1.2026", date(2026, 1, 5)),
+        ("D.M.YYYY", "25.12.2026", date(2026, 12, 25)),
+        ("M/D/YY", "1/05/26", date(2026, 1, 5)),
+        ("D-MON-YYYY", "5-Jan-2026", date(2026, 1, 5)),
+        ("D.M.YYYY", "005.1.2026", None),
+        ("D.M.YYYY", "5.13.2026", None),
+        ("DD.MM.YYYY", "5.1.2026", None),
+    ],
+)
+def test_days_without_zeros_in_front(pattern: str, text: str, expected: date | None) -> None:
+    options = f'type = "date", pattern = "{pattern}"'
+    assert decoded(options, text) == expected
+
+
+def test_days_without_zeros_are_written_so() -> None:
+    assert encoded('type = "date", pattern = "D.M.YYYY"', date(2026, 1, 5)) == "5.1.2026"
+
+
+@pytest.mark.parametrize("pattern", ["DMYYYY", "YYYYMD", "DD.MYY", "M.M.YYYY", "D.M", "JJJhh"])
+def test_days_that_could_be_two_are_no_pattern(pattern: str) -> None:
+    mistakes: list[Violation] = []
+    section = Section({"type": "date", "pattern": pattern}, "field", mistakes)
+    FIELD_TYPES["date"](section)
+    assert bool(mistakes) is (pattern not in ("D.M", "JJJhh"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-08T04:30:00Z", date(2026, 3, 7)),  # before the clock goes forward
+        ("2026-03-09T04:30:00Z", date(2026, 3, 9)),
+        ("2026-11-01T04:30:00Z", date(2026, 11, 1)),
+        ("2026-11-02T04:30:00Z", date(2026, 11, 1)),  # after it went back
+        ("2026-11-01 23:30:00", date(2026, 11, 1)),
+        ("2026-03-08 02:30:00", None),
+    ],
+)
+def test_a_moment_may_be_asked_for_its_day(text: str, expected: date | None) -> None:
+    zones = 'zone = "America/New_York", days_of = "America/New_York"'
+    assert decoded(f'type = "instant", {zones}', text) == expected
+
+
+@pytest.mark.parametrize(
+    ("mark", "text"), [(" ", "1\u00a0234\u202f567"), ("'", "1\u2019234'567"), (" ", "1 234 567")]
+)
+def test_thousands_are_parted_as_people_do(mark: str, text: str) -> None:
+    assert decoded(f'type = "integer", thousands = "{mark}"', text) == 1_234_567

@@ -312,3 +312,22 @@ def test_a_record_may_have_several_fields_of_flags() -> None:
     reading = read(layout_of(FLAGGED), b"A01 YY  1E\nA02   010E\nA03Y     E\n")
     assert reading.findings.is_empty(), reading.findings.rows()
     assert reading.details["code"].to_list() == ["E/2+E/3", "E", "E/1"]
+
+
+@pytest.mark.parametrize("delimiter", ["¦", "§", "^", "~", "\\u001f"])
+def test_a_delimiter_may_be_any_mark(delimiter: str) -> None:
+    document = f'''
+    framing = "delimited"
+    delimiter = "{delimiter}"
+    [[records]]
+    kind = "detail"
+    fields = [{{ name = "reference", at = 1 }}, {{ name = "code", at = 2 }}]
+    '''
+    mark = delimiter.replace("\\u001f", "\x1f")
+    content = f'R1{mark}01\n"R{mark}2"{mark}"0""2"\n"R3{mark}03\n'.encode()
+    reading = read(layout_of(document), content)
+    assert reading.details.select("reference", "code").rows() == [
+        ("R1", "01"),
+        (f"R{mark}2", '0"2'),
+    ]
+    assert reading.codes == ["bad_quoting"]

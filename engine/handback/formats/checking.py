@@ -41,6 +41,8 @@ def check_together(layout: Layout, section: Section, records: Sequence[Section])
         section.mistake("records", "one detail record where the first line names the columns")
     if layout.encoding in EBCDIC and not layout.line_end and layout.framing is not Framing.FIXED:
         section.mistake("encoding", "an encoding whose lines end")
+    if not _can_be_said(layout, layout.delimiter):
+        section.mistake("delimiter", f"characters of {layout.encoding} only")
     untagged: set[str] = set()
     for record, table in zip(layout.records, records, strict=True):
         if not table.has("tag") and not _may_go_untagged(layout, record, untagged):
@@ -136,10 +138,14 @@ def _check_texts(layout: Layout, record: Record, table: Section) -> None:
     for path, text in _texts(record):
         if not text.isprintable():
             table.mistake(path, "printable characters only")
-        if text.encode(layout.encoding, errors="replace").decode(layout.encoding) != text:
+        if not _can_be_said(layout, text):
             table.mistake(path, f"characters of {layout.encoding} only")
         if not layout.quote and set(text) & set(layout.delimiter):
             table.mistake(path, "no character of the delimiter, as nothing is quoted")
+
+
+def _can_be_said(layout: Layout, text: str) -> bool:
+    return text.encode(layout.encoding, errors="replace").decode(layout.encoding) == text
 
 
 def _texts(record: Record) -> Iterator[tuple[str, str]]:

@@ -100,8 +100,8 @@ def _blocks(section: Section, width: int) -> dict[str, Any]:
 
 def _check_marks(section: Section, delimiter: str, quote: str) -> None:
     marks = set(delimiter)
-    if not marks or marks & set("\n\r \x00+-") or not delimiter.isascii() or _ALNUM & marks:
-        section.mistake("delimiter", "ASCII marks, no letter, digit, sign, blank or line end")
+    if not marks or marks & set("\n\r \x00+-") or any(map(str.isalnum, marks)):
+        section.mistake("delimiter", "marks that are no letter, digit, sign, blank or line end")
     if len(quote) > 1 or not quote.isascii() or quote in {*_ALNUM, *"\n\r \x00"}:
         section.mistake("quote", "one ASCII mark, or '' for none")
     if quote and quote in delimiter:

@@ -13,7 +13,7 @@ import polars as pl
 from handback.formats.document import Section
 from handback.formats.findings import FindingCode
 
-_DIRECTIVE: Final = re.compile(r"%(.)")
+_DIRECTIVE: Final = re.compile(r"%(-?.)")
 _SHAPES: Final = {
     "Y": r"\d{4}",
     "y": r"\d{2}",
@@ -24,6 +24,8 @@ _SHAPES: Final = {
     "H": r"\d{2}",
     "M": r"\d{2}",
     "S": r"\d{2}",
+    "-m": r"\d{1,2}",
+    "-d": r"\d{1,2}",
 }
 _WORDS: Final = {
     "YYYY": "%Y",
@@ -35,14 +37,19 @@ _WORDS: Final = {
     "hh": "%H",
     "mm": "%M",
     "ss": "%S",
+    "M": "%-m",
+    "D": "%-d",
 }
+_WORD: Final = re.compile("|".join(sorted(_WORDS, key=len, reverse=True)))
+_LONE_DIGIT: Final = r"\b(\d)\b"
 _REST: Final = "*"
 _LEAP: Final = "2000"  # the year of days that do not name theirs, until somebody knows better
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A calendar day. `pattern` is strptime's; only directives of fixed width are allowed.
+    """A calendar day. `pattern` is strptime's, with %-d and %-m for days and months that have no
+    zero in front.
 
     Without a year in it, days come out in the year 2000: who knows the file's day resolves them
     (`nearest`). With `rest`, whatever follows the pattern is let pass.
@@ -69,6 +76,11 @@ class Day:
         return bool({"Y", "y"} & set(_DIRECTIVE.findall(self.pattern)))
 
     @property
+    def by_number(self) -> bool:
+        """Is the day told by its number in the year?"""
+        return "%j" in self.pattern
+
+    @property
     def is_writable(self) -> bool:
         """Does the pattern say all of the text?"""
         return not self.rest and not {"H", "M", "S"} & set(_DIRECTIVE.findall(self.pattern))
@@ -84,9 +96,11 @@ class Day:
             exact = text.str.extract(f"^({shape})", 1)
         else:
             exact = pl.when(text.str.contains(f"^{shape}$")).then(text)
-        pattern = self.pattern
+        pattern = self.pattern.replace("%-", "%")
+        if pattern != self.pattern:
+            exact = exact.str.replace_all(_LONE_DIGIT, "0${1}")
         if not self.has_year:
-            exact, pattern = exact + pl.lit(_LEAP), f"{pattern}%Y"
+            exact, pattern = exact + pl.lit(f" {_LEAP}"), f"{pattern} %Y"
         return exact.str.to_date(pattern, strict=False)
 
     def encode(self, value: pl.Expr) -> pl.Expr:
@@ -142,20 +156,52 @@ class Instant:
         return local.dt.strftime(self.pattern or "%Y-%m-%dT%H:%M:%S%:z")
 
 
-def nearest(days: pl.Expr, to: date | None) -> pl.Expr:
+@dataclass(frozen=True, slots=True)
+class DayOfInstant:
+    """The day on which a moment falls in the zone `days_of`."""
+
+    instant: Instant
+    days_of: str
+    dtype: ClassVar[pl.DataType] = pl.Date()
+    flaw: ClassVar[FindingCode] = FindingCode.BAD_DATE
+
+    @property
+    def expected(self) -> str:
+        """What should stand there, for people."""
+        return self.instant.expected
+
+    def accepts(self, dtype: pl.DataType) -> bool:
+        """Nothing: a day does not say which moment of it is meant."""
+        return dtype == pl.Null()
+
+    def decode(self, text: pl.Expr) -> pl.Expr:
+        """Text to days."""
+        return self.instant.decode(text).dt.convert_time_zone(self.days_of).dt.date()
+
+    def encode(self, value: pl.Expr) -> pl.Expr:
+        """Null: it is read and never written."""
+        return pl.lit(None, dtype=pl.String)
+
+
+def nearest(days: pl.Expr, to: date | None, *, by_number: bool = False) -> pl.Expr:
     """Days of the year 2000 in the year that brings them nearest to a day; null where no year near
-    has them, or nobody knows to which day."""
+    has them, or nobody knows to which day. They keep their month and day, or (`by_number`) their
+    number in the year."""
     if to is None:
         return pl.lit(None, dtype=pl.Date)
-    found = [
-        days.dt.strftime(f"{year}-%m-%d").str.to_date("%Y-%m-%d", strict=False)
-        for year in (to.year - 1, to.year, to.year + 1)
-    ]
+    found = [_in_year(days, year, by_number) for year in (to.year - 1, to.year, to.year + 1)]
     distance = [(one - pl.lit(to)).dt.total_days().abs() for one in found]
     best = pl.min_horizontal(distance)
     return pl.coalesce(
         pl.when(gap == best).then(one) for gap, one in zip(distance, found, strict=True)
     )
+
+
+def _in_year(days: pl.Expr, year: int, by_number: bool) -> pl.Expr:
+    if not by_number:
+        return days.dt.strftime(f"{year}-%m-%d").str.to_date("%Y-%m-%d", strict=False)
+    day = pl.lit(date(year, 1, 1)) + pl.duration(days=days.dt.ordinal_day() - 1)
+    return pl.when(day.dt.year() == year).then(day.cast(pl.Date))
 
 
 def _shape(pattern: str) -> str:
@@ -173,37 +219,53 @@ def day(section: Section) -> Day:
     written = section.text("pattern", "YYYYMMDD")
     pattern = _directives(written.removesuffix(_REST))
     directives = _DIRECTIVE.findall(pattern)
-    parts = set(directives)
+    parts = {one.removeprefix("-") for one in directives}
     whole = {"m", "d"} <= parts or {"b", "d"} <= parts or "j" in parts
     years = len({"Y", "y"} & parts)
-    if not (_is_known(directives) and whole and years <= 1 and (years or "j" not in parts)):
-        section.mistake("pattern", "a day such as YYYYMMDD, DD/MM/YY, YYJJJ, MMDD or %d%m%Y")
+    if not (_is_known(directives) and whole and years <= 1 and _is_parted(pattern)):
+        told = "a day such as YYYYMMDD, DD/MM/YY, D.M.YYYY, YYJJJ, MMDD or %d%m%Y"
+        section.mistake("pattern", told)
         return Day("%Y%m%d")
     return Day(pattern, rest=written.endswith(_REST))
 
 
-def instant(section: Section) -> Instant:
-    """`pattern` in the same words, or ISO 8601 where there is none; `zone` by its name."""
+def instant(section: Section) -> Instant | DayOfInstant:
+    """`pattern` in the same words, or ISO 8601 where there is none; zones by their names."""
     pattern = _directives(section.text("pattern", ""))
     directives = _DIRECTIVE.findall(pattern)
-    if pattern and not (_is_known(directives) and {"H", "M", "d"} <= set(directives)):
+    known = _is_known(directives) and not {"-d", "-m"} & set(directives)
+    if pattern and not (known and {"H", "M", "d"} <= set(directives)):
         section.mistake("pattern", "a day and a time such as YYYYMMDDhhmmss")
         pattern = ""
-    zone = section.text("zone", "UTC")
+    made = Instant(pattern, _zone(section, "zone"))
+    return DayOfInstant(made, _zone(section, "days_of")) if section.has("days_of") else made
+
+
+def _zone(section: Section, key: str) -> str:
+    zone = section.text(key, "UTC")
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):
-        section.mistake("zone", "a time zone such as Europe/Madrid")
-        zone = "UTC"
-    return Instant(pattern, zone)
+        section.mistake(key, "a time zone such as Europe/Madrid")
+        return "UTC"
+    return zone
 
 
 def _directives(pattern: str) -> str:
-    if "%" not in pattern:
-        for word, directive in _WORDS.items():
-            pattern = pattern.replace(word, directive)
-    return pattern
+    return pattern if "%" in pattern else _WORD.sub(lambda word: _WORDS[word[0]], pattern)
 
 
 def _is_known(directives: list[str]) -> bool:
-    return set(directives) <= set(_SHAPES) and len(directives) == len(set(directives))
+    parts = [one.removeprefix("-") for one in directives]
+    return set(directives) <= set(_SHAPES) and len(parts) == len(set(parts))
+
+
+def _is_parted(pattern: str) -> bool:
+    """Does a mark stand on both sides of every part whose width varies?"""
+    pieces = _DIRECTIVE.split(pattern)
+    return all(
+        (at == 1 or re.search(r"\W$", pieces[at - 1]))
+        and (at == len(pieces) - 2 or re.match(r"\W", pieces[at + 1]))
+        for at in range(1, len(pieces), 2)
+        if pieces[at].startswith("-")
+    )

@@ -180,7 +180,7 @@ class DelimitedCut:
             .alias("cells")
         )
         tiled = pl.col("cells").list.eval(pl.element().str.len_bytes()).list.sum()
-        whole = tiled == pl.col("raw").str.len_bytes() + len(self._delimiter)
+        whole = tiled == pl.col("raw").str.len_bytes() + len(self._delimiter.encode())
         quote, twice = self._quote, self._quote * 2
         names = [*range(1, self._cells + 1), 0]
         columns = []

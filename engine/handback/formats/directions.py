@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from handback.errors import Violation
-from handback.formats.days import Day
+from handback.formats.days import Day, DayOfInstant
 from handback.formats.layout import (
     DETAIL_KINDS,
     Field,
@@ -73,7 +73,8 @@ def _of_records(layout: Layout) -> Iterator[Violation]:
             taken |= mine
             if isinstance(field.place, Path) and field.place.rise:
                 yield Violation(f"{where}.at", "a path below the record, in what we write")
-            if isinstance(field.type, Day) and not field.type.is_writable:
+            unwritable = isinstance(field.type, Day) and not field.type.is_writable
+            if unwritable or isinstance(field.type, DayOfInstant):
                 yield Violation(f"{where}.type", "a type that we can write")
             if isinstance(field.type, Binary) and layout.line_end:
                 told = (

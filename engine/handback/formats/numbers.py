@@ -19,6 +19,9 @@ from handback.formats.findings import FindingCode
 
 MAX_SCALE: Final = 9
 MAX_DIGITS: Final = 18  # every such number fits 64 bits
+# What else stands where a blank or an apostrophe is meant: blanks that do not break, and the mark
+# that word processors make of an apostrophe.
+_SAME_MARK: Final = {" ": "\u00a0\u202f", "'": "\u2019"}
 _THOUSANDS: Final = ("", ".", ",", " ", "'", "_")
 
 
@@ -58,6 +61,8 @@ class Notation:
     def plain(self, text: pl.Expr) -> pl.Expr:
         """The text with its sign in front and no marks between thousands, null where it is odd."""
         if self.thousands:
+            for other in _SAME_MARK.get(self.thousands, ""):
+                text = text.str.replace_all(other, self.thousands, literal=True)
             mark = re.escape(self.thousands)
             grouped = rf"^[^\d]*\d{{1,3}}(?:{mark}\d{{3}})+(?:[^\d{mark}][^{mark}]*)?$"
             sound = text.str.contains(grouped) | ~text.str.contains(self.thousands, literal=True)

@@ -82,7 +82,9 @@ def read_records(
         for one in record.fields
     )
     values = values.with_columns(
-        nearest(pl.col(column_of(one.name)), near).alias(column_of(one.name))
+        nearest(pl.col(column_of(one.name)), near, by_number=one.type.by_number).alias(
+            column_of(one.name)
+        )
         for one in record.fields
         if isinstance(one.type, Day) and not one.type.has_year
     )
