@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from fake_clock import FakeClock
-from handback.breaks import commands, queries
+from handback.breaks import commands, notes, queries
 from handback.breaks.commands import Done
-from handback.breaks.kinds import HOLDING, BreakKind, Resolution
+from handback.breaks.kinds import HOLDING, BreakKind, Resolution, Severity
 from handback.breaks.queries import BreakFilter, BreakView
 from handback.errors import (
     BreakClosed,
     BreakHoldsRedemption,
+    BreakOpen,
     InvalidRequest,
     NotFound,
     RequestKeyReused,
@@ -218,3 +220,68 @@ def test_every_kind_and_resolution_has_a_name_and_a_sentence() -> None:
     assert all(kind.sentence.endswith(".") for kind in BreakKind)
     assert str(BreakKind.POSSIBLE_DOUBLE_CREDIT) == "possible_double_credit"
     assert str(Resolution.SETTLED) == "settled"
+
+
+def test_a_break_is_due_by_its_severity(lives: Lives) -> None:
+    kinds = (BreakKind.CONTRADICTION, BreakKind.OVERDUE, BreakKind.REVIEW, BreakKind.EARLY_ANSWER)
+    numbers = [opened(lives, kind, None)[0] for kind in kinds]
+    with lives.store.read() as tx:
+        due = [queries.get(tx, "aurora", number).due_at for number in numbers]
+    # Opened on Monday 2 March: the day after it, two, five and ten business days.
+    assert [at.strftime("%d") for at in due] == ["04", "05", "10", "17"]
+
+
+def test_filters_by_owner_severity_and_what_is_overdue(lives: Lives) -> None:
+    critical, high = (
+        opened(lives, kind, None)[0] for kind in (BreakKind.CONTRADICTION, BreakKind.OVERDUE)
+    )
+    with lives.store.write() as tx:
+        commands.assign(tx, "aurora", high, "ann", Command("bob"), lives.clock.now())
+    store, now = lives.store, lives.clock.now()
+    assert page(store, replace(OPEN, owner="ann")) == [high]
+    assert page(store, replace(OPEN, unowned=True)) == [critical]
+    assert page(store, replace(OPEN, severities=[Severity.CRITICAL])) == [critical]
+    assert page(store, replace(OPEN, overdue_at=now)) == []
+    assert page(store, replace(OPEN, overdue_at=now + timedelta(days=2))) == [critical]
+    dismiss(lives, critical)
+    assert page(store, replace(ALL, overdue_at=now + timedelta(days=9))) == [high]
+    assert page(store, replace(OPEN, proposed=True)) == []
+
+
+def test_a_reopened_break_keeps_its_history(lives: Lives) -> None:
+    (break_id,) = opened(lives, BreakKind.OVERDUE, None)
+    again = Command("bob", "they are late again", "k")
+    with lives.store.write() as tx, pytest.raises(BreakOpen):
+        commands.reopen(tx, "aurora", break_id, again, lives.clock.now())
+    dismiss(lives, break_id)
+    with lives.store.write() as tx:
+        commands.comment(tx, "aurora", break_id, Command("ann", "a word"), lives.clock.now())
+        view = commands.reopen(tx, "aurora", break_id, again, lives.clock.now()).view
+        history = [(one.number, str(one.kind), one.actor) for one in notes.history(tx, break_id)]
+    assert (view.closed_at, view.closed_by, view.resolution, view.comment) == (None,) * 4
+    assert history == [(1, "closed", "ann"), (2, "commented", "ann"), (3, "reopened", "bob")]
+    assert page(lives.store, OPEN) == [break_id]
+
+
+@pytest.mark.parametrize("step", [commands.reopen, commands.comment])
+def test_words_are_needed(lives: Lives, step: Callable[..., Done]) -> None:
+    (break_id,) = opened(lives, BreakKind.OVERDUE, None)
+    with lives.store.write() as tx, pytest.raises(InvalidRequest):
+        step(tx, "aurora", break_id, Command("ann", " "), lives.clock.now())
+
+
+def test_a_closed_break_is_not_assigned(lives: Lives) -> None:
+    (break_id,) = opened(lives, BreakKind.OVERDUE, None)
+    dismiss(lives, break_id)
+    with lives.store.write() as tx, pytest.raises(BreakClosed):
+        commands.assign(tx, "aurora", break_id, "ann", Command("bob"), lives.clock.now())
+
+
+def test_earlier_breaks_are_those_about_the_same_redemption_or_reference(lives: Lives) -> None:
+    first, second = (opened(lives, BreakKind.REVIEW, 7)[0] for _ in range(2))
+    opened(lives, BreakKind.REVIEW, 8)
+    (nameless,) = opened(lives, BreakKind.OVERDUE, None)
+    with lives.store.read() as tx:
+        views = [queries.get(tx, "aurora", one) for one in (first, second, nameless)]
+        earlier = [[one.break_id for one in queries.earlier(tx, view)] for view in views]
+    assert earlier == [[], [first], []]

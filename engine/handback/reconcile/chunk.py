@@ -99,7 +99,7 @@ def apply_chunk(
     """
     deciding = _Deciding(store, tx, terms, classified)
     committed = commit_presumed(store, tx, cause, deciding.presumed, deciding.decide_rest, now)
-    _write_queue(store, tx, deciding.decided)
+    write_queue(store, tx, deciding.decided)
     repeated = open_breaks(store, tx, terms, classified.given.file_id, deciding.breaks, now)
     fates = _settled(deciding.decided.fates, repeated)
     _tick(tx, classified, committed.block_id, fates, now)
@@ -151,12 +151,15 @@ class _Deciding:
         self.breaks = pl.concat([without(held.breaks, unlike), breaks])
 
 
-def _write_queue(store: Store, tx: sa.Connection, decided: Decided) -> None:
+def write_queue(store: Store, tx: sa.Connection, decided: Decided) -> None:
+    """Take out of the due queue what waits no more, and put in what is to be tried again.
+
+    Raises VersionConflict where a payout batch took one of them since it was read.
+    """
     left = decided.no_longer_due
     if len(left):
         gone = sa.delete(DUE).where(DUE.c.redemption_id.in_(left["redemption_id"].to_list()))
         if tx.execute(gone).rowcount != len(left):
-            # A payout batch took one of them since it was read.
             raise VersionConflict(moved=0, expected=len(left))
     store.dialect.insert_frame(tx, DUE, decided.due_again.drop("sent_since"))
 

@@ -23,12 +23,14 @@ from handback.redemptions.queries import RedemptionView, not_found, owned
 from handback.redemptions.requests import Fail, Retry
 from handback.redemptions.requests import Step as StepCommand
 from handback.redemptions.sheet import Sheet, Standing
+from handback.resolutions.link import link
 from handback.resolutions.steps import credited, steps
 from handback.store import requests
 from handback.store.requests import Command
 from handback.store.session import Store
 
 _STEPS: Final[dict[Decision, type[StepCommand]]] = {Decision.RETRY: Retry, Decision.FAIL: Fail}
+_UNASKED: Final = (*_STEPS, Decision.LINK)
 _ALONE: Final = (State.REJECTED, State.RETRYING)
 """Where one person may retry or fail, as long as nothing says that it may stand credited."""
 
@@ -72,7 +74,9 @@ def decide(room: Room, view: BreakView, wanted: Wanted, command: Command) -> Non
     if not _needs_second(room, wanted.decision, redemption):
         carry_out(room, view, proposed, command, approved=False)
         return
-    _try(room, view, proposed, command)
+    if wanted.decision is not Decision.LINK:
+        # Nobody is asked about what cannot be done.
+        _drafted(room, proposed, command, approved=True)
     proposals.propose(room.tx, view, proposed, command.actor, command.comment, room.now)
 
 
@@ -80,8 +84,13 @@ def carry_out(
     room: Room, view: BreakView, proposed: Proposed, command: Command, *, approved: bool
 ) -> None:
     """Move the redemption as decided, and close its breaks. The command is the maker's."""
-    drafted = _drafted(room, proposed, command, approved=approved)
-    drafted.write(room.store, room.tx, Cause(CauseKind.BREAK, view.break_id, command.actor))
+    cause = Cause(CauseKind.BREAK, view.break_id, command.actor)
+    if proposed.decision is Decision.LINK:
+        whose = (proposed.redemption_id, proposed.attempt)
+        link(room.store, room.tx, room.agreements, cause, view, *whose, room.now)
+    else:
+        drafted = _drafted(room, proposed, command, approved=approved)
+        drafted.write(room.store, room.tx, cause)
     resolution, actor = proposed.decision.resolution, command.actor
     resolve.close(room.tx, view.break_id, resolution, actor, room.now, command.comment)
 
@@ -105,10 +114,15 @@ def _redemption(room: Room, view: BreakView, wanted: Wanted) -> RedemptionView:
 
 def _proposed(view: BreakView, wanted: Wanted, redemption: RedemptionView) -> Proposed:
     quantity = redemption.held
-    if wanted.decision not in _STEPS:
+    if wanted.decision not in _UNASKED:
         quantity = credited(redemption, wanted.quantity, view.quantity)
     elif wanted.quantity is not None:
         raise InvalidRequest([Violation("quantity", f"expected none for {wanted.decision}")])
+    if wanted.decision is Decision.LINK:
+        if view.redemption_id is not None or view.file_id is None:
+            told = "expected another: link is for records that led to no redemption"
+            raise InvalidRequest([Violation("decision", told)])
+        quantity = view.quantity or quantity
     return Proposed(
         wanted.decision,
         redemption.redemption_id,
@@ -124,11 +138,6 @@ def _needs_second(room: Room, decision: Decision, redemption: RedemptionView) ->
         return True
     in_doubt = doubts.doubts(room.tx, [redemption.redemption_id])
     return redemption.state not in _ALONE or bool(in_doubt)
-
-
-def _try(room: Room, view: BreakView, proposed: Proposed, command: Command) -> None:
-    """See that a second person could approve it: nobody is asked about what cannot be done."""
-    _drafted(room, proposed, command, approved=True)
 
 
 def _drafted(room: Room, proposed: Proposed, command: Command, *, approved: bool) -> Sheet:

@@ -15,14 +15,15 @@ import sqlalchemy as sa
 
 from handback.formats.findings import Severity
 from handback.intake.states import FileState
+from handback.journal.commit import CauseKind
 from handback.lifecycle.table import Trigger
 from handback.store.bulk import fetch_frame, table_of
-from handback.store.tables import Break, Event, Finding, HandbackFile, RunChunk
+from handback.store.tables import Block, Break, Event, Finding, HandbackFile, RunChunk
 from handback.verify.law import Broken, Law, breaches, first_fault
 from handback.verify.walk import Page
 
-BREAK, EVENT, FINDING = table_of(Break), table_of(Event), table_of(Finding)
-FILE, CHUNK = table_of(HandbackFile), table_of(RunChunk)
+BLOCK, BREAK, EVENT = table_of(Block), table_of(Break), table_of(Event)
+CHUNK, FILE, FINDING = table_of(RunChunk), table_of(HandbackFile), table_of(Finding)
 
 _ENDS: Final = ("events", "repeats", "breaks", "rejects")
 # A record becomes one of these at most; what a policy does next is the record's event no more.
@@ -96,7 +97,7 @@ class Runs(Law):
                     "the file holds another number of records than its run saw",
                 ),
                 (
-                    pl.col("events") != pl.col("found_events"),
+                    pl.col("events") != pl.col("found_events") - pl.col("found_later"),
                     "the run counts other events than the journal holds of the file",
                 ),
                 (
@@ -123,6 +124,7 @@ def _files(after: int) -> sa.Select[Any]:
             FILE.c.record_count,
             *sums,
             _breaks().label("found_breaks"),
+            _later().label("found_later"),
             _rejects().label("found_rejects"),
         )
         .outerjoin(CHUNK, CHUNK.c.file_id == FILE.c.file_id)
@@ -133,16 +135,32 @@ def _files(after: int) -> sa.Select[Any]:
     )
 
 
+# The event that a break's record became, in the file's run or when somebody decided on it.
+_BECAME: Final = (
+    (EVENT.c.redemption_id == BREAK.c.redemption_id)
+    & (EVENT.c.file_id == BREAK.c.file_id)
+    & (EVENT.c.ordinal == BREAK.c.ordinal)
+    & EVENT.c.trigger.in_([int(trigger) for trigger in _ANSWERS])
+    & (BLOCK.c.block_id == EVENT.c.block_id)
+)
+_IN_RUN: Final = BLOCK.c.cause_kind == int(CauseKind.HANDBACK_FILE)
+
+
 def _breaks() -> sa.ScalarSelect[int]:
     """Records of the file that a break was opened for instead of, not beside, an event."""
-    became_event = sa.exists().where(
-        EVENT.c.redemption_id == BREAK.c.redemption_id,
-        EVENT.c.file_id == BREAK.c.file_id,
-        EVENT.c.ordinal == BREAK.c.ordinal,
-    )
     return (
         sa.select(sa.func.count(BREAK.c.ordinal.distinct()))
-        .where(BREAK.c.file_id == FILE.c.file_id, ~became_event)
+        .where(BREAK.c.file_id == FILE.c.file_id, ~sa.exists().where(_BECAME, _IN_RUN))
+        .correlate(FILE)
+        .scalar_subquery()
+    )
+
+
+def _later() -> sa.ScalarSelect[int]:
+    """Records of the file that became an event after its run had opened a break for them."""
+    return (
+        sa.select(sa.func.count(BREAK.c.ordinal.distinct()))
+        .where(BREAK.c.file_id == FILE.c.file_id, sa.exists().where(_BECAME, ~_IN_RUN))
         .correlate(FILE)
         .scalar_subquery()
     )
