@@ -12,6 +12,7 @@ from handback.ids import Prefix, public_id
 from handback.intake import queries
 from handback.intake.pickup import pick_up
 from handback.intake.retention import remove_expired
+from handback.intake.watches import watch_round
 from handback.ledger.snapshots import roll_up
 from handback.payouts.rounds import deliver_round, gather_round
 from handback.reconcile.run import reconcile
@@ -50,10 +51,12 @@ def _pick_up(runtime: Runtime) -> int:
 def _sweep(runtime: Runtime) -> int:
     """Sweep what is past its deadline, once all that lies in the folders is picked up.
 
-    An answer that came while nobody looked is not silence.
+    An answer that came while nobody looked is not silence, and a file that did is not missing.
     """
     _pick_up(runtime)
-    return sweep_round(runtime.store, runtime.desk.agreements, runtime.desk.clock)
+    parts = runtime.store, runtime.desk.agreements, runtime.desk.clock
+    watch_round(*parts)
+    return sweep_round(*parts)
 
 
 def _reconcile(runtime: Runtime) -> int:

@@ -27,10 +27,11 @@ STORED = {
     "redemption": "redemption_id, quantity, state, attempt, version, held, fulfilled, member_ref",
     "event": "redemption_id, version, trigger, from_state, to_state, attempt, reason_class,"
     " quantity, ordinal, reason_code",
-    "due": "redemption_id, due_at",
+    "due": "redemption_id, due_at, recalled",
     "attempt": "redemption_id, attempt, ordinal, quantity, reference",
-    "payout_batch": "sequence, state, record_count, quantity, file_name, fingerprint",
+    "payout_batch": "sequence, state, record_count, quantity, file_name, fingerprint, recalled_by",
     "handback_file": "name, fingerprint, state, verdict, record_count, finding_count",
+    "partner_hold": "reason, held_by, released_at",
     "run_chunk": "chunk, records, events, repeats, breaks, rejects, records_quantity",
     "break": "kind, redemption_id, attempt, ordinal, quantity, reason_code, raw, closed_at",
     "finding": "number, ordinal, line, field, code, severity",

@@ -12,6 +12,7 @@ DEPTH = 2
 TABLES = {
     "engine/handback/store/tables.py",
     "engine/handback/lifecycle/table.py",
+    "engine/handback/partners/keys.py",
     "migrations/handback_migrations/versions/0001_pre_first_schema.py",
 }
 

@@ -80,9 +80,10 @@ def close_identity(
     resolution: Resolution,
     actor: str,
     at: datetime,
+    comment: str | None = None,
 ) -> int:
     """Close the break that says this, where it is open; how many were."""
-    return _close(tx, _says(partner_id, identity), resolution, actor, at)
+    return _close(tx, _says(partner_id, identity), resolution, actor, at, comment)
 
 
 def close(

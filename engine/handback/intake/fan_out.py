@@ -42,7 +42,8 @@ class FanOut:
 
     def __init__(self, store: Store, partner_id: int, received_at: datetime, page: int) -> None:
         self._store = store
-        self._ours = (BATCH.c.partner_id == partner_id) & (BATCH.c.sealed_at <= received_at)
+        left = BATCH.c.recalled_at.is_(None) & (BATCH.c.sealed_at <= received_at)
+        self._ours = (BATCH.c.partner_id == partner_id) & left
         self._page = page
         self.added = 0
 

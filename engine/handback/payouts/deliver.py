@@ -1,21 +1,21 @@
 """Delivering: a sealed file reaches the partner, and only then do its redemptions await an answer.
 
-Three steps, each safe to repeat: bring the file (the same name with the same content counts as
-brought), note that it was delivered, dispatch its redemptions chunk by chunk. A process killed
-between them finishes with the same file, never with a second one.
+Four steps, each safe to repeat: note that the file is about to leave, bring it (the same name with
+the same content counts as brought), note that it was delivered, dispatch its redemptions chunk by
+chunk. A process killed between them finishes with the same file, never with a second one.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
 
 from handback import telemetry
 from handback.clock import Clock
+from handback.errors import AlreadyExists, VersionConflict
 from handback.exchange.landing import Landing
 from handback.exchange.streams import Fingerprint
 from handback.exchange.transport import Transport
@@ -27,6 +27,7 @@ from handback.journal.traces import links_among, trace_steps
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
 from handback.partners.registry import Agreements, Terms
+from handback.payouts.leaving import arrived, begin, undelivered
 from handback.payouts.states import BatchState
 from handback.store.bulk import table_of
 from handback.store.session import Store
@@ -35,6 +36,7 @@ from handback.store.tables import Attempt, PayoutBatch, Redemption
 ATTEMPT, BATCH = table_of(Attempt), table_of(PayoutBatch)
 REDEMPTION = table_of(Redemption)
 
+_WAITING: Final = (State.SUBMITTED, State.RETRYING)
 # Redemptions dispatched in one transaction.
 CHUNK = 50_000
 
@@ -60,24 +62,30 @@ def deliver(
     """Bring a sealed batch to its partner and dispatch what is in it; repeating does no harm.
 
     Raises OSError where the transport fails, AlreadyExists where its place is taken by other
-    content; the batch then stays sealed.
+    content; the batch then stays sealed, and a break tells of it until it is delivered. Raises
+    PartnerHeld, and WrongBatchState where it was recalled; then it has not left.
     """
     with store.read() as tx:
         batch = tx.execute(sa.select(BATCH).where(BATCH.c.batch_id == batch_id)).one()
         terms = agreements.at_version(tx, batch.partner_id, batch.agreement_version)
     if batch.state == BatchState.SEALED:
-        expected = Fingerprint(batch.fingerprint, batch.size_bytes)
-        with landing.open(expected.key) as content:
-            transport.put(terms.agreement.payout.folder, batch.file_name, content, expected)
-        _note(store, batch_id, BatchState.SEALED, BatchState.DELIVERED, **_times(terms, clock))
+        first = begin(store, clock, terms, batch_id)
+        try:
+            bring(landing, transport, terms, batch, batch.file_name)
+        except (AlreadyExists, OSError) as trouble:
+            undelivered(store, clock, terms, batch, trouble, first=first)
+            raise
+        arrived(store, clock, terms, batch_id, actor)
     dispatch(store, clock, batch_id, actor)
 
 
-def _times(terms: Terms, clock: Clock) -> dict[str, datetime]:
-    """When a batch was delivered, now, and until when the partner has time to answer it."""
-    agreement, now = terms.agreement, clock.now()
-    deadline_at = agreement.calendar.deadline(now, agreement.answers.window_days)
-    return {"delivered_at": now, "deadline_at": deadline_at}
+def bring(
+    landing: Landing, transport: Transport, terms: Terms, batch: sa.Row[Any], name: str
+) -> None:
+    """Put the file of a batch, its very bytes, into the partner's folder under a name."""
+    expected = Fingerprint(batch.fingerprint, batch.size_bytes)
+    with landing.open(expected.key) as content:
+        transport.put(terms.agreement.payout.folder, name, content, expected)
 
 
 def dispatch(store: Store, clock: Clock, batch_id: int, actor: str) -> int:
@@ -96,7 +104,7 @@ def dispatch(store: Store, clock: Clock, batch_id: int, actor: str) -> int:
             if not count:
                 break
             total += count
-    _note(store, batch_id, BatchState.DELIVERED, BatchState.DISPATCHED, dispatched_at=clock.now())
+    _close(store, clock, batch_id)
     return total
 
 
@@ -130,30 +138,47 @@ def _next_ordinal(batch_id: int, after: int) -> sa.Select[Any]:
 
 
 def _steps(tx: sa.Connection, batch_id: int, first: int, last: int) -> list[Step]:
-    """The dispatch of these ordinals, one step for all first attempts, one for all second ones…"""
+    """The dispatch of these ordinals, one step for all first attempts, one for all second ones…
+
+    A second attempt of what is submitted comes after one that was recalled: a step of its own.
+    """
     inside = (ATTEMPT.c.batch_id == batch_id) & ATTEMPT.c.ordinal.between(first, last)
     number = ATTEMPT.c.attempt
-    told = sa.select(sa.func.min(number), sa.func.max(number), sa.func.count()).where(inside)
-    least, most, count = tx.execute(told).one()
-    counts = {least: count}
-    if least != most:
-        counted = sa.select(number, sa.func.count().label("redemptions"))
+    told = sa.select(sa.func.max(number), sa.func.count()).where(inside)
+    most, count = tx.execute(told).one()
+    counts = {(1, State.SUBMITTED): count}
+    if most > 1:
+        counted = sa.select(number, REDEMPTION.c.state, sa.func.count().label("redemptions"))
+        of_redemption = REDEMPTION.c.redemption_id == ATTEMPT.c.redemption_id
+        waits = REDEMPTION.c.state.in_([int(state) for state in _WAITING])
+        each = counted.join(REDEMPTION, of_redemption & waits).where(inside)
         counts = {
-            row.attempt: row.redemptions
-            for row in tx.execute(counted.where(inside).group_by(number).order_by(number))
+            (row.attempt, State(row.state)): row.redemptions
+            for row in tx.execute(each.group_by(number, REDEMPTION.c.state).order_by(number))
         }
-    return [
-        Step(
-            Trigger.DISPATCH,
-            State.SUBMITTED if attempt == 1 else State.RETRYING,
-            # Nothing but its submit has happened to what is submitted.
-            1 if attempt == 1 else None,
-            attempt,
-            sa.select(ATTEMPT.c.redemption_id, ATTEMPT.c.quantity).where(inside, number == attempt),
-            count,
-        )
-        for attempt, count in counts.items()
-    ]
+    if sum(counts.values()) != count:
+        raise VersionConflict(moved=sum(counts.values()), expected=count)
+    steps = []
+    for (attempt, state), count in counts.items():
+        chosen = sa.select(ATTEMPT.c.redemption_id, ATTEMPT.c.quantity)
+        chosen = chosen.where(inside, number == attempt)
+        if attempt > 1 and sum(attempt == other for other, _ in counts) > 1:
+            chosen = chosen.where(_SENT_BEFORE if state is State.RETRYING else ~_SENT_BEFORE)
+        # Nothing but its submit has happened to what is submitted.
+        version = 1 if state is State.SUBMITTED else None
+        steps.append(Step(Trigger.DISPATCH, state, version, attempt, chosen, count))
+    return steps
+
+
+_EARLIER: Final = ATTEMPT.alias("earlier")
+# Whether an earlier attempt has left. Unlike the state this stays true while the step is taken.
+_SENT_BEFORE: Final = (
+    sa.exists()
+    .where(_EARLIER.c.redemption_id == ATTEMPT.c.redemption_id)
+    .where(_EARLIER.c.attempt < ATTEMPT.c.attempt)
+    .where(BATCH.c.batch_id == _EARLIER.c.batch_id, BATCH.c.recalled_at.is_(None))
+    .correlate(ATTEMPT)
+)
 
 
 def _told(step: Step, links: pl.DataFrame) -> pl.DataFrame:
@@ -168,12 +193,11 @@ def _told(step: Step, links: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _note(
-    store: Store, batch_id: int, was: BatchState, now: BatchState, **instants: object
-) -> None:
+def _close(store: Store, clock: Clock, batch_id: int) -> None:
+    """Note that everything in a batch is dispatched."""
     with store.write() as tx:
         tx.execute(
             sa.update(BATCH)
-            .where(BATCH.c.batch_id == batch_id, BATCH.c.state == int(was))
-            .values(state=int(now), **instants)
+            .where(BATCH.c.batch_id == batch_id, BATCH.c.state == int(BatchState.DELIVERED))
+            .values(state=int(BatchState.DISPATCHED), dispatched_at=clock.now())
         )

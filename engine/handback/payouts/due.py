@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -16,58 +15,16 @@ from handback.breaks.kinds import BreakKind
 from handback.errors import VersionConflict
 from handback.partners.codes import ReasonClass
 from handback.partners.registry import Terms
+from handback.payouts.stretches import Stretch, all_of
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
-from handback.store.tables import Attempt, Break, Due, Instant, MemberDetail, Redemption
+from handback.store.tables import Attempt, Break, Due, MemberDetail, Redemption
 
 ATTEMPT, BREAK, DUE = table_of(Attempt), table_of(Break), table_of(Due)
 DETAIL, REDEMPTION = table_of(MemberDetail), table_of(Redemption)
 
-Place = tuple[datetime, int]
-_here = sa.tuple_(DUE.c.due_at, DUE.c.redemption_id)
-_BY_PLACE = (DUE.c.due_at, DUE.c.redemption_id)
-_FROM_BEHIND = tuple(column.desc() for column in _BY_PLACE)
-
 # When a redemption that no file could carry is tried again, in case the terms were mended.
 _POSTPONED_BY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """What is due to one partner in one unit, from behind one place of the queue up to another.
-
-    A place is when a redemption is due, and its id. Nothing is before `after` where it is None.
-    """
-
-    partner_id: int
-    unit_id: int
-    after: Place | None
-    end: Place
-
-    @property
-    def inside(self) -> sa.ColumnElement[bool]:
-        """Which rows of the queue stand in it."""
-        return _queue(self.partner_id, self.unit_id, self.after) & (_here <= _place(self.end))
-
-
-def stretches(
-    tx: sa.Connection, terms: Terms, unit: str, now: datetime, records: int
-) -> list[Stretch]:
-    """What fits one batch of what is due now, longest first, in stretches of so many records."""
-    found: list[Stretch] = []
-    left, unit_id = terms.agreement.payout.max_records, terms.unit_ids[unit]
-    while left > 0:
-        after = found[-1].end if found else None
-        queue = _queue(terms.partner_id, unit_id, after) & (DUE.c.due_at <= now)
-        places = sa.select(DUE.c.due_at, DUE.c.redemption_id).where(queue)
-        size = min(left, records)
-        last = tx.execute(places.order_by(*_BY_PLACE).offset(size - 1).limit(1)).one_or_none()
-        last = last or tx.execute(places.order_by(*_FROM_BEHIND).limit(1)).one_or_none()
-        if last is None:
-            break
-        found.append(Stretch(terms.partner_id, unit_id, after, (last.due_at, last.redemption_id)))
-        left -= size
-    return found
 
 
 def due_rows(
@@ -87,6 +44,7 @@ def due_rows(
             REDEMPTION.c.held.label("quantity"),
             REDEMPTION.c.member_ref,
             DUE.c.same_reference,
+            DUE.c.recalled,
         )
         .join(DUE, DUE.c.redemption_id == REDEMPTION.c.redemption_id)
         .where(stretch.inside)
@@ -97,7 +55,9 @@ def due_rows(
         known = DETAIL.c.redemption_id == REDEMPTION.c.redemption_id
         select = select.add_columns(DETAIL.c.fields).outerjoin(DETAIL, known)
     rows = fetch_frame(tx, select).sort("redemption_id")
-    rows = rows.with_columns((pl.col("attempt") + 1).cast(pl.Int16))
+    # The numbers of recalled attempts are not given anew.
+    coming = pl.col("attempt") + 1 + pl.col("recalled").fill_null(0)
+    rows = rows.with_columns(attempt=coming.cast(pl.Int16)).drop("recalled")
     if fields:
         rows = _with_fields(rows, fields)
     if "submitted_on" in wanted:
@@ -108,11 +68,11 @@ def due_rows(
     return rows.join(_last_references(tx, stretch), on="redemption_id", how="left")
 
 
-def hold(tx: sa.Connection, due: Sequence[Stretch]) -> None:
+def lock_rows(tx: sa.Connection, due: Sequence[Stretch]) -> None:
     """Have others who want these rows of the queue wait until the end of the transaction."""
-    whole = sa.select(DUE.c.redemption_id).where(_all_of(due).inside)
-    held = whole.with_for_update().subquery("held")
-    tx.execute(sa.select(sa.func.count()).select_from(held))
+    whole = sa.select(DUE.c.redemption_id).where(all_of(due).inside)
+    locked = whole.with_for_update().subquery("locked")
+    tx.execute(sa.select(sa.func.count()).select_from(locked))
 
 
 def take(store: Store, tx: sa.Connection, stretch: Stretch, redemption_ids: pl.Series) -> None:
@@ -187,18 +147,3 @@ def _last_references(tx: sa.Connection, stretch: Stretch) -> pl.DataFrame:
         .where(stretch.inside, DUE.c.same_reference == 1)
     )
     return fetch_frame(tx, select)
-
-
-def _all_of(due: Sequence[Stretch]) -> Stretch:
-    return Stretch(due[0].partner_id, due[0].unit_id, due[0].after, due[-1].end)
-
-
-def _queue(partner_id: int, unit_id: int, after: Place | None) -> sa.ColumnElement[bool]:
-    """The rows of one partner and unit behind a place."""
-    queue = (DUE.c.partner_id == partner_id) & (DUE.c.unit_id == unit_id)
-    return queue if after is None else queue & (_here > _place(after))
-
-
-def _place(place: Place) -> sa.Tuple:
-    at, redemption_id = place
-    return sa.tuple_(sa.literal(at, Instant), sa.literal(redemption_id, sa.BigInteger))

@@ -19,14 +19,18 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.clock import Clock
-from handback.errors import VersionConflict
+from handback.errors import LimitReached, VersionConflict
 from handback.exchange.landing import Landing
 from handback.exchange.streams import Fingerprint
 from handback.journal.again import decide_again
 from handback.partners.registry import Agreements, Terms
-from handback.payouts.due import Stretch, due_rows, hold, postpone, stretches, take
+from handback.payouts.days import Day, day_of
+from handback.payouts.due import due_rows, lock_rows, postpone, take
+from handback.payouts.holds import refuse_held
+from handback.payouts.lanes import Lane, lanes
 from handback.payouts.outbound import Outbound, OutboundFile
 from handback.payouts.states import BatchState
+from handback.payouts.stretches import Stretch, stretches
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import Attempt, PayoutBatch
@@ -54,19 +58,33 @@ def gather(
     programme: str,
     partner: str,
     trace_context: str | None = None,
+    cut_off: datetime | None = None,
 ) -> list[Gathered]:
-    """Seal batches of what is due at a partner, until nothing is left: one unit a batch.
+    """Seal batches of what is due at a partner by a cut-off, or by now: one lane a batch.
 
-    Raises NotFound or AgreementNotActive for a partner without terms.
+    They end where nothing is left, or where the partner takes nothing more that day. Raises
+    NotFound or AgreementNotActive for a partner without terms, PartnerHeld, LimitReached where
+    something is due and none of it may go that day.
     """
+    now = clock.now()
+    due_by = cut_off or now
     with store.read() as tx:
         terms = agreements.current(tx, programme, partner)
+        refuse_held(tx, terms)
+        day_of(tx, terms, due_by).check()
+        waiting = lanes(tx, terms, due_by)
     sealed: list[Gathered] = []
-    for unit in sorted(terms.unit_ids):
-        sealing = _Sealing(store, landing, terms, unit, clock.now(), trace_context)
-        while (one := sealing.next_batch()) is not None:
-            if one.record_count:
-                sealed.append(one)
+    full: LimitReached | None = None
+    for lane in waiting:
+        sealing = _Sealing(store, landing, terms, lane, now, due_by, trace_context)
+        try:
+            while (one := sealing.next_batch()) is not None:
+                if one.record_count:
+                    sealed.append(one)
+        except LimitReached as reached:
+            full = reached
+    if full is not None and not sealed:
+        raise full
     return sealed
 
 
@@ -76,33 +94,37 @@ class _Draft:
 
     due: Sequence[Stretch]
     sequence: int
+    day: Day
     outbound: Outbound
 
 
 class _Sealing:
-    """What the batches of one partner and unit have in common."""
+    """What the batches of one lane have in common."""
 
     def __init__(
         self,
         store: Store,
         landing: Landing,
         terms: Terms,
-        unit: str,
+        lane: Lane,
         now: datetime,
+        due_by: datetime,
         trace_context: str | None,
     ) -> None:
         self._store = store
         self._landing = landing
         self._terms = terms
         self._payout = terms.agreement.payout
-        self._unit = unit
+        self._lane = lane
         self._now = now
+        self._due_by = due_by
         self._trace_context = trace_context
 
     def next_batch(self) -> Gathered | None:
         """Seal the next batch, None where nothing is due.
 
-        Raises VersionConflict where others never cease to get in between.
+        Raises VersionConflict where others never cease to get in between, LimitReached where the
+        day has no room, PartnerHeld.
         """
         try:
             with self._store.read() as tx:
@@ -123,22 +145,25 @@ class _Sealing:
 
     def _draft(self, tx: sa.Connection, *, held: bool = False) -> _Draft | None:
         """The next batch as it can be sealed, its file landed; None where nothing is due."""
-        due = stretches(tx, self._terms, self._unit, self._now, _CHUNK)
+        # Before the day is looked at: whoever seals one more meanwhile has this number too.
+        sequence = self._next_sequence(tx)
+        day = day_of(tx, self._terms, self._due_by)
+        due = stretches(tx, day, self._lane, self._due_by, _CHUNK)
         if not due:
             return None
         if held:
-            hold(tx, due)
-        sequence = self._next_sequence(tx)
-        file = OutboundFile(self._terms, self._unit, sequence, self._now)
+            lock_rows(tx, due)
+        file = OutboundFile(self._terms, self._lane.unit, sequence, self._now)
         outbound = file.write(partial(self._pages, tx, due, file.wanted), self._landing)
-        return _Draft(due, sequence, outbound)
+        return _Draft(due, sequence, day, outbound)
 
     def _keep(self, tx: sa.Connection, draft: _Draft) -> Gathered:
-        """Seal a draft. Raises VersionConflict where something in it has changed."""
+        """Seal a draft. Raises VersionConflict where something in it has changed, PartnerHeld."""
+        refuse_held(tx, self._terms)
         batch_id = self._store.take_ids("payout_batch", 1, tx)[0]
         outbound = draft.outbound
         if outbound.content is not None:
-            self._insert(tx, batch_id, draft.sequence, outbound, outbound.content)
+            self._insert(tx, batch_id, draft, outbound.content)
         for refused in outbound.refused:
             postpone(self._store, tx, self._terms, refused, self._now)
         for stretch, attempts in zip(draft.due, outbound.attempts, strict=True):
@@ -163,26 +188,24 @@ class _Sealing:
         return int(found or 0) + 1
 
     def _insert(
-        self,
-        tx: sa.Connection,
-        batch_id: int,
-        sequence: int,
-        outbound: Outbound,
-        content: Fingerprint,
+        self, tx: sa.Connection, batch_id: int, draft: _Draft, content: Fingerprint
     ) -> None:
         """Write the batch and its attempts. Its sequence is taken where another was faster."""
+        lane, outbound = self._lane, draft.outbound
         name = self._payout.file_name.render(
-            sequence=sequence,
-            at=self._now,
+            sequence=draft.sequence,
+            at=self._due_by,
             zone=self._terms.agreement.time_zone,
-            unit=self._unit,
+            unit=lane.unit,
+            ordinal_of_day=draft.day.ordinal,
+            split_value=lane.split_value,
         )
         batch = {
             "batch_id": batch_id,
             "programme_id": self._terms.programme_id,
             "partner_id": self._terms.partner_id,
-            "unit_id": self._terms.unit_ids[self._unit],
-            "sequence": sequence,
+            "unit_id": lane.unit_id,
+            "sequence": draft.sequence,
             "agreement_version": self._terms.version,
             "state": int(BatchState.SEALED),
             "record_count": outbound.record_count,
@@ -190,8 +213,9 @@ class _Sealing:
             "file_name": name,
             "fingerprint": content.sha256,
             "size_bytes": content.size_bytes,
+            "split_value": lane.split_value,
             "trace_context": self._trace_context,
-            "due_by": self._now,
+            "due_by": self._due_by,
             "sealed_at": self._now,
         }
         tx.execute(sa.insert(BATCH).values(**batch))

@@ -15,6 +15,7 @@ from handback.errors import InvalidRequest
 from handback.exchange.landing import Landing
 from handback.exchange.streams import Fingerprint
 from handback.formats.encode import encode, unwritable
+from handback.ids import MAX_ATTEMPT
 from handback.partners.policy import Reference
 from handback.partners.registry import Terms
 
@@ -153,10 +154,23 @@ class OutboundFile:
         )
         rendered = self._payout.reference.render(rows, batch=self._sequence, on=self._on)
         again = pl.col("last_reference").is_not_null()
-        return rows.with_columns(
+        named = rows.with_columns(
             reference=pl.when(again).then("last_reference").otherwise(rendered["reference"]),
             refused=pl.when(~again).then(rendered["refused"]),
         )
+        return self._within_limits(named)
+
+    def _within_limits(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows, those `refused` that have no attempt left, or more than a file may hold."""
+        spent = pl.col("attempt") > MAX_ATTEMPT  # by recalls, for no policy goes so far
+        told = pl.lit("attempt: no number is left for another one")
+        rows = rows.with_columns(refused=pl.when(spent).then(told).otherwise("refused"))
+        most = self._payout.largest_quantity
+        if most is None:
+            return rows
+        told = pl.format("quantity: {} is more than {}, the most of one", "quantity", pl.lit(most))
+        above = pl.col("quantity") > most
+        return rows.with_columns(refused=pl.when(above).then(told).otherwise("refused"))
 
     def _unwritable(self, rows: pl.DataFrame) -> dict[int, str]:
         """What is wrong with each row that the layout cannot carry, by redemption."""

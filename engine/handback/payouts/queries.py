@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -35,9 +36,19 @@ class BatchView:
     file_name: str
     fingerprint: bytes
     size_bytes: int
+    split_value: str | None
+    due_by: datetime
     sealed_at: datetime
     delivered_at: datetime | None
     dispatched_at: datetime | None
+    deadline_at: datetime | None
+    settled_at: datetime | None
+    recalled_at: datetime | None
+    recalled_by: str | None
+    recall_reason: str | None
+    resent_at: datetime | None
+    resent_by: str | None
+    resent_as: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,8 @@ class BatchFilter:
     programme: str
     partner: str | None = None
     states: Sequence[BatchState] = ()
+    overdue_at: datetime | None = None
+    """Only those whose deadline is over by then, with something in them outstanding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,34 @@ def get(tx: sa.Connection, programme: str, batch_id: int) -> BatchView:
     return _view(row)
 
 
+@dataclass(frozen=True, slots=True)
+class BatchCommanded:
+    """A batch as a command left it; `replayed` where the same request had been answered before."""
+
+    batch: BatchView
+    replayed: bool = False
+
+
+class Owner(NamedTuple):
+    """Whose a batch is, by number."""
+
+    programme_id: int
+    partner_id: int
+
+
+def owner_of(tx: sa.Connection, programme: str, batch_id: int) -> Owner:
+    """Whose a batch of a programme is. Raises NotFound."""
+    select = sa.select(BATCH.c.programme_id, BATCH.c.partner_id).where(
+        BATCH.c.batch_id == batch_id, PROGRAMME.c.name == programme
+    )
+    row = tx.execute(
+        select.join(PROGRAMME, PROGRAMME.c.programme_id == BATCH.c.programme_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(kind="payout batch", id=public_id(Prefix.PAYOUT_BATCH, batch_id))
+    return Owner(*row)
+
+
 def page(tx: sa.Connection, wanted: BatchFilter, after: int, size: int) -> list[BatchView]:
     """Up to `size` batches with an id above `after`, oldest first."""
     selected = (
@@ -93,6 +134,10 @@ def page(tx: sa.Connection, wanted: BatchFilter, after: int, size: int) -> list[
         selected = selected.where(PARTNER.c.name == wanted.partner)
     if wanted.states:
         selected = selected.where(BATCH.c.state.in_([int(state) for state in wanted.states]))
+    if wanted.overdue_at is not None:
+        selected = selected.where(
+            BATCH.c.settled_at.is_(None), BATCH.c.deadline_at <= wanted.overdue_at
+        )
     return [_view(row) for row in tx.execute(selected)]
 
 
@@ -101,7 +146,7 @@ _REJECTED = (Trigger.REJECT, Trigger.EXPIRE, Trigger.RETURN)
 
 
 def reports(tx: sa.Connection, batch_ids: Sequence[int]) -> list[BatchReport]:
-    """The reports of some batches, in the order of their ids."""
+    """The reports of some batches, in the order of their ids; a recalled one has sent nothing."""
     outcomes = [int(trigger) for trigger in (*_CONFIRMED, *_REJECTED)]
     last_answer = (
         sa.select(EVENT.c.trigger)
@@ -114,7 +159,8 @@ def reports(tx: sa.Connection, batch_ids: Sequence[int]) -> list[BatchReport]:
     )
     answered = (
         sa.select(ATTEMPT.c.batch_id, ATTEMPT.c.quantity, last_answer.label("answer"))
-        .where(ATTEMPT.c.batch_id.in_(batch_ids))
+        .join(BATCH, BATCH.c.batch_id == ATTEMPT.c.batch_id)
+        .where(ATTEMPT.c.batch_id.in_(batch_ids), BATCH.c.recalled_at.is_(None))
         .subquery("answered")
     )
     select = (
@@ -130,7 +176,7 @@ def reports(tx: sa.Connection, batch_ids: Sequence[int]) -> list[BatchReport]:
     found: dict[int, dict[int | None, Share]] = {}
     for batch_id, answer, count, quantity in tx.execute(select):
         found.setdefault(batch_id, {})[answer] = Share(count, int(quantity))
-    return [_report(batch_id, shares) for batch_id, shares in found.items()]
+    return [_report(batch_id, found.get(batch_id, {})) for batch_id in sorted(set(batch_ids))]
 
 
 def _report(batch_id: int, shares: dict[int | None, Share]) -> BatchReport:
@@ -175,7 +221,17 @@ def _view(row: sa.Row[tuple[object, ...]]) -> BatchView:
         file_name=row.file_name,
         fingerprint=row.fingerprint,
         size_bytes=row.size_bytes,
+        split_value=row.split_value,
+        due_by=row.due_by,
         sealed_at=row.sealed_at,
         delivered_at=row.delivered_at,
         dispatched_at=row.dispatched_at,
+        deadline_at=row.deadline_at,
+        settled_at=row.settled_at,
+        recalled_at=row.recalled_at,
+        recalled_by=row.recalled_by,
+        recall_reason=row.recall_reason,
+        resent_at=row.resent_at,
+        resent_by=row.resent_by,
+        resent_as=row.resent_as,
     )

@@ -12,13 +12,20 @@ from typing import Final
 import sqlalchemy as sa
 
 from handback.clock import Clock
-from handback.errors import HandbackError, StoreUnavailable
+from handback.errors import (
+    HandbackError,
+    LimitReached,
+    PartnerHeld,
+    StoreUnavailable,
+    WrongBatchState,
+)
 from handback.exchange.landing import Landing
 from handback.exchange.transport import Transport
 from handback.ids import Prefix, public_id
 from handback.partners.registry import Agreements, Terms
 from handback.payouts.deliver import deliver, sealed_batches
 from handback.payouts.gather import gather
+from handback.payouts.holds import is_open
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import Due, Partner, PayoutBatch
@@ -30,23 +37,27 @@ _ACTOR: Final = "payouts"
 
 
 def gather_round(store: Store, landing: Landing, agreements: Agreements, clock: Clock) -> int:
-    """Gather from every partner whose interval has passed since its last batch; batches sealed.
+    """Gather from every partner whose cut-off, or the interval since its last batch, has passed;
+    batches sealed.
 
-    One partner's trouble is logged and holds up no other.
+    A partner that is held, or takes nothing more that day, is left alone. One partner's trouble is
+    logged and holds up no other.
     """
     with store.read() as tx:
         partners = _partners_to_gather(tx, agreements, clock.now())
     sealed = 0
-    for terms in partners:
+    for terms, cut_off in partners:
         with store.lock(f"gathering for partner {terms.partner_id}") as had:
             if not had:
                 continue
             agreement = terms.agreement
             names = agreement.programme, agreement.partner
             try:
-                sealed += len(gather(store, landing, agreements, clock, *names))
+                sealed += len(gather(store, landing, agreements, clock, *names, cut_off=cut_off))
             except StoreUnavailable:
                 raise
+            except (PartnerHeld, LimitReached):
+                continue
             except HandbackError:
                 _LOG.exception("nothing is gathered for %s/%s", *names)
     return sealed
@@ -72,12 +83,17 @@ def deliver_round(
                 delivered += 1
             except StoreUnavailable:
                 raise
+            except (PartnerHeld, WrongBatchState):
+                continue  # it waits, or was recalled since
             except (HandbackError, OSError):
                 _LOG.exception("%s cannot be delivered", named)
     return delivered
 
 
-def _partners_to_gather(tx: sa.Connection, agreements: Agreements, now: datetime) -> list[Terms]:
+def _partners_to_gather(
+    tx: sa.Connection, agreements: Agreements, now: datetime
+) -> list[tuple[Terms, datetime | None]]:
+    """Who is to be gathered from, each with its last cut-off, None where it has none."""
     is_due = sa.exists().where(DUE.c.partner_id == PARTNER.c.partner_id, DUE.c.due_at <= now)
     last = (
         sa.select(BATCH.c.sealed_at)
@@ -86,11 +102,16 @@ def _partners_to_gather(tx: sa.Connection, agreements: Agreements, now: datetime
         .limit(1)
         .scalar_subquery()
     )
-    due = sa.select(PARTNER.c.partner_id, last.label("sealed_at")).where(is_due)
-    found = []
+    due = sa.select(PARTNER.c.partner_id, last.label("sealed_at")).where(
+        is_due, ~is_open(PARTNER.c.partner_id)
+    )
+    found: list[tuple[Terms, datetime | None]] = []
     for row in tx.execute(due.order_by(PARTNER.c.partner_id)).all():
         terms = agreements.of_partner(tx, row.partner_id)
-        interval = timedelta(seconds=terms.agreement.payout.interval_s)
-        if row.sealed_at is None or now - row.sealed_at >= interval:
-            found.append(terms)
+        payout = terms.agreement.payout
+        interval = timedelta(seconds=payout.interval_s)
+        if payout.cut_offs is not None:
+            found.append((terms, payout.cut_offs.last(now)))
+        elif row.sealed_at is None or now - row.sealed_at >= interval:
+            found.append((terms, None))
     return found

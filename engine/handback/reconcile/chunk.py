@@ -19,6 +19,7 @@ from handback.journal.changes import without
 from handback.journal.commit import Cause, commit_presumed
 from handback.journal.traces import links_of
 from handback.partners.registry import Terms
+from handback.payouts.holds import stop_where_blamed
 from handback.reconcile.decide import Decided, Given, decide, needs_answers
 from handback.reconcile.judge import Fate
 from handback.reconcile.match import Match, match
@@ -100,6 +101,8 @@ def apply_chunk(
     deciding = _Deciding(store, tx, terms, classified)
     committed = commit_presumed(store, tx, cause, deciding.presumed, deciding.decide_rest, now)
     write_queue(store, tx, deciding.decided)
+    file_id, events = classified.given.file_id, committed.changes
+    stop_where_blamed(store, tx, terms, file_id, events, cause.actor, now)
     repeated = open_breaks(store, tx, terms, classified.given.file_id, deciding.breaks, now)
     fates = _settled(deciding.decided.fates, repeated)
     _tick(tx, classified, committed.block_id, fates, now)

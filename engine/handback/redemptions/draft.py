@@ -127,6 +127,9 @@ class Draft:
         view = answered.fresh or as_of(
             self._tx, command.programme, answered.redemption_id, answered.version
         )
+        if isinstance(command, Submit):
+            terms = self._terms_of(command.programme, command.partner)
+            view = view._replace(next_cut_off_at=_next_cut_off(terms, view.submitted_at))
         return Outcome(view, replayed=True)
 
     def _submit(self, command: Submit) -> tuple[Owner, RedemptionView]:
@@ -140,7 +143,8 @@ class Draft:
         if mistakes:
             raise InvalidRequest(mistakes)
         owner = Owner(terms.programme_id, terms.partner_id, terms.unit_ids[command.unit])
-        return owner, self.sheet.bear(command, next(self._ids), owner)
+        next_cut_off_at = _next_cut_off(terms, self._now)
+        return owner, self.sheet.bear(command, next(self._ids), owner, next_cut_off_at)
 
     def _terms_of(self, programme: str, partner: str) -> Terms:
         """The partner's terms, asked for once in a group. Raises NotFound."""
@@ -190,13 +194,21 @@ class Draft:
         batch_id = self._tx.scalar(
             sa.select(ATTEMPT.c.batch_id)
             .where(ATTEMPT.c.redemption_id == standing.view.redemption_id)
-            .where(ATTEMPT.c.attempt == standing.view.attempt + 1)
+            .where(ATTEMPT.c.attempt > standing.view.attempt)
+            .order_by(ATTEMPT.c.attempt.desc())  # those before were recalled
+            .limit(1)
         )
         assert batch_id is not None, "an open redemption waits in the due queue or in a batch"
         return CutOffPassed(
             redemption=public_id(Prefix.REDEMPTION, standing.view.redemption_id),
             batch=public_id(Prefix.PAYOUT_BATCH, batch_id),
         )
+
+
+def _next_cut_off(terms: Terms, at: datetime) -> datetime | None:
+    """When what is due at an instant is gathered, None where the partner has no cut-offs."""
+    cut_offs = terms.agreement.payout.cut_offs
+    return None if cut_offs is None else cut_offs.next(at)
 
 
 def _refusal(command: Command) -> InvalidRequest | None:

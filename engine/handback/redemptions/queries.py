@@ -32,7 +32,11 @@ REDEMPTION, REQUEST = table_of(Redemption), table_of(Request)
 
 
 class RedemptionView(NamedTuple):
-    """A redemption as it stands at a version. `due_at` is set while it waits for a batch."""
+    """A redemption as it stands at a version. `due_at` is set while it waits for a batch.
+
+    `next_cut_off_at` is told of a submit alone, where the partner has cut-offs: when what was
+    submitted is gathered, if there is room.
+    """
 
     redemption_id: int
     programme: str
@@ -47,6 +51,7 @@ class RedemptionView(NamedTuple):
     fulfilled: int
     submitted_at: datetime
     due_at: datetime | None = None
+    next_cut_off_at: datetime | None = None
 
 
 class Owner(NamedTuple):

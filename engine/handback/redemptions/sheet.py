@@ -130,7 +130,9 @@ class Sheet:
         )
         self._note(row, standing.view, standing.owner, view.attempt, moved, reason_class)
 
-    def bear(self, command: Submit, redemption_id: int, owner: Owner) -> RedemptionView:
+    def bear(
+        self, command: Submit, redemption_id: int, owner: Owner, next_cut_off_at: datetime | None
+    ) -> RedemptionView:
         """Note a new redemption with what is kept beside it; how it stands."""
         quantity, whose = command.quantity, (owner.programme_id, owner.partner_id, owner.unit_id)
         attempt, held, fulfilled = apply(_SUBMIT_EFFECT, _unborn(quantity))
@@ -148,6 +150,7 @@ class Sheet:
             fulfilled=fulfilled,
             submitted_at=self.now,
             due_at=self.now,
+            next_cut_off_at=next_cut_off_at,
         )
         self._note(_SUBMIT, view, owner, attempt, quantity)
         self._births.append(Birth(redemption_id, *whose, quantity, command.member_ref))

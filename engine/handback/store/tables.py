@@ -640,6 +640,7 @@ class HandbackFile(SQLModel, table=True):
         sa.Index("ix_handback_file_fingerprint", "partner_id", "fingerprint"),
         sa.Index("ix_handback_file_state", "state", "file_id"),
         sa.Index("ix_handback_file_partner", "partner_id", "file_id"),
+        sa.Index("ix_handback_file_received", "partner_id", "received_at"),
         sa.Index("ix_handback_file_name", "partner_id", "name", "file_id"),
         sa.Index("ix_handback_file_sequence", "partner_id", "file_sequence"),
         sa.Index("ix_handback_file_order", "partner_id", "sequence_number", "file_id"),
@@ -746,6 +747,14 @@ class Break(SQLModel, table=True):
             sqlite_where=sa.text("closed_at is null"),
         ),
         sa.UniqueConstraint("partner_id", "identity", name="uq_break_identity"),
+        # Only those about missing files: what is told of a partner's next one depends on the last.
+        sa.Index(
+            "ix_break_missing_file",
+            "partner_id",
+            "opened_at",
+            postgresql_where=sa.text("kind = 19"),
+            sqlite_where=sa.text("kind = 19"),
+        ),
         sa.Index("ix_break_redemption", "redemption_id"),
         sa.Index("ix_break_file", "file_id", "ordinal"),
         # Answers that wait for the dispatch of their attempt.

@@ -261,12 +261,8 @@ def _payouts() -> None:
     op.create_index("ix_payout_batch_fingerprint", "payout_batch", ["fingerprint"])
     op.create_index("ix_payout_batch_state", "payout_batch", ["state", "batch_id"])
     op.create_index("ix_payout_batch_day", "payout_batch", ["partner_id", "due_by"])
-    op.create_index(
-        "ix_payout_batch_deadline",
-        "payout_batch",
-        ["deadline_at"],
-        postgresql_where=sa.text("settled_at is null"),
-        sqlite_where=sa.text("settled_at is null"),
+    _partial_index(
+        "ix_payout_batch_deadline", "payout_batch", ["deadline_at"], "settled_at is null"
     )
     _partial_index(
         "ix_payout_batch_open", "payout_batch", ["programme_id", "batch_id"], "settled_at is null"
@@ -507,6 +503,7 @@ def _files() -> None:
     op.create_index("ix_handback_file_fingerprint", "handback_file", ["partner_id", "fingerprint"])
     op.create_index("ix_handback_file_state", "handback_file", ["state", "file_id"])
     op.create_index("ix_handback_file_partner", "handback_file", ["partner_id", "file_id"])
+    op.create_index("ix_handback_file_received", "handback_file", ["partner_id", "received_at"])
     for index, *columns in (
         ("name", "partner_id", "name", "file_id"),
         ("sequence", "partner_id", "file_sequence"),
@@ -592,6 +589,7 @@ def _breaks() -> None:
         sa.UniqueConstraint("partner_id", "identity", name="uq_break_identity"),
     )
     _partial_index("ix_break_open", "break", ["programme_id", "break_id"], "closed_at is null")
+    _partial_index("ix_break_missing_file", "break", ["partner_id", "opened_at"], "kind = 19")
     op.create_index("ix_break_redemption", "break", ["redemption_id"])
     op.create_index("ix_break_file", "break", ["file_id", "ordinal"])
     _partial_index("ix_break_early", "break", ["redemption_id"], "kind = 14 and closed_at is null")
