@@ -20,6 +20,7 @@ from handback.reports.stretches import (
     EVENT,
     REDEMPTION,
     Stretch,
+    by_key,
     of_programme,
     partner_column,
     reason_columns,
@@ -125,6 +126,7 @@ def attempts_of(tx: sa.Connection, batch_id: int) -> Iterator[sa.ColumnElement[b
 
     So that no plan is tempted to read all events for those of a batch.
     """
+    by_key(tx)
     count = tx.scalar(sa.select(BATCH.c.record_count).where(BATCH.c.batch_id == batch_id)) or 0
     for first in range(1, count + 1, BATCH_ATTEMPTS):
         ordinals = ATTEMPT.c.ordinal.between(first, first + BATCH_ATTEMPTS - 1)
@@ -133,6 +135,7 @@ def attempts_of(tx: sa.Connection, batch_id: int) -> Iterator[sa.ColumnElement[b
 
 def _sources(asked: Reading) -> Iterator[tuple[Stretch | None, sa.ColumnElement[bool]]]:
     """Which events to read, by the narrowest of what was asked for, stretch by stretch."""
+    by_key(asked.tx)
     timed = (BLOCK.c.committed_at >= asked.from_at) & (BLOCK.c.committed_at < asked.to_at)
     if (redemption_id := asked.number("redemption")) is not None:
         yield None, (EVENT.c.redemption_id == redemption_id) & timed
