@@ -503,3 +503,14 @@ def test_a_decision_that_moved_the_redemption_is_not_asked_anew(world: World, de
     world.answer(skyways_file([Answer(*sent, "0000")], 3), "same.csv")
     assert world.breaks() == []
     world.assert_laws()
+
+
+def test_a_rejection_of_what_persons_confirmed_contradicts_them(world: World, desk: Desk) -> None:
+    redemption_id, break_id = silent(world)
+    (sent,) = world.sent(world.delivered()[-1])
+    desk.propose(break_id, CONFIRM)
+    desk.approve(break_id)
+    world.answer(skyways_file([Answer(*sent, "0102")], 2), "rejected.csv")
+    assert world.get(redemption_id).state is State.CONFIRMED
+    assert [one.kind for one in world.breaks()] == [BreakKind.CONTRADICTION]
+    world.assert_laws()

@@ -68,9 +68,10 @@ def with_doubts(records: pl.DataFrame) -> pl.DataFrame:
 def after_silence(records: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
     """The records, their `trigger` a return where one rejects what silence had confirmed.
 
-    A confirmation by silence is one that no file brought.
+    A confirmation by silence is one that no file brought, nor a person: that has a class.
     """
-    confirmed = (pl.col("trigger") == int(Trigger.CONFIRM)) & pl.col("file_id").is_null()
+    unsaid = pl.col("file_id").is_null() & (pl.col("reason_class") == int(ReasonClass.NONE))
+    confirmed = (pl.col("trigger") == int(Trigger.CONFIRM)) & unsaid
     on = ["redemption_id", "answered_attempt"]
     presumed = answers.filter(confirmed).select(*on, by_silence=pl.lit(True)).unique()
     if presumed.is_empty():

@@ -44,6 +44,7 @@ ANSWERS = pl.Schema(
         "answered_attempt": pl.Int16(),
         "trigger": pl.Int16(),
         "moved": pl.Int64(),
+        "reason_class": pl.Int16(),
         "code": pl.String(),
         "file_id": pl.Int64(),
     }
@@ -130,6 +131,7 @@ def answers(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.Da
             EVENT.c.attempt.label("answered_attempt"),
             EVENT.c.trigger,
             EVENT.c.quantity.label("moved"),
+            EVENT.c.reason_class,
             EVENT.c.reason_code.label("code"),
             EVENT.c.file_id,
         )
