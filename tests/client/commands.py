@@ -6,6 +6,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from client.ledger_commands import LEDGER_CASES
 from handback_client._stubs.v1 import (
     agreements_pb2,
     breaks_pb2,
@@ -379,9 +380,10 @@ CASES: dict[str, tuple[list[str], str, Any]] = {
         "ListAgreementVersions",
         agreements_pb2.ListAgreementVersionsResponse(agreements=[AGREEMENT]),
     ),
-    "balances": (
-        ["balances", "--partner", "skyways", "--unit", "miles", "--at-position", "12"],
+    "ledger_balances": (
+        ["ledger", "balances", "--partner", "skyways", "--unit", "miles", "--at-position", "12"],
         "ListBalances",
         ledger_pb2.ListBalancesResponse(balances=[BALANCE]),
     ),
+    **LEDGER_CASES,
 }

@@ -163,7 +163,7 @@ async def test_reports_and_balances_add_up(client: Any, answered: Answered) -> N
     (of_batch,) = report.batches
     assert of_batch == await client.batches.report(batch.batch_id)
     assert of_batch.sent.count == of_batch.confirmed.count + of_batch.rejected.count
-    (balance,) = [one async for one in client.balances()]
+    (balance,) = [one async for one in client.ledger.balances()]
     assert balance.member + balance.held + balance.fulfilled == 0
     assert (balance.held, balance.fulfilled) == (103, 101)
 
@@ -267,7 +267,7 @@ async def test_the_command_line_speaks_to_the_server(target: str, tmp_path: Path
     assert await run(*submit) == "submitted 1500 of 1500, 1500 of them before; 0 refused\n"
     events = (await run("watch", "--until-caught-up", "--json")).splitlines()
     assert len(events) == 1_500
-    (balance,) = (await run("balances", "--json")).splitlines()
+    (balance,) = (await run("ledger", "balances", "--json")).splitlines()
     assert json.loads(balance)["held"] == sum(range(1, 1_501))
     assert len((await run("list", "--limit", "7")).splitlines()) == 8
 

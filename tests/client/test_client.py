@@ -247,7 +247,7 @@ async def test_lists_go_through_their_pages_with_the_same_filters(
         ),
         (
             "ListBalances",
-            lambda client: client.balances(partner="p", unit="u", at_position=0, page_size=7),
+            lambda client: client.ledger.balances(partner="p", unit="u", as_of=0, page_size=7),
             ledger_pb2.ListBalancesRequest(partner="p", unit="u", at_position=0),
             ledger_pb2.ListBalancesResponse(balances=[ledger_pb2.Balance()]),
         ),

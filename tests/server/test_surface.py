@@ -15,10 +15,12 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from handback.formats.findings import Severity
 from handback.intake.states import FileState
 from handback.journal.commit import CauseKind
-from handback.lifecycle.table import State, Trigger
+from handback.ledger.liability import By
+from handback.ledger.outstanding import Standing
+from handback.lifecycle.table import Account, State, Trigger
 from handback.partners.codes import ReasonClass
 from handback.payouts.states import BatchState
-from handback_server._stubs.v1 import handback_files_pb2, lifecycle_pb2, payouts_pb2
+from handback_server._stubs.v1 import handback_files_pb2, ledger_pb2, lifecycle_pb2, payouts_pb2
 from server.surface import FILES, RELEASED, surface
 
 PROTO = Path(__file__).parents[2] / "proto" / "handback" / "v1"
@@ -115,6 +117,9 @@ def test_everything_is_said_in_a_sentence() -> None:
     [
         (State, lifecycle_pb2.RedemptionState),
         (Trigger, lifecycle_pb2.Trigger),
+        (Account, lifecycle_pb2.Account),
+        (Standing, ledger_pb2.OpenStanding),
+        (By, ledger_pb2.LiabilityBy),
         (ReasonClass, lifecycle_pb2.ReasonClass),
         (CauseKind, lifecycle_pb2.CauseKind),
         (BatchState, payouts_pb2.PayoutBatchState),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from handback.errors import CursorAhead, InvalidRequest, NotFound, Violation
 from handback.journal.read import extent
-from handback.ledger.instants import position_at
+from handback.ledger.instants import instant_at, position_at
 from handback.store.bulk import table_of
 from handback.store.tables import Period, Programme
 
@@ -45,12 +46,25 @@ class Cut:
             return position_at(tx, self.at)
         return self._end_of_period(tx, programme) if self.period else None
 
+    def moment(self, tx: sa.Connection, programme: str) -> datetime | None:
+        """The instant that the cut stands for; None where none is told, or nothing lies before."""
+        if self.position is not None:
+            return instant_at(tx, self.position)
+        if self.period:
+            at: datetime = self._closed(tx, programme).cut_at
+            return at
+        return self.at
+
     def _end_of_period(self, tx: sa.Connection, programme: str) -> int:
-        found: int | None = tx.scalar(
-            sa.select(PERIOD.c.position)
+        position: int = self._closed(tx, programme).position
+        return position
+
+    def _closed(self, tx: sa.Connection, programme: str) -> sa.Row[Any]:
+        found = tx.execute(
+            sa.select(PERIOD)
             .join(PROGRAMME, PROGRAMME.c.programme_id == PERIOD.c.programme_id)
             .where(PROGRAMME.c.name == programme, PERIOD.c.name == self.period)
-        )
+        ).one_or_none()
         if found is None:
             raise NotFound(kind="period", id=self.period)
         return found

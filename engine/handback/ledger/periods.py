@@ -18,7 +18,6 @@ from handback.errors import AlreadyExists, InvalidRequest, NotFound, PeriodClose
 from handback.journal.read import extent
 from handback.journal.sequence import sequence_blocks
 from handback.ledger.cuts import NOW, Cut
-from handback.ledger.instants import instant_at
 from handback.ledger.snapshots import ACCOUNT, KEPT, newest, postings
 from handback.store.bulk import table_of
 from handback.store.session import Store
@@ -90,7 +89,7 @@ def close(
             "number": number,
             "name": name,
             "position": position,
-            "cut_at": cut.at or _reached(tx, cut, position) or now,
+            "cut_at": cut.moment(tx, programme) or now,
             "closed_at": now,
             "actor": actor,
         }
@@ -135,11 +134,6 @@ def _number_after(tx: sa.Connection, programme_id: int, position: int) -> int:
         raise PeriodClosed(period=last.name, position=last.position, cut=position)
     number: int = last.number
     return number + 1
-
-
-def _reached(tx: sa.Connection, cut: Cut, position: int) -> datetime | None:
-    """The ledger's time at a position that was asked for."""
-    return None if cut.position is None else instant_at(tx, position)
 
 
 def _freeze(tx: sa.Connection, programme_id: int, number: int, position: int) -> None:

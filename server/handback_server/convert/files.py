@@ -12,6 +12,7 @@ from handback.reconcile.report import RunReport
 from handback_server._stubs.v1 import (
     handback_files_pb2,
 )
+from handback_server.convert.ledger import run_continuity
 from handback_server.convert.payouts import batch_report, tally
 from handback_server.convert.values import instant, optional_id
 
@@ -82,4 +83,5 @@ def run_report(report: RunReport) -> handback_files_pb2.RunReport:
         breaks=tally(report.breaks),
         rejects=tally(report.rejects),
         batches=map(batch_report, report.batches),
+        continuity=run_continuity(report.continuity),
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from handback.ids import Prefix, public_id
-from handback.payouts.queries import BatchReport, BatchView, Share
+from handback.payouts.queries import BatchReport, BatchView
 from handback_server._stubs.v1 import (
     payouts_pb2,
 )
@@ -31,7 +33,21 @@ def payout_batch(view: BatchView) -> payouts_pb2.PayoutBatch:
     )
 
 
-def tally(share: Share) -> payouts_pb2.Tally:
+class Counted(Protocol):
+    """So many of so much quantity."""
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        ...
+
+    @property
+    def quantity(self) -> int:
+        """How much together."""
+        ...
+
+
+def tally(share: Counted) -> payouts_pb2.Tally:
     """How many and how much."""
     return payouts_pb2.Tally(count=share.count, quantity=share.quantity)
 

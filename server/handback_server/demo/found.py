@@ -45,7 +45,7 @@ class Found:
             runs=[client.files.report(file.file_id) for file in client.files.list()],
             batches=[(one, client.batches.report(one.batch_id)) for one in client.batches.list()],
             breaks=list(client.breaks.list()),
-            balances=list(client.balances()),
+            balances=list(client.ledger.balances()),
             states=states,
         )
 

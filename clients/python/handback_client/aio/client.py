@@ -9,14 +9,14 @@ from types import TracebackType
 from typing import Self
 
 from handback_client import convert
-from handback_client._stubs.v1 import events_pb2, ledger_pb2, redemptions_pb2
-from handback_client._stubs.v1.ledger_pb2_grpc import LedgerServiceStub
+from handback_client._stubs.v1 import events_pb2, redemptions_pb2
 from handback_client._stubs.v1.redemptions_pb2_grpc import RedemptionServiceStub
 from handback_client.aio.batches import AsyncBatches
 from handback_client.aio.breaks import AsyncBreaks
 from handback_client.aio.connection import Connection
 from handback_client.aio.files import AsyncFiles
 from handback_client.aio.formats import AsyncFormats
+from handback_client.aio.ledger import AsyncLedger
 from handback_client.aio.partners import AsyncPartners
 from handback_client.aio.reports import AsyncReports
 from handback_client.aio.runtime import each, open_channel
@@ -24,7 +24,7 @@ from handback_client.aio.submitting import AsyncBulkSubmit
 from handback_client.aio.watch import AsyncWatch
 from handback_client.channel import DEFAULT_TARGET, TLS
 from handback_client.keys import new_request_key
-from handback_client.models import Balance, Event, Redemption, Submission, SubmitOutcome
+from handback_client.models import Event, Redemption, Submission, SubmitOutcome
 from handback_client.resume import SILENCE_S
 from handback_client.retry import ALWAYS, USUAL, RetryPolicy
 
@@ -69,13 +69,13 @@ class AsyncClient:
     def _use(self, connection: Connection) -> None:
         self._connection = connection
         self._redemptions = RedemptionServiceStub(connection.channel)
-        self._ledger = LedgerServiceStub(connection.channel)
         self.batches = AsyncBatches(connection)
         self.files = AsyncFiles(connection)
         self.breaks = AsyncBreaks(connection)
         self.partners = AsyncPartners(connection)
         self.formats = AsyncFormats(connection)
         self.reports = AsyncReports(connection)
+        self.ledger = AsyncLedger(connection)
 
     def within(self, deadline_s: float) -> Self:
         """The same client on the same channel with another deadline, in seconds."""
@@ -250,26 +250,3 @@ class AsyncClient:
             redemption_id=redemption_id,
         )
         return AsyncWatch(self._connection, request, retry, silence_s)
-
-    async def balances(
-        self,
-        *,
-        partner: str = "",
-        unit: str = "",
-        at_position: int | None = None,
-        page_size: int = 500,
-    ) -> AsyncIterator[Balance]:
-        """Balances by partner and unit, now or as they stood after a position of the journal.
-
-        Raises CursorAhead.
-        """
-        request = ledger_pb2.ListBalancesRequest(
-            programme=self._connection.programme,
-            partner=partner,
-            unit=unit,
-            at_position=at_position,
-            page_size=page_size,
-        )
-        async for page in self._connection.pages(self._ledger.ListBalances, request):
-            for balance in page.balances:
-                yield convert.balance(balance)

@@ -27,7 +27,7 @@ _HOME_OF_COMMAND: Mapping[str, str] = {
     "batches": "batches",
     "partner": "partner",
     "report": "report",
-    "balances": "balances",
+    "ledger": "ledger",
 }
 
 

@@ -6,6 +6,7 @@ from handback_client import models
 from handback_client._stubs.v1 import (
     handback_files_pb2,
 )
+from handback_client.convert.ledger import run_continuity
 from handback_client.convert.payouts import batch_report, tally
 from handback_client.convert.words import FILE_STATES, SEVERITIES, instant
 
@@ -65,4 +66,5 @@ def run_report(message: handback_files_pb2.RunReport) -> models.RunReport:
         breaks=tally(message.breaks),
         rejects=tally(message.rejects),
         batches=tuple(map(batch_report, message.batches)),
+        continuity=run_continuity(message.continuity) if message.HasField("continuity") else None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from handback_client.models.ledger import RunContinuity
 from handback_client.models.payouts import BatchReport, Tally
 from handback_client.models.words import FileState, Severity
 
@@ -62,7 +63,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """What became of the records of a file: records = events + repeats + breaks + rejects."""
+    """What became of the records of a file: records = events + repeats + breaks + rejects.
+
+    `continuity` says what the accounts of its partner were before and after; None where the file
+    moved nothing, or its blocks have no position yet.
+    """
 
     file: HandbackFile
     records: Tally
@@ -71,3 +76,4 @@ class RunReport:
     breaks: Tally
     rejects: Tally
     batches: tuple[BatchReport, ...]
+    continuity: RunContinuity | None

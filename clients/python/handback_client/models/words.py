@@ -40,6 +40,39 @@ class Trigger(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Account(StrEnum):
+    """Where value stands."""
+
+    NONE = "none"
+    MEMBER = "member"
+    HELD = "held"
+    FULFILLED = "fulfilled"
+    VARIANCE = "variance"
+    WRITTEN_OFF = "written_off"
+    UNKNOWN = "unknown"
+
+
+class OpenStanding(StrEnum):
+    """How far an open redemption has come."""
+
+    NONE = "none"
+    DUE = "due"
+    SENT = "sent"
+    UNDECIDED = "undecided"
+    UNKNOWN = "unknown"
+
+
+class LiabilityBy(StrEnum):
+    """What a line of the liability is about, in each unit."""
+
+    NONE = "none"
+    PARTNER = "partner"
+    BATCH = "batch"
+    STANDING = "standing"
+    MEMBER = "member"
+    UNKNOWN = "unknown"
+
+
 class ReasonClass(StrEnum):
     """What a partner's reason code means; `none` where no reason was given or needed."""
 

@@ -10,12 +10,11 @@ from types import TracebackType
 from typing import Self
 
 from handback_client import convert
-from handback_client._stubs.v1 import events_pb2, ledger_pb2, redemptions_pb2
-from handback_client._stubs.v1.ledger_pb2_grpc import LedgerServiceStub
+from handback_client._stubs.v1 import events_pb2, redemptions_pb2
 from handback_client._stubs.v1.redemptions_pb2_grpc import RedemptionServiceStub
 from handback_client.channel import DEFAULT_TARGET, TLS
 from handback_client.keys import new_request_key
-from handback_client.models import Balance, Event, Redemption, Submission, SubmitOutcome
+from handback_client.models import Event, Redemption, Submission, SubmitOutcome
 from handback_client.resume import SILENCE_S
 from handback_client.retry import ALWAYS, USUAL, RetryPolicy
 from handback_client.sync.batches import Batches
@@ -23,6 +22,7 @@ from handback_client.sync.breaks import Breaks
 from handback_client.sync.connection import Connection
 from handback_client.sync.files import Files
 from handback_client.sync.formats import Formats
+from handback_client.sync.ledger import Ledger
 from handback_client.sync.partners import Partners
 from handback_client.sync.reports import Reports
 from handback_client.sync.runtime import each, open_channel
@@ -70,13 +70,13 @@ class Client:
     def _use(self, connection: Connection) -> None:
         self._connection = connection
         self._redemptions = RedemptionServiceStub(connection.channel)
-        self._ledger = LedgerServiceStub(connection.channel)
         self.batches = Batches(connection)
         self.files = Files(connection)
         self.breaks = Breaks(connection)
         self.partners = Partners(connection)
         self.formats = Formats(connection)
         self.reports = Reports(connection)
+        self.ledger = Ledger(connection)
 
     def within(self, deadline_s: float) -> Self:
         """The same client on the same channel with another deadline, in seconds."""
@@ -243,26 +243,3 @@ class Client:
             redemption_id=redemption_id,
         )
         return Watch(self._connection, request, retry, silence_s)
-
-    def balances(
-        self,
-        *,
-        partner: str = "",
-        unit: str = "",
-        at_position: int | None = None,
-        page_size: int = 500,
-    ) -> Iterator[Balance]:
-        """Balances by partner and unit, now or as they stood after a position of the journal.
-
-        Raises CursorAhead.
-        """
-        request = ledger_pb2.ListBalancesRequest(
-            programme=self._connection.programme,
-            partner=partner,
-            unit=unit,
-            at_position=at_position,
-            page_size=page_size,
-        )
-        for page in self._connection.pages(self._ledger.ListBalances, request):
-            for balance in page.balances:
-                yield convert.balance(balance)

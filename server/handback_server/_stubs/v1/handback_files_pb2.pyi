@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from . import lifecycle_pb2 as _lifecycle_pb2
 from . import payouts_pb2 as _payouts_pb2
 import builtins as _builtins
 import sys
@@ -350,6 +351,7 @@ class RunReport(_message.Message):
     BREAKS_FIELD_NUMBER: _builtins.int
     REJECTS_FIELD_NUMBER: _builtins.int
     BATCHES_FIELD_NUMBER: _builtins.int
+    CONTINUITY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def file(self) -> Global___HandbackFile:
         """The file."""
@@ -378,6 +380,12 @@ class RunReport(_message.Message):
     def batches(self) -> _containers.RepeatedCompositeFieldContainer[_payouts_pb2.PayoutBatchReport]:
         """Where the payout batches stand that the file answers."""
 
+    @_builtins.property
+    def continuity(self) -> Global___RunContinuity:
+        """What every account of the partner was before, and after; unset where the file moved nothing, or
+        its blocks have no position yet.
+        """
+
     def __init__(
         self,
         *,
@@ -388,14 +396,103 @@ class RunReport(_message.Message):
         breaks: _payouts_pb2.Tally | None = ...,
         rejects: _payouts_pb2.Tally | None = ...,
         batches: _abc.Iterable[_payouts_pb2.PayoutBatchReport] | None = ...,
+        continuity: Global___RunContinuity | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["breaks", b"breaks", "events", b"events", "file", b"file", "records", b"records", "rejects", b"rejects", "repeats", b"repeats"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["breaks", b"breaks", "continuity", b"continuity", "events", b"events", "file", b"file", "records", b"records", "rejects", b"rejects", "repeats", b"repeats"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "breaks", b"breaks", "events", b"events", "file", b"file", "records", b"records", "rejects", b"rejects", "repeats", b"repeats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "breaks", b"breaks", "continuity", b"continuity", "events", b"events", "file", b"file", "records", b"records", "rejects", b"rejects", "repeats", b"repeats"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RunReport: _TypeAlias = RunReport  # noqa: Y015
+
+@_typing.final
+class RunContinuity(_message.Message):
+    """What the accounts of a file's partner were around the file's blocks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_POSITION_FIELD_NUMBER: _builtins.int
+    UNTIL_POSITION_FIELD_NUMBER: _builtins.int
+    MOVEMENTS_FIELD_NUMBER: _builtins.int
+    after_position: _builtins.int
+    """What is told stands after the block at this position: right before the file's first."""
+    until_position: _builtins.int
+    """And up to the block at this one: the file's last so far."""
+    @_builtins.property
+    def movements(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunMovement]:
+        """The accounts, by unit."""
+
+    def __init__(
+        self,
+        *,
+        after_position: _builtins.int = ...,
+        until_position: _builtins.int = ...,
+        movements: _abc.Iterable[Global___RunMovement] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_position", b"after_position", "movements", b"movements", "until_position", b"until_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunContinuity: _TypeAlias = RunContinuity  # noqa: Y015
+
+@_typing.final
+class RunMovement(_message.Message):
+    """One account: opening + came - left + others = closing, in count of redemptions and in quantity."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    OPENING_FIELD_NUMBER: _builtins.int
+    CAME_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    OTHERS_FIELD_NUMBER: _builtins.int
+    CLOSING_FIELD_NUMBER: _builtins.int
+    unit: _builtins.str
+    """The unit of the quantities."""
+    account: _lifecycle_pb2.Account.ValueType
+    """The account."""
+    @_builtins.property
+    def opening(self) -> _payouts_pb2.Tally:
+        """What it was before the file."""
+
+    @_builtins.property
+    def came(self) -> _payouts_pb2.Tally:
+        """What the file brought."""
+
+    @_builtins.property
+    def left(self) -> _payouts_pb2.Tally:
+        """What the file took."""
+
+    @_builtins.property
+    def others(self) -> _payouts_pb2.Tally:
+        """What blocks between the file's own added (positive) or took (negative)."""
+
+    @_builtins.property
+    def closing(self) -> _payouts_pb2.Tally:
+        """What it was after the file."""
+
+    def __init__(
+        self,
+        *,
+        unit: _builtins.str = ...,
+        account: _lifecycle_pb2.Account.ValueType = ...,
+        opening: _payouts_pb2.Tally | None = ...,
+        came: _payouts_pb2.Tally | None = ...,
+        left: _payouts_pb2.Tally | None = ...,
+        others: _payouts_pb2.Tally | None = ...,
+        closing: _payouts_pb2.Tally | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["came", b"came", "closing", b"closing", "left", b"left", "opening", b"opening", "others", b"others"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "came", b"came", "closing", b"closing", "left", b"left", "opening", b"opening", "others", b"others", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunMovement: _TypeAlias = RunMovement  # noqa: Y015
 
 @_typing.final
 class HandbackFileHeader(_message.Message):

@@ -22,21 +22,74 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from . import lifecycle_pb2 as handback_dot_v1_dot_lifecycle__pb2
+from . import payouts_pb2 as handback_dot_v1_dot_payouts__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18handback/v1/ledger.proto\x12\x0bhandback.v1\"l\n\x07\x42\x61lance\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0e\n\x06member\x18\x04 \x01(\x03\x12\x0c\n\x04held\x18\x05 \x01(\x03\x12\x11\n\tfulfilled\x18\x06 \x01(\x03\"\x98\x01\n\x13ListBalancesRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x18\n\x0b\x61t_position\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\tB\x0e\n\x0c_at_position\"W\n\x14ListBalancesResponse\x12&\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32\x14.handback.v1.Balance\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2d\n\rLedgerService\x12S\n\x0cListBalances\x12 .handback.v1.ListBalancesRequest\x1a!.handback.v1.ListBalancesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18handback/v1/ledger.proto\x12\x0bhandback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bhandback/v1/lifecycle.proto\x1a\x19handback/v1/payouts.proto\"^\n\x03\x43ut\x12\x12\n\x08position\x18\x01 \x01(\x03H\x00\x12(\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\x10\n\x06period\x18\x03 \x01(\tH\x00\x42\x07\n\x05place\"[\n\x07Stretch\x12\x1f\n\x05since\x18\x01 \x01(\x0b\x32\x10.handback.v1.Cut\x12\x1f\n\x05until\x18\x02 \x01(\x0b\x32\x10.handback.v1.Cut\x12\x0e\n\x06period\x18\x03 \x01(\t\"\xcc\x01\n\x07\x42\x61lance\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0e\n\x06member\x18\x04 \x01(\x03\x12\x0c\n\x04held\x18\x05 \x01(\x03\x12\x11\n\tfulfilled\x18\x06 \x01(\x03\x12\x10\n\x08variance\x18\x07 \x01(\x03\x12\x13\n\x0bwritten_off\x18\x08 \x01(\x03\x12\x18\n\x10open_redemptions\x18\t \x01(\x03\x12\x1d\n\x15\x63onfirmed_redemptions\x18\n \x01(\x03\"\xd0\x01\n\x13ListBalancesRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x18\n\x0b\x61t_position\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12&\n\x02\x61t\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06period\x18\x08 \x01(\tB\x0e\n\x0c_at_position\"{\n\x14ListBalancesResponse\x12&\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32\x14.handback.v1.Balance\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x15\n\x08position\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_position\"\xc5\x01\n\tLiability\x12\x0f\n\x07partner\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x03 \x01(\t\x12+\n\x08standing\x18\x04 \x01(\x0e\x32\x19.handback.v1.OpenStanding\x12\x12\n\nmember_ref\x18\x05 \x01(\t\x12!\n\x05total\x18\x06 \x01(\x0b\x32\x12.handback.v1.Tally\x12#\n\x07\x62uckets\x18\x07 \x03(\x0b\x32\x12.handback.v1.Tally\"\xdf\x02\n\x14ListLiabilityRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12$\n\x02\x62y\x18\x02 \x01(\x0e\x32\x18.handback.v1.LiabilityBy\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x05 \x01(\t\x12\x12\n\nmember_ref\x18\x06 \x01(\t\x12+\n\x08standing\x18\x07 \x01(\x0e\x32\x19.handback.v1.OpenStanding\x12\x13\n\x0b\x62ucket_days\x18\x08 \x03(\x05\x12\x18\n\x0b\x61t_position\x18\t \x01(\x03H\x00\x88\x01\x01\x12&\n\x02\x61t\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06period\x18\x0b \x01(\t\x12\x11\n\tpage_size\x18\x0c \x01(\x05\x12\x12\n\npage_token\x18\r \x01(\tB\x0e\n\x0c_at_position\"\xbb\x01\n\x15ListLiabilityResponse\x12%\n\x05lines\x18\x01 \x03(\x0b\x32\x16.handback.v1.Liability\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x62ucket_days\x18\x03 \x03(\x05\x12)\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08position\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_position\"\xd9\x01\n\x0eOpenRedemption\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x12\n\nmember_ref\x18\x04 \x01(\t\x12+\n\x08standing\x18\x05 \x01(\x0e\x32\x19.handback.v1.OpenStanding\x12\x10\n\x08\x62\x61tch_id\x18\x06 \x01(\t\x12\x0c\n\x04held\x18\x07 \x01(\x03\x12\x30\n\x0csubmitted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf2\x02\n\x1aListOpenRedemptionsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x04 \x01(\t\x12\x12\n\nmember_ref\x18\x05 \x01(\t\x12+\n\x08standing\x18\x06 \x01(\x0e\x32\x19.handback.v1.OpenStanding\x12\x15\n\x08min_days\x18\x07 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\x08max_days\x18\x08 \x01(\x05H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\t \x01(\x03H\x02\x88\x01\x01\x12&\n\x02\x61t\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06period\x18\x0b \x01(\t\x12\x11\n\tpage_size\x18\x0c \x01(\x05\x12\x12\n\npage_token\x18\r \x01(\tB\x0b\n\t_min_daysB\x0b\n\t_max_daysB\x0e\n\x0c_at_position\"\x8c\x01\n\x1bListOpenRedemptionsResponse\x12\x30\n\x0bredemptions\x18\x01 \x03(\x0b\x32\x1b.handback.v1.OpenRedemption\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x15\n\x08position\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_position\"\xce\x02\n\x07Posting\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x12\n\nmember_ref\x18\x05 \x01(\t\x12%\n\x07trigger\x18\x06 \x01(\x0e\x32\x14.handback.v1.Trigger\x12#\n\x05\x64\x65\x62it\x18\x07 \x01(\x0e\x32\x14.handback.v1.Account\x12$\n\x06\x63redit\x18\x08 \x01(\x0e\x32\x14.handback.v1.Account\x12\x10\n\x08quantity\x18\t \x01(\x03\x12\x10\n\x08position\x18\n \x01(\x03\x12\x30\n\x0c\x63ommitted_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x66ile_id\x18\x0c \x01(\t\x12\x0f\n\x07ordinal\x18\r \x01(\x03\"\xd1\x01\n\x13ListPostingsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12%\n\x07stretch\x18\x02 \x01(\x0b\x32\x14.handback.v1.Stretch\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x12\n\nmember_ref\x18\x05 \x01(\t\x12&\n\x08\x61\x63\x63ounts\x18\x06 \x03(\x0e\x32\x14.handback.v1.Account\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\"W\n\x14ListPostingsResponse\x12&\n\x08postings\x18\x01 \x03(\x0b\x32\x14.handback.v1.Posting\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"v\n\x0eMemberStanding\x12\x0c\n\x04unit\x18\x01 \x01(\t\x12\x0e\n\x06member\x18\x02 \x01(\x03\x12\x0c\n\x04held\x18\x03 \x01(\x03\x12\x11\n\tfulfilled\x18\x04 \x01(\x03\x12\x10\n\x08variance\x18\x05 \x01(\x03\x12\x13\n\x0bwritten_off\x18\x06 \x01(\x03\"b\n\rStatementLine\x12%\n\x07posting\x18\x01 \x01(\x0b\x32\x14.handback.v1.Posting\x12*\n\x05\x61\x66ter\x18\x02 \x01(\x0b\x32\x1b.handback.v1.MemberStanding\"\xb0\x01\n\x1aListMemberStatementRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x12\n\nmember_ref\x18\x02 \x01(\t\x12%\n\x07stretch\x18\x03 \x01(\x0b\x32\x14.handback.v1.Stretch\x12\x0f\n\x07partner\x18\x04 \x01(\t\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\"\xbd\x01\n\x1bListMemberStatementResponse\x12,\n\x07opening\x18\x01 \x03(\x0b\x32\x1b.handback.v1.MemberStanding\x12)\n\x05lines\x18\x02 \x03(\x0b\x32\x1a.handback.v1.StatementLine\x12,\n\x07\x63losing\x18\x03 \x03(\x0b\x32\x1b.handback.v1.MemberStanding\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\t\"\x95\x02\n\x0cStatementDay\x12\n\n\x02on\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12%\n\tconfirmed\x18\x03 \x01(\x0b\x32\x12.handback.v1.Tally\x12$\n\x08returned\x18\x04 \x01(\x0b\x32\x12.handback.v1.Tally\x12$\n\x08\x61\x64justed\x18\x05 \x01(\x0b\x32\x12.handback.v1.Tally\x12\'\n\x0bwritten_off\x18\x06 \x01(\x0b\x32\x12.handback.v1.Tally\x12\x1f\n\x03net\x18\x07 \x01(\x0b\x32\x12.handback.v1.Tally\x12\x16\n\x0e\x61\x66ter_position\x18\x08 \x01(\x03\x12\x16\n\x0euntil_position\x18\t \x01(\x03\"\x88\x01\n\x1aGetPartnerStatementRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12%\n\x07stretch\x18\x04 \x01(\x0b\x32\x14.handback.v1.Stretch\x12\x11\n\ttime_zone\x18\x05 \x01(\t\"\x89\x01\n\x1bGetPartnerStatementResponse\x12\'\n\x04\x64\x61ys\x18\x01 \x03(\x0b\x32\x19.handback.v1.StatementDay\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x16\n\x0e\x61\x66ter_position\x18\x03 \x01(\x03\x12\x16\n\x0euntil_position\x18\x04 \x01(\x03\"\xcd\x01\n\x06Period\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x16\n\x0e\x61\x66ter_position\x18\x04 \x01(\x03\x12\x10\n\x08position\x18\x05 \x01(\x03\x12*\n\x06\x63ut_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tclosed_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x08 \x01(\t\"\x87\x01\n\x12\x43losePeriodRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x18\n\x0b\x61t_position\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_at_position\"L\n\x13\x43losePeriodResponse\x12#\n\x06period\x18\x01 \x01(\x0b\x32\x13.handback.v1.Period\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"N\n\x12ListPeriodsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"T\n\x13ListPeriodsResponse\x12$\n\x07periods\x18\x01 \x03(\x0b\x32\x13.handback.v1.Period\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*y\n\x0cOpenStanding\x12\x1d\n\x19OPEN_STANDING_UNSPECIFIED\x10\x00\x12\x15\n\x11OPEN_STANDING_DUE\x10\x01\x12\x16\n\x12OPEN_STANDING_SENT\x10\x02\x12\x1b\n\x17OPEN_STANDING_UNDECIDED\x10\x03*\x91\x01\n\x0bLiabilityBy\x12\x1c\n\x18LIABILITY_BY_UNSPECIFIED\x10\x00\x12\x18\n\x14LIABILITY_BY_PARTNER\x10\x01\x12\x16\n\x12LIABILITY_BY_BATCH\x10\x02\x12\x19\n\x15LIABILITY_BY_STANDING\x10\x03\x12\x17\n\x13LIABILITY_BY_MEMBER\x10\x04\x32\xf3\x05\n\rLedgerService\x12S\n\x0cListBalances\x12 .handback.v1.ListBalancesRequest\x1a!.handback.v1.ListBalancesResponse\x12V\n\rListLiability\x12!.handback.v1.ListLiabilityRequest\x1a\".handback.v1.ListLiabilityResponse\x12h\n\x13ListOpenRedemptions\x12\'.handback.v1.ListOpenRedemptionsRequest\x1a(.handback.v1.ListOpenRedemptionsResponse\x12S\n\x0cListPostings\x12 .handback.v1.ListPostingsRequest\x1a!.handback.v1.ListPostingsResponse\x12h\n\x13ListMemberStatement\x12\'.handback.v1.ListMemberStatementRequest\x1a(.handback.v1.ListMemberStatementResponse\x12h\n\x13GetPartnerStatement\x12\'.handback.v1.GetPartnerStatementRequest\x1a(.handback.v1.GetPartnerStatementResponse\x12P\n\x0b\x43losePeriod\x12\x1f.handback.v1.ClosePeriodRequest\x1a .handback.v1.ClosePeriodResponse\x12P\n\x0bListPeriods\x12\x1f.handback.v1.ListPeriodsRequest\x1a .handback.v1.ListPeriodsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'handback.v1.ledger_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BALANCE']._serialized_start=41
-  _globals['_BALANCE']._serialized_end=149
-  _globals['_LISTBALANCESREQUEST']._serialized_start=152
-  _globals['_LISTBALANCESREQUEST']._serialized_end=304
-  _globals['_LISTBALANCESRESPONSE']._serialized_start=306
-  _globals['_LISTBALANCESRESPONSE']._serialized_end=393
-  _globals['_LEDGERSERVICE']._serialized_start=395
-  _globals['_LEDGERSERVICE']._serialized_end=495
+  _globals['_OPENSTANDING']._serialized_start=4720
+  _globals['_OPENSTANDING']._serialized_end=4841
+  _globals['_LIABILITYBY']._serialized_start=4844
+  _globals['_LIABILITYBY']._serialized_end=4989
+  _globals['_CUT']._serialized_start=130
+  _globals['_CUT']._serialized_end=224
+  _globals['_STRETCH']._serialized_start=226
+  _globals['_STRETCH']._serialized_end=317
+  _globals['_BALANCE']._serialized_start=320
+  _globals['_BALANCE']._serialized_end=524
+  _globals['_LISTBALANCESREQUEST']._serialized_start=527
+  _globals['_LISTBALANCESREQUEST']._serialized_end=735
+  _globals['_LISTBALANCESRESPONSE']._serialized_start=737
+  _globals['_LISTBALANCESRESPONSE']._serialized_end=860
+  _globals['_LIABILITY']._serialized_start=863
+  _globals['_LIABILITY']._serialized_end=1060
+  _globals['_LISTLIABILITYREQUEST']._serialized_start=1063
+  _globals['_LISTLIABILITYREQUEST']._serialized_end=1414
+  _globals['_LISTLIABILITYRESPONSE']._serialized_start=1417
+  _globals['_LISTLIABILITYRESPONSE']._serialized_end=1604
+  _globals['_OPENREDEMPTION']._serialized_start=1607
+  _globals['_OPENREDEMPTION']._serialized_end=1824
+  _globals['_LISTOPENREDEMPTIONSREQUEST']._serialized_start=1827
+  _globals['_LISTOPENREDEMPTIONSREQUEST']._serialized_end=2197
+  _globals['_LISTOPENREDEMPTIONSRESPONSE']._serialized_start=2200
+  _globals['_LISTOPENREDEMPTIONSRESPONSE']._serialized_end=2340
+  _globals['_POSTING']._serialized_start=2343
+  _globals['_POSTING']._serialized_end=2677
+  _globals['_LISTPOSTINGSREQUEST']._serialized_start=2680
+  _globals['_LISTPOSTINGSREQUEST']._serialized_end=2889
+  _globals['_LISTPOSTINGSRESPONSE']._serialized_start=2891
+  _globals['_LISTPOSTINGSRESPONSE']._serialized_end=2978
+  _globals['_MEMBERSTANDING']._serialized_start=2980
+  _globals['_MEMBERSTANDING']._serialized_end=3098
+  _globals['_STATEMENTLINE']._serialized_start=3100
+  _globals['_STATEMENTLINE']._serialized_end=3198
+  _globals['_LISTMEMBERSTATEMENTREQUEST']._serialized_start=3201
+  _globals['_LISTMEMBERSTATEMENTREQUEST']._serialized_end=3377
+  _globals['_LISTMEMBERSTATEMENTRESPONSE']._serialized_start=3380
+  _globals['_LISTMEMBERSTATEMENTRESPONSE']._serialized_end=3569
+  _globals['_STATEMENTDAY']._serialized_start=3572
+  _globals['_STATEMENTDAY']._serialized_end=3849
+  _globals['_GETPARTNERSTATEMENTREQUEST']._serialized_start=3852
+  _globals['_GETPARTNERSTATEMENTREQUEST']._serialized_end=3988
+  _globals['_GETPARTNERSTATEMENTRESPONSE']._serialized_start=3991
+  _globals['_GETPARTNERSTATEMENTRESPONSE']._serialized_end=4128
+  _globals['_PERIOD']._serialized_start=4131
+  _globals['_PERIOD']._serialized_end=4336
+  _globals['_CLOSEPERIODREQUEST']._serialized_start=4339
+  _globals['_CLOSEPERIODREQUEST']._serialized_end=4474
+  _globals['_CLOSEPERIODRESPONSE']._serialized_start=4476
+  _globals['_CLOSEPERIODRESPONSE']._serialized_end=4552
+  _globals['_LISTPERIODSREQUEST']._serialized_start=4554
+  _globals['_LISTPERIODSREQUEST']._serialized_end=4632
+  _globals['_LISTPERIODSRESPONSE']._serialized_start=4634
+  _globals['_LISTPERIODSRESPONSE']._serialized_end=4718
+  _globals['_LEDGERSERVICE']._serialized_start=4992
+  _globals['_LEDGERSERVICE']._serialized_end=5747
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class LedgerServiceStub(object):
-    """Gives totals of accounts.
+    """Gives balances, what is owed, statements, and closes periods.
     """
 
     def __init__(self, channel):
@@ -40,15 +40,108 @@ class LedgerServiceStub(object):
                 request_serializer=handback_dot_v1_dot_ledger__pb2.ListBalancesRequest.SerializeToString,
                 response_deserializer=handback_dot_v1_dot_ledger__pb2.ListBalancesResponse.FromString,
                 _registered_method=True)
+        self.ListLiability = channel.unary_unary(
+                '/handback.v1.LedgerService/ListLiability',
+                request_serializer=handback_dot_v1_dot_ledger__pb2.ListLiabilityRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_ledger__pb2.ListLiabilityResponse.FromString,
+                _registered_method=True)
+        self.ListOpenRedemptions = channel.unary_unary(
+                '/handback.v1.LedgerService/ListOpenRedemptions',
+                request_serializer=handback_dot_v1_dot_ledger__pb2.ListOpenRedemptionsRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_ledger__pb2.ListOpenRedemptionsResponse.FromString,
+                _registered_method=True)
+        self.ListPostings = channel.unary_unary(
+                '/handback.v1.LedgerService/ListPostings',
+                request_serializer=handback_dot_v1_dot_ledger__pb2.ListPostingsRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_ledger__pb2.ListPostingsResponse.FromString,
+                _registered_method=True)
+        self.ListMemberStatement = channel.unary_unary(
+                '/handback.v1.LedgerService/ListMemberStatement',
+                request_serializer=handback_dot_v1_dot_ledger__pb2.ListMemberStatementRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_ledger__pb2.ListMemberStatementResponse.FromString,
+                _registered_method=True)
+        self.GetPartnerStatement = channel.unary_unary(
+                '/handback.v1.LedgerService/GetPartnerStatement',
+                request_serializer=handback_dot_v1_dot_ledger__pb2.GetPartnerStatementRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_ledger__pb2.GetPartnerStatementResponse.FromString,
+                _registered_method=True)
+        self.ClosePeriod = channel.unary_unary(
+                '/handback.v1.LedgerService/ClosePeriod',
+                request_serializer=handback_dot_v1_dot_ledger__pb2.ClosePeriodRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_ledger__pb2.ClosePeriodResponse.FromString,
+                _registered_method=True)
+        self.ListPeriods = channel.unary_unary(
+                '/handback.v1.LedgerService/ListPeriods',
+                request_serializer=handback_dot_v1_dot_ledger__pb2.ListPeriodsRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_ledger__pb2.ListPeriodsResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerServiceServicer(object):
-    """Gives totals of accounts.
+    """Gives balances, what is owed, statements, and closes periods.
     """
 
     def ListBalances(self, request, context):
         """Lists the balances of a programme, one for each partner and unit, by name.
-        Reasons: INVALID_REQUEST, CURSOR_AHEAD.
+        Reasons: INVALID_REQUEST, CURSOR_AHEAD, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLiability(self, request, context):
+        """Lists what open redemptions hold, by how long they have been open.
+        Reasons: INVALID_REQUEST, CURSOR_AHEAD, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOpenRedemptions(self, request, context):
+        """Lists the open redemptions behind a line of the liability, queue by queue.
+        Reasons: INVALID_REQUEST, CURSOR_AHEAD, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPostings(self, request, context):
+        """Lists the postings behind any other figure, in the order of the journal.
+        Reasons: INVALID_REQUEST, CURSOR_AHEAD, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMemberStatement(self, request, context):
+        """Lists a member's postings over a stretch, with how it opened, ran and closed.
+        Reasons: INVALID_REQUEST, CURSOR_AHEAD, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPartnerStatement(self, request, context):
+        """Gives what a partner credited and took back over a stretch, day by day, to be compared with
+        its invoice.
+        Reasons: INVALID_REQUEST, CURSOR_AHEAD, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClosePeriod(self, request, context):
+        """Closes the period that follows the last one, without stopping anybody. What it says is frozen.
+        Closing it once more under its name gives the first answer, so no request key is needed.
+        Reasons: INVALID_REQUEST, NOT_FOUND, ALREADY_EXISTS, PERIOD_CLOSED, CURSOR_AHEAD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPeriods(self, request, context):
+        """Lists the periods that a programme has closed, in their order.
+        Reasons: INVALID_REQUEST.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -62,6 +155,41 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     request_deserializer=handback_dot_v1_dot_ledger__pb2.ListBalancesRequest.FromString,
                     response_serializer=handback_dot_v1_dot_ledger__pb2.ListBalancesResponse.SerializeToString,
             ),
+            'ListLiability': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLiability,
+                    request_deserializer=handback_dot_v1_dot_ledger__pb2.ListLiabilityRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_ledger__pb2.ListLiabilityResponse.SerializeToString,
+            ),
+            'ListOpenRedemptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOpenRedemptions,
+                    request_deserializer=handback_dot_v1_dot_ledger__pb2.ListOpenRedemptionsRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_ledger__pb2.ListOpenRedemptionsResponse.SerializeToString,
+            ),
+            'ListPostings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPostings,
+                    request_deserializer=handback_dot_v1_dot_ledger__pb2.ListPostingsRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_ledger__pb2.ListPostingsResponse.SerializeToString,
+            ),
+            'ListMemberStatement': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMemberStatement,
+                    request_deserializer=handback_dot_v1_dot_ledger__pb2.ListMemberStatementRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_ledger__pb2.ListMemberStatementResponse.SerializeToString,
+            ),
+            'GetPartnerStatement': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPartnerStatement,
+                    request_deserializer=handback_dot_v1_dot_ledger__pb2.GetPartnerStatementRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_ledger__pb2.GetPartnerStatementResponse.SerializeToString,
+            ),
+            'ClosePeriod': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClosePeriod,
+                    request_deserializer=handback_dot_v1_dot_ledger__pb2.ClosePeriodRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_ledger__pb2.ClosePeriodResponse.SerializeToString,
+            ),
+            'ListPeriods': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPeriods,
+                    request_deserializer=handback_dot_v1_dot_ledger__pb2.ListPeriodsRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_ledger__pb2.ListPeriodsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'handback.v1.LedgerService', rpc_method_handlers)
@@ -71,7 +199,7 @@ def add_LedgerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LedgerService(object):
-    """Gives totals of accounts.
+    """Gives balances, what is owed, statements, and closes periods.
     """
 
     @staticmethod
@@ -91,6 +219,195 @@ class LedgerService(object):
             '/handback.v1.LedgerService/ListBalances',
             handback_dot_v1_dot_ledger__pb2.ListBalancesRequest.SerializeToString,
             handback_dot_v1_dot_ledger__pb2.ListBalancesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLiability(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.LedgerService/ListLiability',
+            handback_dot_v1_dot_ledger__pb2.ListLiabilityRequest.SerializeToString,
+            handback_dot_v1_dot_ledger__pb2.ListLiabilityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOpenRedemptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.LedgerService/ListOpenRedemptions',
+            handback_dot_v1_dot_ledger__pb2.ListOpenRedemptionsRequest.SerializeToString,
+            handback_dot_v1_dot_ledger__pb2.ListOpenRedemptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPostings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.LedgerService/ListPostings',
+            handback_dot_v1_dot_ledger__pb2.ListPostingsRequest.SerializeToString,
+            handback_dot_v1_dot_ledger__pb2.ListPostingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMemberStatement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.LedgerService/ListMemberStatement',
+            handback_dot_v1_dot_ledger__pb2.ListMemberStatementRequest.SerializeToString,
+            handback_dot_v1_dot_ledger__pb2.ListMemberStatementResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPartnerStatement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.LedgerService/GetPartnerStatement',
+            handback_dot_v1_dot_ledger__pb2.GetPartnerStatementRequest.SerializeToString,
+            handback_dot_v1_dot_ledger__pb2.GetPartnerStatementResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClosePeriod(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.LedgerService/ClosePeriod',
+            handback_dot_v1_dot_ledger__pb2.ClosePeriodRequest.SerializeToString,
+            handback_dot_v1_dot_ledger__pb2.ClosePeriodResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPeriods(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.LedgerService/ListPeriods',
+            handback_dot_v1_dot_ledger__pb2.ListPeriodsRequest.SerializeToString,
+            handback_dot_v1_dot_ledger__pb2.ListPeriodsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -60,6 +60,42 @@ REDEMPTION_STATE_FAILED: RedemptionState.ValueType  # 6
 """Given up; the held quantity went back to the member."""
 Global___RedemptionState: _TypeAlias = RedemptionState  # noqa: Y015
 
+class _Account:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AccountEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Account.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ACCOUNT_UNSPECIFIED: _Account.ValueType  # 0
+    """Not known."""
+    ACCOUNT_MEMBER: _Account.ValueType  # 1
+    """With the member; the other side of everything that enters or leaves."""
+    ACCOUNT_HELD: _Account.ValueType  # 2
+    """Set aside for a redemption whose outcome is open."""
+    ACCOUNT_FULFILLED: _Account.ValueType  # 3
+    """Credited by the partner."""
+    ACCOUNT_VARIANCE: _Account.ValueType  # 4
+    """A difference with the partner that is let be."""
+    ACCOUNT_WRITTEN_OFF: _Account.ValueType  # 5
+    """Neither credited nor given back, or credited although it had been given back."""
+
+class Account(_Account, metaclass=_AccountEnumTypeWrapper):
+    """Where value stands."""
+
+ACCOUNT_UNSPECIFIED: Account.ValueType  # 0
+"""Not known."""
+ACCOUNT_MEMBER: Account.ValueType  # 1
+"""With the member; the other side of everything that enters or leaves."""
+ACCOUNT_HELD: Account.ValueType  # 2
+"""Set aside for a redemption whose outcome is open."""
+ACCOUNT_FULFILLED: Account.ValueType  # 3
+"""Credited by the partner."""
+ACCOUNT_VARIANCE: Account.ValueType  # 4
+"""A difference with the partner that is let be."""
+ACCOUNT_WRITTEN_OFF: Account.ValueType  # 5
+"""Neither credited nor given back, or credited although it had been given back."""
+Global___Account: _TypeAlias = Account  # noqa: Y015
+
 class _Trigger:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
