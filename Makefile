@@ -24,6 +24,7 @@ check: setup  ## format, lint, types, imports, generated files and house rules
 	$(BIN)/python proto/generate.py --check
 	$(BIN)/python clients/python/async_to_sync.py --check
 	$(BIN)/python -m handback.lifecycle.render --check
+	$(BIN)/python -m handback.reconcile.render --check
 	$(BIN)/pytest -q tests/house
 
 fuzz: setup  ## every decoder and envelope under bytes made to break it, FUZZ_SECONDS=20 for each
@@ -42,10 +43,11 @@ bench: setup  ## records per second on this machine beside the floor, on both st
 		$(BIN)/handbackd bench subscribers --store $$store --records 2000 || exit 1; \
 		$(BIN)/handbackd bench latency --store $$store --records 300 || exit 1; done
 
-stubs: setup  ## write what is generated: both copies of the stubs, the sync client, docs/lifecycle.md
+stubs: setup  ## write what is generated: both copies of the stubs, the sync client, two pages of docs
 	$(BIN)/python proto/generate.py
 	$(BIN)/python clients/python/async_to_sync.py
 	$(BIN)/python -m handback.lifecycle.render
+	$(BIN)/python -m handback.reconcile.render
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -138,7 +138,7 @@ def test_each_record_that_cannot_be_applied_becomes_a_break(world: World) -> Non
         skyways_file(
             [
                 Answer("HB000000000000999999", "M1", 5, "0000"),
-                Answer(first.reference, first.member_ref, 101, "0000"),
+                Answer(first.reference, first.member_ref, 99, "0000"),
                 Answer(*second, "0000"),
                 Answer(*second, "0201"),
                 Answer(third.reference, "M999999", third.quantity, "0000"),

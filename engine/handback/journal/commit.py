@@ -78,11 +78,7 @@ def commit(
     assert 0 < len(changes) <= MAX_EVENTS, len(changes)
     ordered = changes.sort("redemption_id", "version")
     last = last_states(ordered)
-    _move(store, tx, last.filter(pl.col("was_version") > 0))
-    born = last.filter(pl.col("was_version") == 0)
-    if len(born):
-        assert births is not None, "a submit brings its redemption"
-        _insert_redemptions(store, tx, births, born, at)
+    _enter(store, tx, last, births, at)
     return _write(store, tx, cause, [ordered], at)
 
 
@@ -99,22 +95,24 @@ def commit_presumed(
     tx: sa.Connection,
     cause: Cause,
     presumed: Presumed,
-    decide_rest: Callable[[pl.Series], pl.DataFrame],
+    decide_rest: Callable[[pl.Series], tuple[pl.DataFrame, pl.DataFrame]],
     at: datetime,
 ) -> Committed:
     """Write changes decided on what redemptions are presumed to be, and what those ask for that
     were something else, as one block.
 
     Those that are as presumed are moved first. `decide_rest` is given the ids (Int64) of all
-    others, and answers with further changes, decided on what it reads in the same transaction.
+    others, and answers with further changes, decided on what it reads in the same transaction, and
+    with the births (columns of `BIRTHS`) among them.
 
     Raises VersionConflict, and nothing may then be committed, where one of the latter moves.
     """
     stayed = pl.concat(
         [pl.Series("redemption_id", [], pl.Int64), *(_stayed(store, tx, s) for s in presumed.moves)]
     )
-    rest = decide_rest(stayed).sort("redemption_id", "version")
-    _move(store, tx, last_states(rest))
+    rest, births = decide_rest(stayed)
+    rest = rest.sort("redemption_id", "version")
+    _enter(store, tx, last_states(rest), births, at)
     every = [*(without(some, stayed) for some in presumed.changes), rest]
     changes = [some for some in every if len(some)]
     if not changes:
@@ -127,6 +125,21 @@ def _stayed(store: Store, tx: sa.Connection, moves: pl.DataFrame) -> pl.Series:
     moved = store.dialect.move(tx, moves)
     ids = moves["redemption_id"]
     return ids.clear() if len(moved) == len(ids) else ids.filter(~ids.is_in(moved.implode()))
+
+
+def _enter(
+    store: Store,
+    tx: sa.Connection,
+    last: pl.DataFrame,
+    births: pl.DataFrame | None,
+    at: datetime,
+) -> None:
+    """Move the redemptions that were there, or raise VersionConflict, and insert the others."""
+    _move(store, tx, last.filter(pl.col("was_version") > 0))
+    born = last.filter(pl.col("was_version") == 0)
+    if len(born):
+        assert births is not None, "a submit brings its redemption"
+        _insert_redemptions(store, tx, births, born, at)
 
 
 def _move(store: Store, tx: sa.Connection, last: pl.DataFrame) -> None:

@@ -73,18 +73,18 @@ def page() -> str:
         _HEAD,
         "\n".join(("```mermaid", *_diagram(), "```\n")),
         "## States\n",
-        _table(("state", "meaning"), (_state_cells(state) for state in _STATES)),
+        table(("state", "meaning"), (_state_cells(state) for state in _STATES)),
         _RESTING,
         "## Transitions\n",
-        _table(
+        table(
             ("trigger", "from", "to", "allowed where", "posting", "by", "why"),
             (_transition_cells(row) for row in TRANSITIONS),
         ),
         _GUARDS,
         "## Accounts\n",
-        _table(("account", "value"), ((f"`{name}`", text) for name, text in _ACCOUNTS.items())),
+        table(("account", "value"), ((f"`{name}`", text) for name, text in _ACCOUNTS.items())),
         "## Refused\n",
-        _table(("state", "triggers without a row"), (_refused_cells(state) for state in _STATES)),
+        table(("state", "triggers without a row"), (_refused_cells(state) for state in _STATES)),
     ]
     return "\n".join(sections)
 
@@ -98,7 +98,8 @@ def _diagram() -> Iterator[str]:
         yield f"    {state} --> [*]"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown, ending in a newline."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
@@ -125,20 +126,25 @@ def _refused_cells(state: State) -> tuple[str, str]:
     return f"`{state}`", ", ".join(f"`{other}`" for other in Trigger if other not in taken)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Writes the page, or compares it; 1 where the comparison fails."""
-    parser = argparse.ArgumentParser(prog="python -m handback.lifecycle.render")
-    parser.add_argument("path", nargs="?", type=Path, default=PATH)
+def keep(module: str, default: Path, text: str, arguments: Sequence[str] | None = None) -> int:
+    """Writes a page that the module makes, or compares it; 1 where the comparison fails."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}")
+    parser.add_argument("path", nargs="?", type=Path, default=default)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     options = parser.parse_args(arguments)
     path: Path = options.path
     if not options.check:
-        path.write_text(page(), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         return 0
-    if path.is_file() and path.read_text(encoding="utf-8") == page():
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
         return 0
-    sys.stderr.write(f"{path} is stale: run python -m handback.lifecycle.render\n")
+    sys.stderr.write(f"{path} is stale: run python -m {module}\n")
     return 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes the page, or compares it; 1 where the comparison fails."""
+    return keep("handback.lifecycle.render", PATH, page(), arguments)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,10 @@ from handback.journal.commit import Cause, commit_presumed
 from handback.journal.traces import links_of
 from handback.partners.registry import Terms
 from handback.payouts.holds import stop_where_blamed
-from handback.reconcile.decide import Decided, Given, decide, needs_answers
-from handback.reconcile.judge import Fate
+from handback.reconcile import remainder
+from handback.reconcile.decide import Decided, decide, needs_answers
+from handback.reconcile.facts import Fate
+from handback.reconcile.judge import Given
 from handback.reconcile.match import Match, match
 from handback.reconcile.opened import broken, open_breaks, unmatched_fates
 from handback.reconcile.presume import Presumption, presume
@@ -48,13 +50,14 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """The records of a chunk, counted from 0, as far as they are known without the store.
+    """The records of a file's chunk, counted from 0, as far as known without the store.
 
     `others` have the columns of DETAIL with the classes of their codes; what the rest come to is
     presumed. `found` is what the search matched of them (schema VERDICTS), `rejects` are
     undecodable records that are ticked off with the chunk.
     """
 
+    file_id: int
     chunk: int
     others: pl.DataFrame
     found: pl.DataFrame
@@ -79,11 +82,11 @@ def classify(
     agreement = terms.agreement
     received_on = file.received_at.astimezone(agreement.time_zone).date()
     records = agreement.handback.codes.on(received_on).classify(details)
-    given = Given(agreement.policies, file.file_id, now)
+    given = Given.of(agreement, file.file_id, now)
     presumption = presume(terms, records, given)
     told = presumption.records["ordinal"]
     others = records.filter(~pl.col("ordinal").is_in(told.implode()))
-    return Classified(chunk, others, found, presumption, given, rejects)
+    return Classified(file.file_id, chunk, others, found, presumption, given, rejects)
 
 
 def apply_chunk(
@@ -101,9 +104,10 @@ def apply_chunk(
     deciding = _Deciding(store, tx, terms, classified)
     committed = commit_presumed(store, tx, cause, deciding.presumed, deciding.decide_rest, now)
     write_queue(store, tx, deciding.decided)
-    file_id, events = classified.given.file_id, committed.changes
+    remainder.link(store, tx, deciding.linked)
+    file_id, events = classified.file_id, committed.changes
     stop_where_blamed(store, tx, terms, file_id, events, cause.actor, now)
-    repeated = open_breaks(store, tx, terms, classified.given.file_id, deciding.breaks, now)
+    repeated = open_breaks(store, tx, terms, file_id, deciding.breaks, now)
     fates = _settled(deciding.decided.fates, repeated)
     _tick(tx, classified, committed.block_id, fates, now)
     moved = pl.concat([_NONE, *(some["redemption_id"] for some in committed.changes)])
@@ -126,9 +130,11 @@ class _Deciding:
         self.presumed = classified.presumption.presumed.without(self._unlike)
         self.decided = Decided()
         self.breaks = pl.DataFrame()
+        self.linked = remainder.Linked()
 
-    def decide_rest(self, unlike: pl.Series) -> pl.DataFrame:
-        """The changes that all others make, where these redemptions (Int64) are not as presumed."""
+    def decide_rest(self, unlike: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The changes that all others make, where these redemptions (Int64) are not as presumed,
+        and the births among them."""
         store, tx, terms = self._store, self._tx, self._terms
         unlike = pl.concat([self._unlike, unlike])
         left = self._presumption.records.filter(pl.col("redemption_id").is_in(unlike.implode()))
@@ -138,7 +144,8 @@ class _Deciding:
         known = answers(store, tx, needs_answers(matched, standing))
         read = decide(matched, standing, known, self._given)
         self._settle(unlike, matched, standing, read)
-        return read.changes
+        self.linked = remainder.submit(store, tx, read.remainders, self._given.now)
+        return pl.concat([read.changes, self.linked.changes]), self.linked.births
 
     def _settle(
         self, unlike: pl.Series, matched: pl.DataFrame, standing: pl.DataFrame, read: Decided
@@ -185,7 +192,7 @@ def _tick(
     now: datetime,
 ) -> None:
     row: dict[str, object] = {
-        "file_id": classified.given.file_id,
+        "file_id": classified.file_id,
         "chunk": classified.chunk,
         "block_id": block_id,
         "records": len(fates) + classified.rejects,

@@ -8,7 +8,6 @@ which the file has them, a round for each, so the result does not depend on wher
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import polars as pl
 
@@ -16,17 +15,11 @@ from handback.breaks.kinds import BreakKind
 from handback.journal.changes import CHANGES, changes_of
 from handback.lifecycle import relation
 from handback.lifecycle.table import State, Trigger
-from handback.partners import policy
 from handback.partners.codes import trigger_of
-from handback.partners.policy import Action, Policies
-from handback.reconcile.judge import (
-    Fate,
-    after_silence,
-    as_rejections,
-    judged,
-    with_doubts,
-    with_knowledge,
-)
+from handback.partners.policy import Action
+from handback.reconcile.facts import Fate
+from handback.reconcile.following import DUE_AGAIN, due_again, follow, moved_on
+from handback.reconcile.judge import Given, judged
 from handback.reconcile.match import Match
 from handback.reconcile.standing import ANSWERS
 
@@ -43,40 +36,31 @@ FATES = pl.Schema(
     }
 )
 
-# A redemption that goes back into the due queue; its policy allows that where its first attempt was
-# not delivered before `sent_since`.
-DUE_AGAIN = pl.Schema(
+# What a partner left uncredited of an attempt and is to be redeemed anew.
+REMAINDERS = pl.Schema(
     {
         "redemption_id": pl.Int64(),
+        "attempt": pl.Int16(),
+        "quantity": pl.Int64(),
+        "programme_id": pl.Int64(),
         "partner_id": pl.Int64(),
         "unit_id": pl.Int64(),
-        "due_at": pl.Datetime("us", "UTC"),
-        "same_reference": pl.Int16(),
-        "sent_since": pl.Datetime("us", "UTC"),
+        "member_ref": pl.String(),
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What decisions depend on besides the columns."""
-
-    policies: Policies
-    file_id: int
-    now: datetime
-
 
 _NO_LONGER_DUE = pl.Schema({"redemption_id": pl.Int64()})
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What records come to: CHANGES, FATES, and the due rows to write and to delete."""
+    """What records come to: CHANGES, FATES, the due rows to write and to delete, REMAINDERS."""
 
     changes: pl.DataFrame = field(default_factory=CHANGES.to_frame)
     fates: pl.DataFrame = field(default_factory=FATES.to_frame)
     due_again: pl.DataFrame = field(default_factory=DUE_AGAIN.to_frame)
     no_longer_due: pl.DataFrame = field(default_factory=_NO_LONGER_DUE.to_frame)
+    remainders: pl.DataFrame = field(default_factory=REMAINDERS.to_frame)
 
     def __add__(self, other: Decided) -> Decided:
         return Decided(
@@ -84,6 +68,7 @@ class Decided:
             pl.concat([self.fates, other.fates]),
             pl.concat([self.due_again, other.due_again]),
             pl.concat([self.no_longer_due, other.no_longer_due]),
+            pl.concat([self.remainders, other.remainders]),
         )
 
 
@@ -139,8 +124,8 @@ class _Round:
     answers: pl.DataFrame
 
 
-def _asked(records: pl.DataFrame, file_id: int) -> pl.DataFrame:
-    """The matched records in the file's order, with what each would do."""
+def _asked(records: pl.DataFrame, file_id: int | None) -> pl.DataFrame:
+    """The matched records in the file's order, with what each says."""
     matched = records.filter(pl.col("match") == int(Match.ONE))
     return matched.select(
         "ordinal",
@@ -150,12 +135,12 @@ def _asked(records: pl.DataFrame, file_id: int) -> pl.DataFrame:
         "code",
         "mapped",
         pl.col("reason_class").cast(pl.Int16),
-        trigger_of(pl.col("reason_class")).alias("trigger"),
+        trigger_of(pl.col("reason_class")).alias("says"),
         pl.col("quantity").alias("named_quantity"),
         pl.col("unit").alias("named_unit"),
         pl.col("member_ref").alias("named_member"),
         pl.col("code").alias("reason_code"),
-        pl.lit(file_id).alias("file_id"),
+        pl.lit(file_id, pl.Int64).alias("file_id"),
     ).sort("ordinal")
 
 
@@ -184,65 +169,86 @@ def _apart(asked: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _round(records: pl.DataFrame, answers: pl.DataFrame, given: Given) -> _Round:
     """Decide records of which no two are of the same redemption."""
-    told = after_silence(records, answers)
-    seen = with_knowledge(with_doubts(as_rejections(told)), answers, given.file_id)
-    doubtful = pl.col("doubt") > 0
-    verdict = relation.decide(
-        seen.with_columns(trigger=pl.when(doubtful).then(0).otherwise("trigger").cast(pl.Int16))
-    ).with_columns(trigger=seen["trigger"])
-    legal = verdict.filter("legal")
-    illegal = verdict.filter(~pl.col("legal"))
-    refused = [_fates(judged(illegal))] if len(illegal) else []
-    first = changes_of(legal)
-    second, follow = _follow_up(legal, given)
+    ruled = judged(records, answers, given)
+    moving = ruled["trigger"] > 0
+    if not moving.all():
+        still = [_fates(ruled.filter(~moving))]
+        ruled = ruled.filter(moving)
+    else:
+        still = []
+    parts, whole = _parted(ruled)
+    taken = _taken(whole)
+    second, followed = follow(given.policies, taken, given.now)
+    waits = pl.col("action") == int(Action.REVIEW)
+    told = followed.with_columns(kind=pl.when(waits).then(_review()).otherwise("kind"))
     waited = (pl.col("waiting") == 1) & (pl.col("trigger") == int(Trigger.CONFIRM))
     decided = Decided(
-        changes=pl.concat([first, second]),
-        fates=pl.concat([_fates(follow, Fate.EVENT), *refused]),
-        due_again=follow.filter(pl.col("action") == int(Action.RETRY)).select(
-            pl.col(name).cast(kind) for name, kind in DUE_AGAIN.items()
-        ),
-        no_longer_due=legal.filter(waited).select("redemption_id"),
+        changes=pl.concat([parts, changes_of(taken), second]),
+        fates=pl.concat([_fates(told), *still]),
+        due_again=due_again(followed),
+        no_longer_due=taken.filter(waited).select("redemption_id"),
+        remainders=_remainders(parts, taken),
     )
-    return _Round(decided, legal.select(pl.col(name).cast(kind) for name, kind in ANSWERS.items()))
+    return _Round(decided, _told(taken, given))
 
 
-# What a policy says of a rejection.
-_STEPPED = ("action", "due_at", "same_reference", "sent_since")
+# What a trigger moves, where that is not what the record names, or else all that is held.
+_MOVED = (
+    pl.when(pl.col("trigger") == int(Trigger.CONFIRM))
+    .then("held")
+    .when(pl.col("trigger") == int(Trigger.RETURN))
+    .then("fulfilled")
+    .otherwise(pl.coalesce("named_quantity", "held"))
+)
 
 
-def _follow_up(legal: pl.DataFrame, given: Given) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What the policies make of rejections: the second events, and the records with `action`,
-    `due_at` and the `kind` of the break in which a redemption waits for a person."""
-    rejecting = legal["to_state"] == int(State.REJECTED)
-    if not rejecting.any():
-        nothing = [pl.lit(None).alias(name) for name in _STEPPED]
-        return pl.DataFrame(schema=CHANGES), legal.with_columns(*nothing, kind=pl.lit(0, pl.Int16))
-    stepped = policy.steps(
-        given.policies, legal.filter(rejecting).drop("held", "fulfilled"), given.now
-    ).rename({"new_held": "held", "new_fulfilled": "fulfilled"})
-    triggers = {int(Action.RETRY): int(Trigger.RETRY), int(Action.FAIL): int(Trigger.FAIL)}
-    followed = stepped.filter(pl.col("action") != int(Action.REVIEW)).with_columns(
-        state=pl.col("to_state"),
-        trigger=pl.col("action").replace_strict(triggers, return_dtype=pl.Int16),
-        moved=pl.col("held"),
-        version=pl.col("version") + 1,
-        waiting=pl.lit(0, pl.Int16),
+def _parted(ruled: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What leaves the held quantity before the rest is confirmed (columns of CHANGES), and the
+    records as they stand after that."""
+    short = ruled["first"] > 0
+    if not short.any():
+        return CHANGES.to_frame(), ruled
+    less = ruled.filter(short)
+    parts = _taken(
+        less.with_columns(trigger="first", then="trigger"),
+        pl.col("held") - pl.col("named_quantity"),
     )
-    second = relation.decide(followed.drop("legal", "to_state", "new_attempt", "debit", "credit"))
-    assert second["legal"].all(), "a policy follows the lifecycle"
-    review = (
+    after = moved_on(parts).with_columns(trigger="then").select(ruled.columns)
+    return changes_of(parts), pl.concat([ruled.filter(~short), after])
+
+
+def _taken(ruled: pl.DataFrame, moved: pl.Expr = _MOVED) -> pl.DataFrame:
+    """The steps that rulings ask for, as the lifecycle takes them."""
+    taken = relation.decide(ruled.with_columns(moved=moved, same_unit=pl.lit(1, pl.Int16)))
+    assert taken["legal"].all(), "a ruling follows the lifecycle"
+    return taken
+
+
+def _review() -> pl.Expr:
+    """The break in which a rejected redemption waits for a person."""
+    return (
         pl.when(pl.col("trigger") == int(Trigger.RETURN))
         .then(int(BreakKind.RETURNED))
         .when("mapped")
         .then(int(BreakKind.REVIEW))
         .otherwise(int(BreakKind.UNMAPPED_CODE))
+        .cast(pl.Int16)
     )
-    waits = pl.col("action") == int(Action.REVIEW)
-    follow = legal.join(
-        stepped.select("ordinal", *_STEPPED), on="ordinal", how="left"
-    ).with_columns(kind=pl.when(waits).then(review).otherwise(0).cast(pl.Int16))
-    return changes_of(second), follow
+
+
+def _remainders(parts: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
+    """Those of the parts that are to go out again (columns of REMAINDERS)."""
+    if parts.is_empty():
+        return REMAINDERS.to_frame()
+    again = taken.filter("resubmits").select("redemption_id", "member_ref")
+    found = parts.join(again, on="redemption_id", how="inner")
+    return found.select(pl.col(name).cast(kind) for name, kind in REMAINDERS.items())
+
+
+def _told(taken: pl.DataFrame, given: Given) -> pl.DataFrame:
+    """What the journal will hold of these steps (columns of ANSWERS)."""
+    told = taken.with_columns(by_silence=pl.lit(False), at=pl.lit(given.now))
+    return told.select(pl.col(name).cast(kind) for name, kind in ANSWERS.items())
 
 
 def _fates(

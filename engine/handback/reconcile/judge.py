@@ -1,188 +1,213 @@
-"""Judging records that the lifecycle cannot simply take: mismatches, repeats, contradictions.
+"""Judging records: what is known of each is laid out as columns, and the rulings are looked up.
 
 Pure column work beside `decide`. Everything a record may contradict is given as columns.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-from typing import Final
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Self
 
 import polars as pl
 
-from handback.breaks.kinds import BreakKind
 from handback.lifecycle.table import State, Trigger
+from handback.partners.agreement import Agreement, Quantity
 from handback.partners.codes import ReasonClass
-
-# In the column `doubt`, where other numbers are kinds of break: nothing new is said.
-REPEATED: Final = 1_000
-
-
-class Fate(IntEnum):
-    """What a record became; an undecodable one is a reject and never comes here."""
-
-    EVENT = 1
-    REPEAT = 2
-    BREAK = 3
+from handback.partners.policy import Policies
+from handback.reconcile.facts import PARTIALS, Fate
+from handback.reconcile.rulings import RULINGS, Becomes
 
 
-def as_rejections(records: pl.DataFrame) -> pl.DataFrame:
-    """The records with a return of what nobody has confirmed as the rejection that it amounts to.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What decisions depend on besides the columns."""
 
-    Where silence confirms, or where reports overtake each other, the money may be back before
-    anything was said of it.
+    policies: Policies
+    file_id: int | None
+    """None where no file is being applied."""
+    now: datetime
+    quantity: Quantity = field(default_factory=Quantity)
+    return_days: int | None = None
+
+    @classmethod
+    def of(cls, agreement: Agreement, file_id: int | None, now: datetime) -> Self:
+        """Under the terms of an agreement."""
+        answers = agreement.answers
+        return cls(agreement.policies, file_id, now, agreement.quantity, answers.return_days)
+
+
+# What is added to a record by its ruling: the trigger it pulls and the one before that (0 for
+# none), the kind of break it opens (0 for none), what it counts as, and whether a part of it goes
+# out again. `ruling` is the row's place in RULINGS, null where the record is plain.
+RULED = pl.Schema(
+    {
+        "ruling": pl.UInt32(),
+        "trigger": pl.Int16(),
+        "first": pl.Int16(),
+        "kind": pl.Int16(),
+        "fate": pl.Int16(),
+        "resubmits": pl.Boolean(),
+    }
+)
+
+# The rulings' columns, by their place.
+_BECOMES: Final = pl.DataFrame(
+    [
+        {
+            "ruling": place,
+            "trigger": int(ruling.becomes.trigger or 0),
+            "first": int(ruling.becomes.first or 0),
+            "kind": int(ruling.becomes.kind or 0),
+            "fate": int(ruling.becomes.fate),
+            "resubmits": ruling.becomes.resubmits,
+        }
+        for place, ruling in enumerate(RULINGS)
+    ],
+    schema=RULED,
+)
+
+
+def judged(records: pl.DataFrame, answers: pl.DataFrame, given: Given) -> pl.DataFrame:
+    """The records, no two of one redemption, with the columns of RULED, in any order.
+
+    They stand beside the standings of their redemptions; `answers` (columns of ANSWERS) is what
+    the journal holds on those that are not plain.
     """
-    returned = pl.col("trigger") == int(Trigger.RETURN)
-    open_still = pl.col("state") == int(State.AWAITING_HANDBACK)
-    live = pl.col("answered_attempt") == pl.col("attempt")
-    rejecting = pl.when(returned & open_still & live).then(int(Trigger.REJECT))
-    return records.with_columns(trigger=rejecting.otherwise("trigger").cast(pl.Int16))
+    compared = _compared(records, answers)
+    is_plain = compared.select(_plain()).to_series()
+    if is_plain.all():
+        return _as_plain(compared)
+    odd = _with_knowledge(compared.filter(~is_plain), answers, given).with_columns(
+        partial=pl.lit(PARTIALS[given.quantity.partial]),
+        tolerance=pl.col("unit").replace_strict(
+            dict(given.quantity.tolerance), default=0, return_dtype=pl.Int64
+        ),
+    )
+    ruled = odd.with_columns(ruling=_first_that_holds()).select(*compared.columns, "ruling")
+    told = ruled.join(_BECOMES, on="ruling", how="left", maintain_order="left")
+    return pl.concat([_as_plain(compared.filter(is_plain)), told.select(*compared.columns, *RULED)])
 
 
-def with_doubts(records: pl.DataFrame) -> pl.DataFrame:
-    """`moved`, the view's other columns, and `doubt`: the break that a mismatch alone makes.
+def _compared(records: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+    """`asked` is what a confirmation would have to name; a notice of a change names nothing.
 
-    A quantity, unit or member other than ours is doubted whatever the record says besides: which
-    of several records about one attempt comes first must not matter.
+    `heard` is whether the journal has anything to say on the redemption.
     """
-    returned = pl.col("trigger").is_in([int(Trigger.RETURN), int(Trigger.RETURN_PART)])
-    ours = pl.when(returned).then("fulfilled").otherwise("held")
-    other_quantity = pl.col("named_quantity") != pl.col("attempt_quantity")
-    other_unit = pl.col("named_unit") != pl.col("unit")
-    credited_elsewhere = pl.col("reason_class") == int(ReasonClass.OK_CHANGED)
-    other_member = (pl.col("named_member") != pl.col("member_ref")) & ~credited_elsewhere
+    unnamed = (pl.col("reason_class") == int(ReasonClass.OK_CHANGED)) & (
+        pl.col("named_quantity") == 0
+    )
+    is_open = ~pl.col("state").is_in([int(State.CONFIRMED), int(State.FAILED)])
     return records.with_columns(
-        moved=pl.coalesce("named_quantity", ours),
-        same_unit=(~other_unit.fill_null(False)).cast(pl.Int16),
-        doubt=pl.when(other_unit.fill_null(False))
-        .then(int(BreakKind.UNIT_MISMATCH))
-        .when(other_quantity.fill_null(False))
-        .then(int(BreakKind.QUANTITY_MISMATCH))
-        .when(other_member.fill_null(False))
-        .then(int(BreakKind.MEMBER_MISMATCH))
-        .otherwise(0)
-        .cast(pl.Int16),
+        named_quantity=pl.when(~unnamed.fill_null(False)).then("named_quantity"),
+        asked=pl.when(is_open).then("held").otherwise("attempt_quantity"),
+        heard=pl.col("redemption_id").is_in(answers["redemption_id"].implode()),
     )
 
 
-def after_silence(records: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
-    """The records, their `trigger` a return where one rejects what silence had confirmed.
+# What most records are. The rulings say the same of them, only later; a test holds both together.
+_PLAIN: Final = {
+    trigger: Becomes(trigger) for trigger in (Trigger.CONFIRM, Trigger.REJECT, Trigger.ACKNOWLEDGE)
+}
 
-    A confirmation by silence is one that no file brought, nor a person: that has a class.
-    """
-    unsaid = pl.col("file_id").is_null() & (pl.col("reason_class") == int(ReasonClass.NONE))
-    confirmed = (pl.col("trigger") == int(Trigger.CONFIRM)) & unsaid
-    on = ["redemption_id", "answered_attempt"]
-    presumed = answers.filter(confirmed).select(*on, by_silence=pl.lit(True)).unique()
-    if presumed.is_empty():
-        return records
-    refuted = (pl.col("trigger") == int(Trigger.REJECT)) & pl.col("by_silence").fill_null(False)
+
+def _plain() -> pl.Expr:
+    """Whether a record answers what is awaited, with nothing about it that could be doubted."""
+    agrees = [
+        pl.col("named_quantity").fill_null(pl.col("asked")) == pl.col("asked"),
+        pl.col("attempt_quantity") == pl.col("asked"),
+        pl.col("named_unit").fill_null(pl.col("unit")) == pl.col("unit"),
+        pl.col("named_member").fill_null(pl.col("member_ref")) == pl.col("member_ref"),
+    ]
     return (
-        records.join(presumed, on=on, how="left", maintain_order="left")
-        .with_columns(
-            trigger=pl.when(refuted).then(int(Trigger.RETURN)).otherwise("trigger").cast(pl.Int16)
+        (pl.col("state") == int(State.AWAITING_HANDBACK))
+        & (pl.col("answered_attempt") == pl.col("attempt"))
+        & pl.col("says").is_in([int(trigger) for trigger in _PLAIN])
+        & ~pl.col("reason_class").is_in([int(ReasonClass.PARTIAL), int(ReasonClass.DUPLICATE)])
+        & ((pl.col("says") != int(Trigger.ACKNOWLEDGE)) | ~pl.col("heard"))
+        & pl.all_horizontal(agrees)
+    ).fill_null(False)
+
+
+def _as_plain(records: pl.DataFrame) -> pl.DataFrame:
+    """Plain records with the columns of RULED: each pulls the trigger of its class."""
+    becomes = {
+        "ruling": pl.lit(None),
+        "trigger": pl.col("says"),
+        "first": pl.lit(0),
+        "kind": pl.lit(0),
+        "fate": pl.lit(int(Fate.EVENT)),
+        "resubmits": pl.lit(False),
+    }
+    return records.with_columns(
+        becomes[name].cast(dtype).alias(name) for name, dtype in RULED.items()
+    )
+
+
+def _first_that_holds() -> pl.Expr:
+    """The place of the first ruling that holds; there always is one."""
+    return pl.coalesce(
+        pl.when(ruling.arrives.holds, *(fact.holds for fact in ruling.where)).then(
+            pl.lit(place, pl.UInt32)
         )
-        .drop("by_silence")
+        for place, ruling in enumerate(RULINGS)
     )
 
 
-def with_knowledge(records: pl.DataFrame, answers: pl.DataFrame, file_id: int) -> pl.DataFrame:
-    """What the journal already holds about the answered attempt, as flags.
+_ON: Final = ["redemption_id", "answered_attempt"]
 
-    `known_same` is the same answer; `known_confirm`, `known_reject` and `known_return` are any of
-    their kind.
-    A confirmation and a rejection of one attempt in the same file contradict each other even
-    where the lifecycle could still take the later one.
-    """
-    per_attempt = answers.group_by("redemption_id", "answered_attempt").agg(
-        known_confirm=(pl.col("trigger") == int(Trigger.CONFIRM)).any(),
-        # Silence that was read as a rejection is none that the partner could contradict.
-        known_reject=(
-            (pl.col("trigger") == int(Trigger.REJECT)) & pl.col("file_id").is_not_null()
-        ).any(),
-        known_return=(pl.col("trigger") == int(Trigger.RETURN)).any(),
-        rejected_here=((pl.col("trigger") == int(Trigger.REJECT)) & (pl.col("file_id") == file_id))
-        .fill_null(False)
-        .any(),
-    )
-    exact = answers.select(
-        "redemption_id",
-        "answered_attempt",
-        "trigger",
-        "moved",
-        # A code tells interim answers apart; a final one stays the same whatever its code.
-        code=pl.when(pl.col("trigger") == int(Trigger.ACKNOWLEDGE)).then("code"),
-    ).unique()
-    on = ["redemption_id", "answered_attempt"]
-    seen = records.with_columns(
-        code_compared=pl.when(pl.col("trigger") == int(Trigger.ACKNOWLEDGE)).then("code"),
-        # Once confirmed, nothing is held any more: what was moved is what the attempt asked for.
-        moved_compared=pl.coalesce("named_quantity", "attempt_quantity"),
-    ).join(per_attempt, on=on, how="left")
+
+def _with_knowledge(records: pl.DataFrame, answers: pl.DataFrame, given: Given) -> pl.DataFrame:
+    """What the journal holds on the answered attempt, as the columns that `facts.Known` reads."""
+    seen = records.join(_per_attempt(answers, given), on=_ON, how="left")
+    told = answers.select(*_ON, "trigger", "code").unique().with_columns(same_code=pl.lit(True))
     seen = seen.join(
-        exact.with_columns(known_same=pl.lit(True)),
-        left_on=[*on, "trigger", "moved_compared", "code_compared"],
-        right_on=[*on, "trigger", "moved", "code"],
+        told,
+        left_on=[*_ON, "says", "code"],
+        right_on=[*_ON, "trigger", "code"],
         how="left",
         nulls_equal=True,
-    ).with_columns(
-        pl.col(
-            "known_same", "known_confirm", "known_reject", "known_return", "rejected_here"
-        ).fill_null(False)
     )
-    contradicts = (pl.col("trigger") == int(Trigger.CONFIRM)) & pl.col("rejected_here")
-    repeated = pl.col("known_same") & (pl.col("doubt") == 0)
+    came_back = answers.filter(pl.col("trigger").is_in(_RETURNS)).select(
+        *_ON, named_quantity="moved", same_return=pl.lit(True)
+    )
+    seen = seen.join(came_back.unique(), on=[*_ON, "named_quantity"], how="left")
+    all_of_it = pl.col("named_quantity").is_null() & pl.col("known_return")
+    credited = pl.min_horizontal("named_quantity", "attempt_quantity")
+    too_late = pl.lit(False)
+    if given.return_days is not None:
+        too_late = pl.col("confirmed_at") < given.now - timedelta(days=given.return_days)
     return seen.with_columns(
-        doubt=pl.when(contradicts & (pl.col("doubt") == 0) & ~pl.col("known_same"))
-        .then(int(BreakKind.CONTRADICTION))
-        .when(repeated)
-        .then(REPEATED)
-        .otherwise("doubt")
-        .cast(pl.Int16)
+        pl.col(_FLAGS).fill_null(False),
+        same_return=(pl.col("same_return") | all_of_it).fill_null(False),
+        same_quantity=(pl.col("confirmed_quantity") == credited).fill_null(False),
+        too_late=too_late.fill_null(False),
     )
 
 
-def judged(records: pl.DataFrame) -> pl.DataFrame:
-    """`fate` and `kind` of records that the lifecycle refused."""
-    confirm = pl.col("trigger") == int(Trigger.CONFIRM)
-    reject = pl.col("trigger") == int(Trigger.REJECT)
-    acknowledge = pl.col("trigger") == int(Trigger.ACKNOWLEDGE)
-    returned = pl.col("trigger") == int(Trigger.RETURN)
-    duplicate = pl.col("reason_class") == int(ReasonClass.DUPLICATE)
-    failed = pl.col("state") == int(State.FAILED)
-    older = pl.col("answered_attempt") < pl.col("attempt")
-    # A newer attempt is on its way: its file is sealed, though not yet delivered.
-    in_batch = (pl.col("state") == int(State.RETRYING)) & (pl.col("waiting") == 0)
-    ahead = pl.col("answered_attempt") > pl.col("attempt")
-    kinds = (
-        pl.when((pl.col("doubt") > 0) & (pl.col("doubt") != REPEATED))
-        .then("doubt")
-        .when(pl.col("doubt") == REPEATED)
-        .then(0)
-        .when(ahead)
-        .then(int(BreakKind.EARLY_ANSWER))
-        # An interim answer after anything later is kept in the landing, and changes nothing.
-        .when(acknowledge)
-        .then(0)
-        .when(duplicate)
-        .then(pl.when("known_confirm").then(0).otherwise(int(BreakKind.DUPLICATE_REJECTION)))
-        .when(confirm & failed)
-        .then(int(BreakKind.CONFIRMED_AFTER_FAILURE))
-        .when(confirm & (older | in_batch))
-        .then(int(BreakKind.POSSIBLE_DOUBLE_CREDIT))
-        # The money that comes back for what was rejected, or the other way round.
-        .when((returned & pl.col("known_reject")) | (reject & pl.col("known_return")))
-        .then(0)
-        .when((confirm & pl.col("known_reject")) | (reject & pl.col("known_confirm")))
-        .then(int(BreakKind.CONTRADICTION))
-        # An older attempt was given up already: its rejection is no news.
-        .when(reject & older)
-        .then(0)
-        .otherwise(int(BreakKind.LATE_ANSWER))
-    )
-    return records.with_columns(kind=kinds.cast(pl.Int16)).with_columns(
-        fate=pl.when(pl.col("kind") > 0)
-        .then(int(Fate.BREAK))
-        .otherwise(int(Fate.REPEAT))
-        .cast(pl.Int16)
+_RETURNS: Final = (int(Trigger.RETURN), int(Trigger.RETURN_PART))
+_FLAGS: Final = (
+    "known_confirm",
+    "by_silence",
+    "known_reject",
+    "told_reject",
+    "rejected_here",
+    "known_return",
+    "same_code",
+)
+
+
+def _per_attempt(answers: pl.DataFrame, given: Given) -> pl.DataFrame:
+    """What was answered to each attempt before, whatever was said besides."""
+    confirm, reject = (pl.col("trigger") == int(one) for one in (Trigger.CONFIRM, Trigger.REJECT))
+    return answers.group_by(_ON).agg(
+        known_confirm=confirm.any(),
+        by_silence=(confirm & pl.col("by_silence")).any(),
+        confirmed_quantity=pl.col("moved").filter(confirm).max(),
+        confirmed_at=pl.col("at").filter(confirm).max(),
+        known_reject=reject.any(),
+        # Silence that was read as a rejection is none that the partner could contradict.
+        told_reject=(reject & ~pl.col("by_silence")).any(),
+        rejected_here=(reject & (pl.col("file_id") == given.file_id).fill_null(False)).any(),
+        known_return=(pl.col("trigger") == int(Trigger.RETURN)).any(),
     )

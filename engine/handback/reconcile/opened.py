@@ -17,14 +17,14 @@ from handback.breaks.kinds import BreakKind
 from handback.ids import Prefix, public_id
 from handback.lifecycle.table import State
 from handback.partners.registry import Terms
-from handback.reconcile.judge import Fate
+from handback.reconcile.facts import Fate
 from handback.reconcile.match import Match
 from handback.reconcile.nearest import nearest
 from handback.store.session import Store
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)  # made anew it would cost as much as it does
 
-_UNMATCHED = {
+UNMATCHED = {
     int(Match.NONE): int(BreakKind.UNKNOWN_REFERENCE),
     int(Match.SEVERAL): int(BreakKind.AMBIGUOUS_MATCH),
     int(Match.OTHER_PARTNER): int(BreakKind.PARTNER_MISMATCH),
@@ -38,7 +38,7 @@ def unmatched_fates(matched: pl.DataFrame) -> pl.DataFrame:
         "ordinal",
         redemption_id=pl.lit(0, pl.Int64),
         fate=pl.lit(int(Fate.BREAK), pl.Int16),
-        kind=pl.col("match").replace_strict(_UNMATCHED, return_dtype=pl.Int16),
+        kind=pl.col("match").replace_strict(UNMATCHED, return_dtype=pl.Int16),
         moved=pl.col("quantity"),
     )
 

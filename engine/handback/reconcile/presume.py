@@ -18,7 +18,8 @@ from handback.journal.changes import Presumed, without
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass, trigger_of
 from handback.partners.registry import Terms
-from handback.reconcile.decide import Decided, Given, decide
+from handback.reconcile.decide import Decided, decide
+from handback.reconcile.judge import Given
 from handback.reconcile.match import Match
 from handback.reconcile.opened import broken
 from handback.reconcile.standing import ANSWERS, STANDINGS

@@ -17,11 +17,10 @@ import polars as pl
 from handback.journal.changes import changes_of
 from handback.lifecycle import relation
 from handback.lifecycle.table import Trigger
-from handback.partners import policy
 from handback.partners.agreement import Agreement
 from handback.partners.policy import Action
 from handback.partners.vocabulary import AnswerStyle
-from handback.reconcile.decide import DUE_AGAIN
+from handback.reconcile.following import DUE_AGAIN, due_again, follow
 from handback.store.bulk import INSTANT
 
 READ_AS: Final[Mapping[AnswerStyle, Trigger]] = MappingProxyType(
@@ -45,9 +44,6 @@ SILENT = pl.Schema(
         "first_sent_at": INSTANT,
     }
 )
-
-_FOLLOWING: Final = {Action.RETRY: Trigger.RETRY, Action.FAIL: Trigger.FAIL}
-_VERDICT: Final = ("legal", "to_state", "new_attempt", "debit", "credit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +81,10 @@ def read_silence(silent: pl.DataFrame, agreement: Agreement, now: datetime) -> S
 
 def _followed_up(rejected: pl.DataFrame, agreement: Agreement, now: datetime) -> Silence:
     """The rejections, and what the policy of their class makes of them."""
-    stepped = policy.steps(agreement.policies, rejected.drop("held", "fulfilled"), now).rename(
-        {"new_held": "held", "new_fulfilled": "fulfilled"}
-    )
-    triggers = {int(action): int(trigger) for action, trigger in _FOLLOWING.items()}
-    followed = stepped.filter(pl.col("action").is_in(list(triggers))).with_columns(
-        state="to_state",
-        trigger=pl.col("action").replace_strict(triggers, return_dtype=pl.Int16),
-        version=pl.col("version") + 1,
-    )
-    second = relation.decide(followed.drop(_VERDICT))
-    assert second["legal"].all(), "a policy follows the lifecycle"
-    due_again = stepped.filter(pl.col("action") == int(Action.RETRY))
-    waiting = stepped.filter(pl.col("action") == int(Action.REVIEW))
-    changes = pl.concat([changes_of(rejected), changes_of(second)])
+    second, followed = follow(agreement.policies, rejected, now)
+    waiting = followed.filter(pl.col("action") == int(Action.REVIEW))
     return Silence(
-        changes,
-        due_again.select(pl.col(name).cast(kind) for name, kind in DUE_AGAIN.items()),
+        pl.concat([changes_of(rejected), second]),
+        due_again(followed),
         waiting.select("redemption_id", "attempt", "quantity", "reason_class"),
     )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
 
-from handback.lifecycle.table import Trigger
+from handback.journal.commit import CauseKind
+from handback.lifecycle.table import State, Trigger
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
-from handback.store.tables import Attempt, Due, Event, PayoutBatch, Redemption, Unit
+from handback.store.tables import Attempt, Block, Due, Event, PayoutBatch, Redemption, Unit
 
 ATTEMPT, BATCH = table_of(Attempt), table_of(PayoutBatch)
-DUE, EVENT = table_of(Due), table_of(Event)
+BLOCK, DUE, EVENT = table_of(Block), table_of(Due), table_of(Event)
 REDEMPTION, UNIT = table_of(Redemption), table_of(Unit)
 
 # One row per redemption. `waiting` is 1 where it has a row in the due queue; its first attempt was
@@ -37,27 +38,33 @@ STANDINGS = pl.Schema(
     }
 )
 
-# One row per answer already in the journal. An expiry counts as the rejection it stands for.
+# One row per answer already in the journal, by whomever. An expiry counts as the rejection it
+# stands for, what two people restored or bear as a confirmation. `by_silence` is whether nobody
+# answered at all.
 ANSWERS = pl.Schema(
     {
         "redemption_id": pl.Int64(),
         "answered_attempt": pl.Int16(),
         "trigger": pl.Int16(),
         "moved": pl.Int64(),
-        "reason_class": pl.Int16(),
         "code": pl.String(),
         "file_id": pl.Int64(),
+        "by_silence": pl.Boolean(),
+        "at": pl.Datetime("us", "UTC"),
     }
 )
 
-_ANSWERS = (
-    Trigger.ACKNOWLEDGE,
-    Trigger.CONFIRM,
-    Trigger.REJECT,
-    Trigger.EXPIRE,
-    Trigger.RETURN,
-    Trigger.RETURN_PART,
-)
+# What each trigger of the journal counts as; all others answer nothing.
+_COUNTS_AS: Final = {
+    Trigger.ACKNOWLEDGE: Trigger.ACKNOWLEDGE,
+    Trigger.CONFIRM: Trigger.CONFIRM,
+    Trigger.REJECT: Trigger.REJECT,
+    Trigger.EXPIRE: Trigger.REJECT,
+    Trigger.RETURN: Trigger.RETURN,
+    Trigger.RETURN_PART: Trigger.RETURN_PART,
+    Trigger.REINSTATE: Trigger.CONFIRM,
+    Trigger.WRITE_OFF: Trigger.CONFIRM,
+}
 
 
 def standings(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.DataFrame:
@@ -130,17 +137,31 @@ def answers(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.Da
             EVENT.c.redemption_id,
             EVENT.c.attempt.label("answered_attempt"),
             EVENT.c.trigger,
+            EVENT.c.to_state,
             EVENT.c.quantity.label("moved"),
-            EVENT.c.reason_class,
             EVENT.c.reason_code.label("code"),
             EVENT.c.file_id,
+            BLOCK.c.cause_kind,
+            BLOCK.c.committed_at.label("at"),
         )
-        # An outer join, so that no plan begins with the events.
-        .select_from(keys.outerjoin(EVENT, keys.c.redemption_id == EVENT.c.redemption_id))
+        # Outer joins, so that no plan begins with the events.
+        .select_from(
+            keys.outerjoin(EVENT, keys.c.redemption_id == EVENT.c.redemption_id).outerjoin(
+                BLOCK, BLOCK.c.block_id == EVENT.c.block_id
+            )
+        )
     )
-    triggers = [int(trigger) for trigger in _ANSWERS]
-    found = _typed(fetch_frame(tx, select), ANSWERS).filter(pl.col("trigger").is_in(triggers))
-    return found.with_columns(pl.col("trigger").replace(int(Trigger.EXPIRE), int(Trigger.REJECT)))
+    # A part that is written off leaves the state as it is, and answers nothing.
+    of_part = (pl.col("trigger") == int(Trigger.WRITE_OFF)) & (
+        pl.col("to_state") != int(State.CONFIRMED)
+    )
+    counting = {int(trigger): int(counts_as) for trigger, counts_as in _COUNTS_AS.items()}
+    found = fetch_frame(tx, select).filter(pl.col("trigger").is_in(list(counting)) & ~of_part)
+    told = found.with_columns(
+        pl.col("trigger").replace_strict(counting),
+        by_silence=pl.col("cause_kind") == int(CauseKind.POLICY),
+    )
+    return _typed(told, ANSWERS)
 
 
 def _keys(redemption_ids: pl.Series) -> pl.DataFrame:
