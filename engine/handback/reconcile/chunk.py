@@ -50,14 +50,13 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """The records of a file's chunk, counted from 0, as far as known without the store.
+    """The records of a chunk, counted from 0, as far as they are known without the store.
 
     `others` have the columns of DETAIL with the classes of their codes; what the rest come to is
     presumed. `found` is what the search matched of them (schema VERDICTS), `rejects` are
     undecodable records that are ticked off with the chunk.
     """
 
-    file_id: int
     chunk: int
     others: pl.DataFrame
     found: pl.DataFrame
@@ -86,7 +85,7 @@ def classify(
     presumption = presume(terms, records, given)
     told = presumption.records["ordinal"]
     others = records.filter(~pl.col("ordinal").is_in(told.implode()))
-    return Classified(file.file_id, chunk, others, found, presumption, given, rejects)
+    return Classified(chunk, others, found, presumption, given, rejects)
 
 
 def apply_chunk(
@@ -105,7 +104,7 @@ def apply_chunk(
     committed = commit_presumed(store, tx, cause, deciding.presumed, deciding.decide_rest, now)
     write_queue(store, tx, deciding.decided)
     remainder.link(store, tx, deciding.linked)
-    file_id, events = classified.file_id, committed.changes
+    file_id, events = classified.given.file_id, committed.changes
     stop_where_blamed(store, tx, terms, file_id, events, cause.actor, now)
     repeated = open_breaks(store, tx, terms, file_id, deciding.breaks, now)
     fates = _settled(deciding.decided.fates, repeated)
@@ -192,7 +191,7 @@ def _tick(
     now: datetime,
 ) -> None:
     row: dict[str, object] = {
-        "file_id": classified.file_id,
+        "file_id": classified.given.file_id,
         "chunk": classified.chunk,
         "block_id": block_id,
         "records": len(fates) + classified.rejects,

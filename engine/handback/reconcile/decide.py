@@ -124,7 +124,7 @@ class _Round:
     answers: pl.DataFrame
 
 
-def _asked(records: pl.DataFrame, file_id: int | None) -> pl.DataFrame:
+def _asked(records: pl.DataFrame, file_id: int) -> pl.DataFrame:
     """The matched records in the file's order, with what each says."""
     matched = records.filter(pl.col("match") == int(Match.ONE))
     return matched.select(

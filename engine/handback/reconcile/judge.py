@@ -24,14 +24,13 @@ class Given:
     """What decisions depend on besides the columns."""
 
     policies: Policies
-    file_id: int | None
-    """None where no file is being applied."""
+    file_id: int
     now: datetime
     quantity: Quantity = field(default_factory=Quantity)
     return_days: int | None = None
 
     @classmethod
-    def of(cls, agreement: Agreement, file_id: int | None, now: datetime) -> Self:
+    def of(cls, agreement: Agreement, file_id: int, now: datetime) -> Self:
         """Under the terms of an agreement."""
         answers = agreement.answers
         return cls(agreement.policies, file_id, now, agreement.quantity, answers.return_days)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from handback.breaks import resolve
 from handback.breaks.identity import known
-from handback.breaks.kinds import BreakKind
+from handback.breaks.kinds import HOLDING, BreakKind
 from handback.ids import Prefix, public_id
 from handback.lifecycle.table import State
 from handback.partners.registry import Terms
@@ -143,10 +143,14 @@ def _opened(
     return rows.select(pl.col(name).cast(kind) for name, kind in resolve.OPENED.items())
 
 
+_HOLDING: Final = [int(kind) for kind in HOLDING]
+
+
 def _identities(records: pl.DataFrame) -> list[bytes]:
     """SHA-256 of what each break says, whatever file and place it came from."""
     # A redemption can be rejected for review more than once, each time anew.
-    anew = pl.when(pl.col("fate") == int(Fate.EVENT)).then("version")
+    rejected = (pl.col("fate") == int(Fate.EVENT)) & pl.col("kind").is_in(_HOLDING)
+    anew = pl.when(rejected).then("version")
     said = records.select(
         "kind",
         "redemption_id",
@@ -179,6 +183,7 @@ def _facts(terms: Terms, records: pl.DataFrame, misses: Mapping[int, Sequence[st
         attempt_quantity="attempt_quantity",
         state=pl.col("state").replace_strict(names, return_dtype=pl.String),
         live_attempt="live_attempt",
+        named_quantity="quantity",
         named_unit="unit",
         named_member="member_ref",
     )

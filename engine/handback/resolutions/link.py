@@ -17,13 +17,10 @@ from handback.breaks.queries import BREAK, BreakView
 from handback.formats.findings import DETAIL
 from handback.intake import queries as files
 from handback.intake.queries import FileView
-from handback.journal.commit import Cause, commit
+from handback.journal.commit import Cause
 from handback.partners.registry import Agreements, Terms
-from handback.reconcile.chunk import write_queue
-from handback.reconcile.decide import Given, decide
+from handback.reconcile.apply import apply
 from handback.reconcile.match import MATCHED, Match
-from handback.reconcile.opened import broken, open_breaks
-from handback.reconcile.standing import answers, standings
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import Attempt
@@ -55,15 +52,7 @@ def link(
         attempt,
         _asked_for(tx, redemption_id, attempt),
     )
-    given = Given(terms.agreement.policies, view.file_id, now)
-    standing = standings(store, tx, records["redemption_id"])
-    known = answers(store, tx, records["redemption_id"])
-    decided = decide(records, standing, known, given)
-    if len(decided.changes):
-        commit(store, tx, cause, decided.changes, now)
-    write_queue(store, tx, decided)
-    broken_again = broken(records, standing, decided.fates)
-    open_breaks(store, tx, terms, view.file_id, broken_again, now)
+    apply(store, tx, terms, cause, view.file_id, records, now)
     row = sa.update(BREAK).where(BREAK.c.break_id == view.break_id)
     tx.execute(row.values(redemption_id=redemption_id, attempt=attempt))
 
