@@ -134,6 +134,24 @@ LAYOUT = """framing = "delimited"
 kind = "detail"
 fields = [{ name = "reference", at = 1 }, { name = "code", at = 2, type = "code" }]
 """
+BY_NAME = """
+programme = "aurora"
+partner = "nova"
+time_zone = "Europe/London"
+units = ["miles"]
+[payout]
+format = "outbound"
+folder = "outbound/nova"
+file_name = "NOVA_{sequence:06}.csv"
+[handback]
+format = "plain-answers"
+folder = "inbound/nova"
+[formats.outbound]
+framing = "delimited"
+[[formats.outbound.records]]
+kind = "detail"
+fields = [{ name = "reference", at = 1 }, { name = "quantity", at = 2, type = "integer" }]
+"""
 EXPECTED = """{"records": [{"ordinal": 1, "line": 1, "reference": "A1", "code": "00"}]}"""
 
 
@@ -177,6 +195,29 @@ class TestBroughtAlong:
         (brought / "good.csv").write_text("A2,00\n")
         bad = await run(target, "format", "test", "plain-answers")
         assert (bad.exit_code, "records 1" in bad.output) == (1, True)
+
+    async def test_an_agreement_keeps_them_as_they_were(
+        self, target: str, brought: Path, client: Any
+    ) -> None:
+        await client.partners.apply(BY_NAME)
+        (brought.parent / "layout.toml").write_text(LAYOUT + "# newer\n")
+        builtin.cache_clear()
+        await client.partners.apply(BY_NAME)
+        today = await client.formats.get("plain-answers")
+        latest = await client.formats.get("plain-answers", partner="nova")
+        first = await client.formats.get("plain-answers", partner="nova", agreement_version=1)
+        assert today.source == latest.source == LAYOUT + "# newer\n"
+        assert (first.source, first.codes) == (LAYOUT, {"00": "ok"})
+        for of in ({"partner": "skyways"}, {"partner": "nova", "agreement_version": 9}):
+            with pytest.raises(errors.NotFound):
+                await client.formats.get("plain-answers", **of)
+        with pytest.raises(errors.InvalidRequest):
+            await client.formats.get("plain-answers", agreement_version=1)
+        version = ("--agreement", "nova", "--version", "1")
+        shown = await run(target, "format", "show", "plain-answers", *version)
+        assert shown.output == f'{LAYOUT}\n[codes]\n"00" = "ok"\n'
+        wrong = await run(target, "format", "show", "plain-answers", "--version", "1")
+        assert wrong.exit_code == 2
 
 
 class TestFinding:

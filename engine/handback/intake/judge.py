@@ -35,6 +35,8 @@ _MEANING: Final[Mapping[str, Verdict]] = {
     FindingCode.CONTROL_MISSING: Verdict.TRUNCATED,
     FindingCode.BATCH_CONTROL_MISSING: Verdict.TRUNCATED,
     FindingCode.GROUP_CONTROL_MISSING: Verdict.TRUNCATED,
+    FindingCode.BLOCK_UNFILLED: Verdict.TRUNCATED,
+    FindingCode.CONTROL_DIFFERS: Verdict.CONTROL_MISMATCH,
     FindingCode.COUNT_MISMATCH: Verdict.CONTROL_MISMATCH,
     FindingCode.SUM_MISMATCH: Verdict.CONTROL_MISMATCH,
 }

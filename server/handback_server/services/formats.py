@@ -7,13 +7,14 @@ from tempfile import TemporaryFile
 from typing import Any, BinaryIO, Final
 
 from handback.errors import InvalidRequest, LimitReached, NotFound, Violation
-from handback.formats.builtin import builtin, list_builtin
+from handback.formats.builtin import Builtin, builtin, list_builtin
 from handback.ids import Prefix, public_id
 from handback.onboarding.check import CodeShare, FileCheck, check
 from handback.onboarding.draft import Draft, Sample, draft
 from handback.onboarding.golden import check_golden
 from handback.partners.agreement import Agreement
 from handback.partners.reading import parse
+from handback.partners.registry import Terms
 from handback_server import convert
 from handback_server._stubs.v1 import formats_pb2 as pb
 from handback_server._stubs.v1 import handback_files_pb2, lifecycle_pb2, payouts_pb2
@@ -58,22 +59,17 @@ class Formats(FormatServiceServicer):
         if bool(header.partner) == bool(header.source):
             expected = "expected either a partner or a document"
             raise InvalidRequest([Violation("header.partner", expected)])
-        agreements = self._runtime.agreements
-        with self._runtime.store.read() as tx:
-            if header.partner:
-                terms = agreements.current(tx, programme, header.partner)
-                if header.agreement_version:
-                    version = header.agreement_version
-                    terms = agreements.at_version(tx, terms.partner_id, version)
-                return terms.agreement, terms.partner_id
-            agreement = parse(header.source)
-            if agreement.programme != programme:
-                told = f"expected {programme} in the document"
-                raise InvalidRequest([Violation("header.programme", told)])
-            try:
-                return agreement, agreements.current(tx, programme, agreement.partner).partner_id
-            except NotFound:
-                return agreement, None
+        if header.partner:
+            terms = self._agreement(programme, header.partner, header.agreement_version)
+            return terms.agreement, terms.partner_id
+        agreement = parse(header.source)
+        if agreement.programme != programme:
+            told = f"expected {programme} in the document"
+            raise InvalidRequest([Violation("header.programme", told)])
+        try:
+            return agreement, self._agreement(programme, agreement.partner, 0).partner_id
+        except NotFound:
+            return agreement, None
 
     async def ListFormats(
         self, request: pb.ListFormatsRequest, context: Context
@@ -91,11 +87,32 @@ class Formats(FormatServiceServicer):
         self, request: pb.GetFormatRequest, context: Context
     ) -> pb.GetFormatResponse:
         """Give one format."""
-        convert.named(request.programme, "programme")
-        found = await self._bridge.run(builtin, convert.named(request.name, "name"))
+        programme = convert.named(request.programme, "programme")
+        name = convert.named(request.name, "name")
+        if request.partner:
+            found = await self._bridge.run(self._kept, programme, request)
+        elif request.agreement_version:
+            raise InvalidRequest([Violation("partner", "expected beside a version")])
+        else:
+            found = await self._bridge.run(builtin, name)
         framing = found.layout.framing
         shown = pb.Format(name=found.name, framing=framing, source=found.source, codes=found.codes)
         return pb.GetFormatResponse(format=shown)
+
+    def _kept(self, programme: str, request: pb.GetFormatRequest) -> Builtin:
+        """A format as a version of an agreement keeps it. Raises NotFound."""
+        agreement = self._agreement(programme, request.partner, request.agreement_version).agreement
+        try:
+            return agreement.builtins[request.name]
+        except KeyError:
+            raise NotFound(kind="format", id=request.name) from None
+
+    def _agreement(self, programme: str, partner: str, version: int) -> Terms:
+        """A version of a partner's agreement, the latest where it is 0. Raises NotFound."""
+        agreements = self._runtime.agreements
+        with self._runtime.store.read() as tx:
+            terms = agreements.current(tx, programme, partner)
+            return agreements.at_version(tx, terms.partner_id, version) if version else terms
 
     async def TestFormat(
         self, request: pb.TestFormatRequest, context: Context

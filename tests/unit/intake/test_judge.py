@@ -32,6 +32,8 @@ def test_a_file_without_fault_is_accepted() -> None:
         ((FindingCode.BAD_CONSTANT, "version"), Verdict.MALFORMED),
         ((FindingCode.NOT_TEXT, ""), Verdict.UNREADABLE),
         ((FindingCode.CONTROL_MISSING, ""), Verdict.TRUNCATED),
+        ((FindingCode.BLOCK_UNFILLED, ""), Verdict.TRUNCATED),
+        ((FindingCode.CONTROL_DIFFERS, "number"), Verdict.CONTROL_MISMATCH),
         ((FindingCode.SUM_MISMATCH, "total"), Verdict.CONTROL_MISMATCH),
         ((FindingCode.RECORD_AFTER_CONTROL, ""), Verdict.MALFORMED),
     ],

@@ -62,9 +62,15 @@ class AsyncFormats:
             for one in page.formats:
                 yield inspection.format_of(one)
 
-    async def get(self, name: str) -> Format:
-        """One of them with its layout. Raises NotFound."""
-        request = formats_pb2.GetFormatRequest(programme=self._connection.programme, name=name)
+    async def get(self, name: str, *, partner: str = "", agreement_version: int = 0) -> Format:
+        """One of them with its layout: as it is today, or as an agreement of `partner` keeps it,
+        the latest unless `agreement_version` says which. Raises NotFound."""
+        request = formats_pb2.GetFormatRequest(
+            programme=self._connection.programme,
+            name=name,
+            partner=partner,
+            agreement_version=agreement_version,
+        )
         answer = await self._connection.call(self._formats.GetFormat, request)
         return inspection.format_of(answer.format)
 

@@ -123,11 +123,26 @@ def list_formats(session: Session, limit: int | None) -> None:
 
 @format_command.command("show")
 @click.argument("name")
+@click.option(
+    "--agreement",
+    default="",
+    metavar="PARTNER",
+    help="As this partner's agreement keeps it; as it is today unless given.",
+)
+@click.option(
+    "--version",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="This version of the partner's agreement; the latest unless given.",
+)
 @click.pass_obj
-def show_format(session: Session, name: str) -> None:
+def show_format(session: Session, name: str, agreement: str, version: int | None) -> None:
     """Show a format that Handback brings along, as an agreement would declare it."""
+    if version is not None and not agreement:
+        raise click.UsageError("--version goes with --agreement")
     with session.client() as client:
-        found = client.formats.get(name)
+        found = client.formats.get(name, partner=agreement, agreement_version=version or 0)
     if session.as_json:
         session.output.line(found)
         return

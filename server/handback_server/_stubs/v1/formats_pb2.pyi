@@ -143,19 +143,27 @@ class GetFormatRequest(_message.Message):
 
     PROGRAMME_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    PARTNER_FIELD_NUMBER: _builtins.int
+    AGREEMENT_VERSION_FIELD_NUMBER: _builtins.int
     programme: _builtins.str
     """The programme on whose behalf."""
     name: _builtins.str
     """Its name."""
+    partner: _builtins.str
+    """A partner, for the format as a version of its agreement keeps it; as it is today where empty."""
+    agreement_version: _builtins.int
+    """The version of that agreement; the latest where it is 0."""
     def __init__(
         self,
         *,
         programme: _builtins.str = ...,
         name: _builtins.str = ...,
+        partner: _builtins.str = ...,
+        agreement_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "programme", b"programme"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "name", b"name", "partner", b"partner", "programme", b"programme"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

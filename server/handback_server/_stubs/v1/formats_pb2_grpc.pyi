@@ -43,7 +43,7 @@ class FormatServiceStub:
     Reasons: INVALID_REQUEST.
     """
     GetFormat: _grpc.UnaryUnaryMultiCallable[_formats_pb2.GetFormatRequest, _formats_pb2.GetFormatResponse]
-    """Gives one of them.
+    """Gives one of them, as it is today, or as a version of an agreement reads by it.
     Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     TestFormat: _grpc.UnaryUnaryMultiCallable[_formats_pb2.TestFormatRequest, _formats_pb2.TestFormatResponse]
@@ -71,7 +71,7 @@ class FormatServiceAsyncStub(FormatServiceStub):
     Reasons: INVALID_REQUEST.
     """
     GetFormat: _aio.UnaryUnaryMultiCallable[_formats_pb2.GetFormatRequest, _formats_pb2.GetFormatResponse]  # type: ignore[assignment]
-    """Gives one of them.
+    """Gives one of them, as it is today, or as a version of an agreement reads by it.
     Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     TestFormat: _aio.UnaryUnaryMultiCallable[_formats_pb2.TestFormatRequest, _formats_pb2.TestFormatResponse]  # type: ignore[assignment]
@@ -114,7 +114,7 @@ class FormatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _formats_pb2.GetFormatRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_formats_pb2.GetFormatResponse, _abc.Awaitable[_formats_pb2.GetFormatResponse]]:
-        """Gives one of them.
+        """Gives one of them, as it is today, or as a version of an agreement reads by it.
         Reasons: INVALID_REQUEST, NOT_FOUND.
         """
 

@@ -27,7 +27,7 @@ from . import lifecycle_pb2 as handback_dot_v1_dot_lifecycle__pb2
 from . import payouts_pb2 as handback_dot_v1_dot_payouts__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19handback/v1/formats.proto\x12\x0bhandback.v1\x1a handback/v1/handback_files.proto\x1a\x1bhandback/v1/lifecycle.proto\x1a\x19handback/v1/payouts.proto\"\x94\x01\n\x06\x46ormat\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x66raming\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12-\n\x05\x63odes\x18\x04 \x03(\x0b\x32\x1e.handback.v1.Format.CodesEntry\x1a,\n\nCodesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"N\n\x12ListFormatsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"T\n\x13ListFormatsResponse\x12$\n\x07\x66ormats\x18\x01 \x03(\x0b\x32\x13.handback.v1.Format\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"3\n\x10GetFormatRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"8\n\x11GetFormatResponse\x12#\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x13.handback.v1.Format\"4\n\x11TestFormatRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"L\n\x0cGoldenResult\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x14\n\x0crecord_count\x18\x02 \x01(\x03\x12\x13\n\x0b\x64ifferences\x18\x03 \x03(\t\"@\n\x12TestFormatResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.handback.v1.GoldenResult\"s\n\x0f\x46ileCheckHeader\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x19\n\x11\x61greement_version\x18\x03 \x01(\x05\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x11\n\tfile_name\x18\x05 \x01(\t\"c\n\x18\x43heckHandbackFileRequest\x12.\n\x06header\x18\x01 \x01(\x0b\x32\x1c.handback.v1.FileCheckHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x8d\x02\n\rDecodedRecord\x12\x0f\n\x07ordinal\x18\x01 \x01(\x03\x12\x0c\n\x04line\x18\x02 \x01(\x03\x12\x11\n\treference\x18\x03 \x01(\t\x12\x15\n\rredemption_id\x18\x04 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12\r\n\x05\x62\x61tch\x18\x06 \x01(\x03\x12\x15\n\rbatch_ordinal\x18\x07 \x01(\x03\x12\x0c\n\x04\x63ode\x18\x08 \x01(\t\x12\x15\n\x08quantity\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x0c\n\x04unit\x18\n \x01(\t\x12\x12\n\nmember_ref\x18\x0b \x01(\t\x12\x13\n\x0bpartner_ref\x18\x0c \x01(\t\x12\x13\n\x0b\x61nswered_on\x18\r \x01(\tB\x0b\n\t_quantity\"\xb5\x01\n\tCodeShare\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12.\n\x0creason_class\x18\x02 \x01(\x0e\x32\x18.handback.v1.ReasonClass\x12\x0e\n\x06mapped\x18\x03 \x01(\x08\x12%\n\x07trigger\x18\x04 \x01(\x0e\x32\x14.handback.v1.Trigger\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12#\n\x07records\x18\x06 \x01(\x0b\x32\x12.handback.v1.Tally\"\xdb\x04\n\tFileCheck\x12\x0f\n\x07verdict\x18\x01 \x01(\t\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.handback.v1.HandbackFileState\x12\x17\n\x0frepeats_file_id\x18\x03 \x01(\t\x12\x10\n\x08\x65nvelope\x18\x04 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\t\x12\x15\n\rcontent_bytes\x18\x06 \x01(\x03\x12\x32\n\x06header\x18\x07 \x03(\x0b\x32\".handback.v1.FileCheck.HeaderEntry\x12\x34\n\x07\x63ontrol\x18\x08 \x03(\x0b\x32#.handback.v1.FileCheck.ControlEntry\x12#\n\x07records\x18\t \x01(\x0b\x32\x12.handback.v1.Tally\x12\x16\n\x0erejected_count\x18\n \x01(\x03\x12\x18\n\x10referenced_count\x18\x0b \x01(\x03\x12\x15\n\rfinding_count\x18\x0c \x01(\x03\x12&\n\x08\x66indings\x18\r \x03(\x0b\x32\x14.handback.v1.Finding\x12%\n\x05\x63odes\x18\x0e \x03(\x0b\x32\x16.handback.v1.CodeShare\x12\x31\n\rfirst_records\x18\x0f \x03(\x0b\x32\x1a.handback.v1.DecodedRecord\x1a-\n\x0bHeaderEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0c\x43ontrolEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x19\x43heckHandbackFileResponse\x12%\n\x05\x63heck\x18\x01 \x01(\x0b\x32\x16.handback.v1.FileCheck\".\n\x0b\x44raftHeader\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"!\n\x0cSampleHeader\x12\x11\n\tfile_name\x18\x01 \x01(\t\"\x86\x01\n\x12\x44raftFormatRequest\x12*\n\x06header\x18\x01 \x01(\x0b\x32\x18.handback.v1.DraftHeaderH\x00\x12+\n\x06sample\x18\x02 \x01(\x0b\x32\x19.handback.v1.SampleHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x03 \x01(\x0cH\x00\x42\x06\n\x04part\"L\n\x13\x44raftFormatResponse\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0f\n\x07remarks\x18\x02 \x03(\t\x12\x14\n\x0cunsure_count\x18\x03 \x01(\x05\x32\xb6\x03\n\rFormatService\x12\x64\n\x11\x43heckHandbackFile\x12%.handback.v1.CheckHandbackFileRequest\x1a&.handback.v1.CheckHandbackFileResponse(\x01\x12P\n\x0bListFormats\x12\x1f.handback.v1.ListFormatsRequest\x1a .handback.v1.ListFormatsResponse\x12J\n\tGetFormat\x12\x1d.handback.v1.GetFormatRequest\x1a\x1e.handback.v1.GetFormatResponse\x12M\n\nTestFormat\x12\x1e.handback.v1.TestFormatRequest\x1a\x1f.handback.v1.TestFormatResponse\x12R\n\x0b\x44raftFormat\x12\x1f.handback.v1.DraftFormatRequest\x1a .handback.v1.DraftFormatResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19handback/v1/formats.proto\x12\x0bhandback.v1\x1a handback/v1/handback_files.proto\x1a\x1bhandback/v1/lifecycle.proto\x1a\x19handback/v1/payouts.proto\"\x94\x01\n\x06\x46ormat\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x66raming\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12-\n\x05\x63odes\x18\x04 \x03(\x0b\x32\x1e.handback.v1.Format.CodesEntry\x1a,\n\nCodesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"N\n\x12ListFormatsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"T\n\x13ListFormatsResponse\x12$\n\x07\x66ormats\x18\x01 \x03(\x0b\x32\x13.handback.v1.Format\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"_\n\x10GetFormatRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x19\n\x11\x61greement_version\x18\x04 \x01(\x05\"8\n\x11GetFormatResponse\x12#\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x13.handback.v1.Format\"4\n\x11TestFormatRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"L\n\x0cGoldenResult\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x14\n\x0crecord_count\x18\x02 \x01(\x03\x12\x13\n\x0b\x64ifferences\x18\x03 \x03(\t\"@\n\x12TestFormatResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.handback.v1.GoldenResult\"s\n\x0f\x46ileCheckHeader\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x19\n\x11\x61greement_version\x18\x03 \x01(\x05\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x11\n\tfile_name\x18\x05 \x01(\t\"c\n\x18\x43heckHandbackFileRequest\x12.\n\x06header\x18\x01 \x01(\x0b\x32\x1c.handback.v1.FileCheckHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x8d\x02\n\rDecodedRecord\x12\x0f\n\x07ordinal\x18\x01 \x01(\x03\x12\x0c\n\x04line\x18\x02 \x01(\x03\x12\x11\n\treference\x18\x03 \x01(\t\x12\x15\n\rredemption_id\x18\x04 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12\r\n\x05\x62\x61tch\x18\x06 \x01(\x03\x12\x15\n\rbatch_ordinal\x18\x07 \x01(\x03\x12\x0c\n\x04\x63ode\x18\x08 \x01(\t\x12\x15\n\x08quantity\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x0c\n\x04unit\x18\n \x01(\t\x12\x12\n\nmember_ref\x18\x0b \x01(\t\x12\x13\n\x0bpartner_ref\x18\x0c \x01(\t\x12\x13\n\x0b\x61nswered_on\x18\r \x01(\tB\x0b\n\t_quantity\"\xb5\x01\n\tCodeShare\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12.\n\x0creason_class\x18\x02 \x01(\x0e\x32\x18.handback.v1.ReasonClass\x12\x0e\n\x06mapped\x18\x03 \x01(\x08\x12%\n\x07trigger\x18\x04 \x01(\x0e\x32\x14.handback.v1.Trigger\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12#\n\x07records\x18\x06 \x01(\x0b\x32\x12.handback.v1.Tally\"\xdb\x04\n\tFileCheck\x12\x0f\n\x07verdict\x18\x01 \x01(\t\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.handback.v1.HandbackFileState\x12\x17\n\x0frepeats_file_id\x18\x03 \x01(\t\x12\x10\n\x08\x65nvelope\x18\x04 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\t\x12\x15\n\rcontent_bytes\x18\x06 \x01(\x03\x12\x32\n\x06header\x18\x07 \x03(\x0b\x32\".handback.v1.FileCheck.HeaderEntry\x12\x34\n\x07\x63ontrol\x18\x08 \x03(\x0b\x32#.handback.v1.FileCheck.ControlEntry\x12#\n\x07records\x18\t \x01(\x0b\x32\x12.handback.v1.Tally\x12\x16\n\x0erejected_count\x18\n \x01(\x03\x12\x18\n\x10referenced_count\x18\x0b \x01(\x03\x12\x15\n\rfinding_count\x18\x0c \x01(\x03\x12&\n\x08\x66indings\x18\r \x03(\x0b\x32\x14.handback.v1.Finding\x12%\n\x05\x63odes\x18\x0e \x03(\x0b\x32\x16.handback.v1.CodeShare\x12\x31\n\rfirst_records\x18\x0f \x03(\x0b\x32\x1a.handback.v1.DecodedRecord\x1a-\n\x0bHeaderEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0c\x43ontrolEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x19\x43heckHandbackFileResponse\x12%\n\x05\x63heck\x18\x01 \x01(\x0b\x32\x16.handback.v1.FileCheck\".\n\x0b\x44raftHeader\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"!\n\x0cSampleHeader\x12\x11\n\tfile_name\x18\x01 \x01(\t\"\x86\x01\n\x12\x44raftFormatRequest\x12*\n\x06header\x18\x01 \x01(\x0b\x32\x18.handback.v1.DraftHeaderH\x00\x12+\n\x06sample\x18\x02 \x01(\x0b\x32\x19.handback.v1.SampleHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x03 \x01(\x0cH\x00\x42\x06\n\x04part\"L\n\x13\x44raftFormatResponse\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0f\n\x07remarks\x18\x02 \x03(\t\x12\x14\n\x0cunsure_count\x18\x03 \x01(\x05\x32\xb6\x03\n\rFormatService\x12\x64\n\x11\x43heckHandbackFile\x12%.handback.v1.CheckHandbackFileRequest\x1a&.handback.v1.CheckHandbackFileResponse(\x01\x12P\n\x0bListFormats\x12\x1f.handback.v1.ListFormatsRequest\x1a .handback.v1.ListFormatsResponse\x12J\n\tGetFormat\x12\x1d.handback.v1.GetFormatRequest\x1a\x1e.handback.v1.GetFormatResponse\x12M\n\nTestFormat\x12\x1e.handback.v1.TestFormatRequest\x1a\x1f.handback.v1.TestFormatResponse\x12R\n\x0b\x44raftFormat\x12\x1f.handback.v1.DraftFormatRequest\x1a .handback.v1.DraftFormatResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,39 +49,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTFORMATSRESPONSE']._serialized_start=363
   _globals['_LISTFORMATSRESPONSE']._serialized_end=447
   _globals['_GETFORMATREQUEST']._serialized_start=449
-  _globals['_GETFORMATREQUEST']._serialized_end=500
-  _globals['_GETFORMATRESPONSE']._serialized_start=502
-  _globals['_GETFORMATRESPONSE']._serialized_end=558
-  _globals['_TESTFORMATREQUEST']._serialized_start=560
-  _globals['_TESTFORMATREQUEST']._serialized_end=612
-  _globals['_GOLDENRESULT']._serialized_start=614
-  _globals['_GOLDENRESULT']._serialized_end=690
-  _globals['_TESTFORMATRESPONSE']._serialized_start=692
-  _globals['_TESTFORMATRESPONSE']._serialized_end=756
-  _globals['_FILECHECKHEADER']._serialized_start=758
-  _globals['_FILECHECKHEADER']._serialized_end=873
-  _globals['_CHECKHANDBACKFILEREQUEST']._serialized_start=875
-  _globals['_CHECKHANDBACKFILEREQUEST']._serialized_end=974
-  _globals['_DECODEDRECORD']._serialized_start=977
-  _globals['_DECODEDRECORD']._serialized_end=1246
-  _globals['_CODESHARE']._serialized_start=1249
-  _globals['_CODESHARE']._serialized_end=1430
-  _globals['_FILECHECK']._serialized_start=1433
-  _globals['_FILECHECK']._serialized_end=2036
-  _globals['_FILECHECK_HEADERENTRY']._serialized_start=1943
-  _globals['_FILECHECK_HEADERENTRY']._serialized_end=1988
-  _globals['_FILECHECK_CONTROLENTRY']._serialized_start=1990
-  _globals['_FILECHECK_CONTROLENTRY']._serialized_end=2036
-  _globals['_CHECKHANDBACKFILERESPONSE']._serialized_start=2038
-  _globals['_CHECKHANDBACKFILERESPONSE']._serialized_end=2104
-  _globals['_DRAFTHEADER']._serialized_start=2106
-  _globals['_DRAFTHEADER']._serialized_end=2152
-  _globals['_SAMPLEHEADER']._serialized_start=2154
-  _globals['_SAMPLEHEADER']._serialized_end=2187
-  _globals['_DRAFTFORMATREQUEST']._serialized_start=2190
-  _globals['_DRAFTFORMATREQUEST']._serialized_end=2324
-  _globals['_DRAFTFORMATRESPONSE']._serialized_start=2326
-  _globals['_DRAFTFORMATRESPONSE']._serialized_end=2402
-  _globals['_FORMATSERVICE']._serialized_start=2405
-  _globals['_FORMATSERVICE']._serialized_end=2843
+  _globals['_GETFORMATREQUEST']._serialized_end=544
+  _globals['_GETFORMATRESPONSE']._serialized_start=546
+  _globals['_GETFORMATRESPONSE']._serialized_end=602
+  _globals['_TESTFORMATREQUEST']._serialized_start=604
+  _globals['_TESTFORMATREQUEST']._serialized_end=656
+  _globals['_GOLDENRESULT']._serialized_start=658
+  _globals['_GOLDENRESULT']._serialized_end=734
+  _globals['_TESTFORMATRESPONSE']._serialized_start=736
+  _globals['_TESTFORMATRESPONSE']._serialized_end=800
+  _globals['_FILECHECKHEADER']._serialized_start=802
+  _globals['_FILECHECKHEADER']._serialized_end=917
+  _globals['_CHECKHANDBACKFILEREQUEST']._serialized_start=919
+  _globals['_CHECKHANDBACKFILEREQUEST']._serialized_end=1018
+  _globals['_DECODEDRECORD']._serialized_start=1021
+  _globals['_DECODEDRECORD']._serialized_end=1290
+  _globals['_CODESHARE']._serialized_start=1293
+  _globals['_CODESHARE']._serialized_end=1474
+  _globals['_FILECHECK']._serialized_start=1477
+  _globals['_FILECHECK']._serialized_end=2080
+  _globals['_FILECHECK_HEADERENTRY']._serialized_start=1987
+  _globals['_FILECHECK_HEADERENTRY']._serialized_end=2032
+  _globals['_FILECHECK_CONTROLENTRY']._serialized_start=2034
+  _globals['_FILECHECK_CONTROLENTRY']._serialized_end=2080
+  _globals['_CHECKHANDBACKFILERESPONSE']._serialized_start=2082
+  _globals['_CHECKHANDBACKFILERESPONSE']._serialized_end=2148
+  _globals['_DRAFTHEADER']._serialized_start=2150
+  _globals['_DRAFTHEADER']._serialized_end=2196
+  _globals['_SAMPLEHEADER']._serialized_start=2198
+  _globals['_SAMPLEHEADER']._serialized_end=2231
+  _globals['_DRAFTFORMATREQUEST']._serialized_start=2234
+  _globals['_DRAFTFORMATREQUEST']._serialized_end=2368
+  _globals['_DRAFTFORMATRESPONSE']._serialized_start=2370
+  _globals['_DRAFTFORMATRESPONSE']._serialized_end=2446
+  _globals['_FORMATSERVICE']._serialized_start=2449
+  _globals['_FORMATSERVICE']._serialized_end=2887
 # @@protoc_insertion_point(module_scope)

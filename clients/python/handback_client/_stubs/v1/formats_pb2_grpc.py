@@ -84,7 +84,7 @@ class FormatServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetFormat(self, request, context):
-        """Gives one of them.
+        """Gives one of them, as it is today, or as a version of an agreement reads by it.
         Reasons: INVALID_REQUEST, NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
