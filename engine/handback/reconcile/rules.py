@@ -44,6 +44,9 @@ _COLUMNS_OF: Final[dict[MatchColumn, tuple[str, ...]]] = {
     MatchColumn.WINDOW: ("batch_since", "born_before"),
 }
 
+# For these a redemption has to be looked at.
+_OF_REDEMPTION: Final = {MatchColumn.MEMBER, MatchColumn.DATE, MatchColumn.WINDOW}
+
 # The attempts that agree with a value.
 CANDIDATES: Final = pl.Schema(
     {
@@ -133,7 +136,7 @@ def ask(
     found = fetch_frame(tx, _newest(select, newest) if newest else select)
     return Asked(
         rows.join(values, on=columns, how="inner").select("ordinal", "value"),
-        found.select(pl.col(column).cast(kind) for column, kind in CANDIDATES.items()),
+        found.drop_nulls().select(pl.col(name).cast(kind) for name, kind in CANDIDATES.items()),
     )
 
 
@@ -156,95 +159,116 @@ def _named(
 
 
 def statement(terms: Terms, rule: Rule, stage: sa.Table, arrival: Arrival | None) -> sa.Select[Any]:
-    """The select of a rule's candidates for the values that are staged."""
-    select: sa.Select[Any] = sa.select(
+    """The select of a rule's candidates for the values that are staged, among rows with nulls.
+
+    All joins are outer ones, with every condition in them, so that no plan begins with a table that
+    grows: the stage is walked, and each row of it looked up.
+    """
+    parts = set(rule)
+    if pairs(rule):
+        found = _of_member(terms, parts, stage, arrival)
+    else:
+        found = _of_reference(terms, parts, stage, arrival)
+    return sa.select(
         stage.c.value,
         ATTEMPT.c.redemption_id,
         ATTEMPT.c.attempt.label("answered_attempt"),
         ATTEMPT.c.quantity.label("attempt_quantity"),
         ATTEMPT.c.partner_id.label("attempt_partner"),
-    )
-    parts = set(rule)
-    of_member = pairs(rule)
-    if of_member:
-        select = _of_member(terms, select, stage)
+        *(REDEMPTION.c[name] for name in ("version",) if parts & _OF_REDEMPTION),
+    ).select_from(found)
+
+
+def _of_reference(
+    terms: Terms, parts: set[MatchColumn], stage: sa.Table, arrival: Arrival | None
+) -> sa.FromClause:
+    """The attempts that a record names by its reference or place."""
+    found: sa.FromClause = stage
+    of_partner = ATTEMPT.c.partner_id == terms.partner_id
+    if MatchColumn.REFERENCE_KEY in parts:
+        # The key names one attempt in the world; whether it is this partner's is judged after.
+        named = (ATTEMPT.c.redemption_id == stage.c.key_redemption) & (
+            (ATTEMPT.c.attempt == stage.c.key_attempt)
+            # A later attempt that went out under the same reference.
+            | (ATTEMPT.c.reference == stage.c.reference)
+        )
+    elif {MatchColumn.BATCH, MatchColumn.ORDINAL} <= parts:
+        batch = (BATCH.c.sequence == stage.c.batch) & (BATCH.c.partner_id == terms.partner_id)
+        found = found.outerjoin(BATCH, batch)
+        named = (ATTEMPT.c.batch_id == BATCH.c.batch_id) & (
+            ATTEMPT.c.ordinal == stage.c.batch_ordinal
+        )
+    elif MatchColumn.REFERENCE in parts:
+        named = of_partner & (ATTEMPT.c.reference == stage.c.reference)
     else:
-        select = _of_reference(terms, parts, select, stage)
-    if not of_member and parts & {MatchColumn.MEMBER, MatchColumn.DATE, MatchColumn.WINDOW}:
-        select = select.join(REDEMPTION, REDEMPTION.c.redemption_id == ATTEMPT.c.redemption_id)
-    in_batch = BATCH.c.batch_id == ATTEMPT.c.batch_id
-    if not _by_place(parts) and (arrival or parts & {MatchColumn.DATE, MatchColumn.WINDOW}):
-        select = select.join(BATCH, in_batch)
+        steps = terms.agreement.handback.normalise
+        assert steps is not None, parts
+        normal = (
+            (NORMAL.c.partner_id == terms.partner_id)
+            & (NORMAL.c.form == steps.form)
+            & (NORMAL.c.reference == stage.c.normal)
+        )
+        found = found.outerjoin(NORMAL, normal)
+        named = (ATTEMPT.c.redemption_id == NORMAL.c.redemption_id) & (
+            ATTEMPT.c.attempt == NORMAL.c.attempt
+        )
+    found = found.outerjoin(ATTEMPT, sa.and_(named, *_agreeing(parts, stage, arrival)))
+    if parts & _OF_REDEMPTION:
+        of_attempt = REDEMPTION.c.redemption_id == ATTEMPT.c.redemption_id
+        of_life = (*_of_life(parts, stage), *_on_day(parts, stage))
+        found = found.outerjoin(REDEMPTION, sa.and_(of_attempt, *of_life))
+    return found
+
+
+def _of_member(
+    terms: Terms, parts: set[MatchColumn], stage: sa.Table, arrival: Arrival | None
+) -> sa.FromClause:
+    """The attempts of a record's member, with `arrival` those that waited when the file came."""
+    of_member = (REDEMPTION.c.programme_id == terms.programme_id, *_of_life(parts, stage))
+    of_attempt = (
+        ATTEMPT.c.redemption_id == REDEMPTION.c.redemption_id,
+        ATTEMPT.c.partner_id == terms.partner_id,
+        *_agreeing(parts, stage, arrival),
+        *_on_day(parts, stage),
+        *([_open(arrival)] if arrival else ()),
+    )
+    found = stage.outerjoin(REDEMPTION, sa.and_(*of_member))
+    return found.outerjoin(ATTEMPT, sa.and_(*of_attempt))
+
+
+def _agreeing(
+    parts: set[MatchColumn], stage: sa.Table, arrival: Arrival | None
+) -> list[sa.ColumnElement[bool]]:
+    """What an attempt has to agree in, beside what it was found by."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if MatchColumn.QUANTITY in parts:
+        conditions.append(ATTEMPT.c.quantity == stage.c.quantity)
+    if MatchColumn.REFERENCE in parts and MatchColumn.REFERENCE_KEY not in parts:
+        conditions.append(ATTEMPT.c.reference == stage.c.reference)
     if arrival:
-        select = select.where(BATCH.c.sealed_at <= arrival.received_at)
-    if of_member and arrival:
-        select = select.where(_open(arrival))
-    return select.where(*_agreeing(parts, stage))
+        conditions.append(_sealed_at() <= arrival.received_at)
+    if MatchColumn.WINDOW in parts:
+        conditions.append(_sealed_at() >= stage.c.batch_since)
+    return conditions
+
+
+def _of_life(parts: set[MatchColumn], stage: sa.Table) -> list[sa.ColumnElement[bool]]:
+    """What the redemption of an attempt has to agree in."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if MatchColumn.MEMBER in parts:
+        conditions.append(REDEMPTION.c.member_ref == stage.c.member)
+    if MatchColumn.WINDOW in parts:
+        conditions.append(REDEMPTION.c.submitted_at < stage.c.born_before)
+    return conditions
 
 
 def _newest(select: sa.Select[Any], count: int) -> sa.Select[Any]:
     """The candidates of the newest redemptions, so many of each value."""
     found = select.subquery("found")
-    place = sa.func.row_number().over(
-        partition_by=found.c.value,
-        order_by=(found.c.redemption_id.desc(), found.c.answered_attempt),
-    )
+    newest = (found.c.redemption_id.is_(None), found.c.redemption_id.desc())
+    place = sa.func.row_number().over(partition_by=found.c.value, order_by=newest)
     placed = sa.select(*found.c, place.label("place")).subquery("placed")
     return sa.select(*(placed.c[name] for name in CANDIDATES)).where(placed.c.place <= count)
-
-
-def _by_place(parts: set[MatchColumn]) -> bool:
-    return MatchColumn.REFERENCE_KEY not in parts and MatchColumn.BATCH in parts
-
-
-def _of_reference(
-    terms: Terms, parts: set[MatchColumn], select: sa.Select[Any], stage: sa.Table
-) -> sa.Select[Any]:
-    """The attempts that a record names by its reference or place."""
-    of_partner = ATTEMPT.c.partner_id == terms.partner_id
-    if MatchColumn.REFERENCE_KEY in parts:
-        # The key names one attempt in the world; whether it is this partner's is judged after.
-        return select.join(
-            ATTEMPT,
-            (ATTEMPT.c.redemption_id == stage.c.key_redemption)
-            & (
-                (ATTEMPT.c.attempt == stage.c.key_attempt)
-                # A later attempt that went out under the same reference.
-                | (ATTEMPT.c.reference == stage.c.reference)
-            ),
-        )
-    if _by_place(parts):
-        batch = (BATCH.c.sequence == stage.c.batch) & (BATCH.c.partner_id == terms.partner_id)
-        return select.join(BATCH, batch).join(
-            ATTEMPT,
-            (ATTEMPT.c.batch_id == BATCH.c.batch_id) & (ATTEMPT.c.ordinal == stage.c.batch_ordinal),
-        )
-    if MatchColumn.REFERENCE in parts:
-        return select.join(ATTEMPT, of_partner & (ATTEMPT.c.reference == stage.c.reference))
-    steps = terms.agreement.handback.normalise
-    assert steps is not None, parts
-    normal = (
-        (NORMAL.c.partner_id == terms.partner_id)
-        & (NORMAL.c.form == steps.form)
-        & (NORMAL.c.reference == stage.c.normal)
-    )
-    return select.join(NORMAL, normal).join(
-        ATTEMPT,
-        (ATTEMPT.c.redemption_id == NORMAL.c.redemption_id)
-        & (ATTEMPT.c.attempt == NORMAL.c.attempt),
-    )
-
-
-def _of_member(terms: Terms, select: sa.Select[Any], stage: sa.Table) -> sa.Select[Any]:
-    """The attempts of a record's member."""
-    of_member = (REDEMPTION.c.programme_id == terms.programme_id) & (
-        REDEMPTION.c.member_ref == stage.c.member
-    )
-    return (
-        select.join(REDEMPTION, of_member)
-        .join(ATTEMPT, ATTEMPT.c.redemption_id == REDEMPTION.c.redemption_id)
-        .where(ATTEMPT.c.partner_id == terms.partner_id)
-    )
 
 
 def _open(arrival: Arrival) -> sa.ColumnElement[bool]:
@@ -270,26 +294,15 @@ def _open(arrival: Arrival) -> sa.ColumnElement[bool]:
     return awaiting | (only_since == 1)
 
 
-def _agreeing(parts: set[MatchColumn], stage: sa.Table) -> list[sa.ColumnElement[bool]]:
-    """What else has to agree, beside what the attempts were found by."""
-    conditions: list[sa.ColumnElement[bool]] = []
-    if MatchColumn.QUANTITY in parts:
-        conditions.append(ATTEMPT.c.quantity == stage.c.quantity)
-    if MatchColumn.MEMBER in parts:
-        conditions.append(REDEMPTION.c.member_ref == stage.c.member)
-    if MatchColumn.REFERENCE in parts and not parts & {MatchColumn.REFERENCE_KEY}:
-        conditions.append(ATTEMPT.c.reference == stage.c.reference)
-    if MatchColumn.DATE in parts:
-        day = stage.c.day_from, stage.c.day_before
-        conditions.append(
-            sa.or_(
-                *(
-                    (column >= day[0]) & (column < day[1])
-                    for column in (REDEMPTION.c.submitted_at, BATCH.c.sealed_at)
-                )
-            )
-        )
-    if MatchColumn.WINDOW in parts:
-        conditions.append(REDEMPTION.c.submitted_at < stage.c.born_before)
-        conditions.append(BATCH.c.sealed_at >= stage.c.batch_since)
-    return conditions
+def _on_day(parts: set[MatchColumn], stage: sa.Table) -> list[sa.ColumnElement[bool]]:
+    """Whether redemption or attempt are of the day that is named."""
+    if MatchColumn.DATE not in parts:
+        return []
+    instants: tuple[sa.ColumnElement[Any], ...] = (REDEMPTION.c.submitted_at, _sealed_at())
+    return [sa.or_(*((at >= stage.c.day_from) & (at < stage.c.day_before) for at in instants))]
+
+
+def _sealed_at() -> sa.ScalarSelect[datetime]:
+    """When the batch of an attempt was sealed."""
+    of_attempt = BATCH.c.batch_id == ATTEMPT.c.batch_id
+    return sa.select(BATCH.c.sealed_at).where(of_attempt).scalar_subquery()

@@ -119,7 +119,7 @@ def engine(place: Place) -> Iterator[Engine]:
     handback_migrations.migrate(place.url)
     clock = SystemClock()
     store = Store.open(place.url)
-    registry.apply(store, clock, _agreement(), ACTOR)
+    registry.apply(store, clock, agreement(), ACTOR)
     exchange = place.folder / "exchange"
     exchange.mkdir(exist_ok=True)
     desk = Desk(
@@ -139,7 +139,8 @@ def member_of(redemption_id: pl.Expr) -> pl.Expr:
     return pl.format("M{}", (redemption_id % MEMBERS).cast(pl.String).str.zfill(8))
 
 
-def _agreement() -> str:
+def agreement() -> str:
+    """The terms of the benchmarks' partner."""
     return (files("handback_server.bench") / "partner.toml").read_text(encoding="utf-8")
 
 

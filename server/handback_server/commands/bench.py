@@ -18,6 +18,7 @@ _NAMES: Final = (
     "growth",
     "ingest",
     "latency",
+    "matching",
     "payouts",
     "reads",
     "startup",
