@@ -21,10 +21,14 @@ from typing import Final
 import polars as pl
 
 from formats.partner_layouts import BATCHED, DELIMITED, FIXED, NAMED, layout_of, read
+from formats.test_blocks import BLOCKED
+from formats.test_blocks import written as blocked_file
 from formats.test_decode import DELIMITED_FILE, FIXED_FILE, batched_file
 from formats.test_encodings import BINARY, BY_BYTES, LINES
 from formats.test_json_and_sheets import ANSWERS, DOCUMENT, RESULTS, ROWS, SHEET, workbook
 from formats.test_layout_kinds import NESTED, NESTED_FILE, PAIRS, RETURNS, pair, return_file
+from formats.test_writing_kinds import BYTES
+from formats.test_writing_kinds import NESTED as WITHIN
 from formats.test_xml import (
     ONLY_RETURNED,
     REPORT,
@@ -70,7 +74,7 @@ def targets() -> dict[str, Target]:
         "fixed": _fixed(),
         "bytes": _bytes(),
         "xml": _xml(),
-        "json": [(layout_of(ANSWERS), json.dumps(DOCUMENT).encode())],
+        "json": _json(),
         "json_lines": [(layout_of(ROWS), "\n".join(map(json.dumps, RESULTS)).encode())],
         "builtin": _builtin(),
     }
@@ -113,6 +117,7 @@ def _fixed() -> Cases:
     return [
         (layout_of(FIXED), FIXED_FILE),
         (layout_of(BATCHED), batched_file()),
+        (layout_of(BLOCKED), blocked_file(1)),
         (layout_of(RETURNS), returns.encode()),
         (layout_of(RETURNS), returns.replace("\n", "").encode()),
         (layout_of(PAIRS), "\r\n".join(pair("03", "R1", "A405", 7) * 3).encode()),
@@ -128,6 +133,10 @@ def _bytes() -> Cases:
         (layout_of(BY_BYTES.format(encoding="shift_jis", line_end="lf")), named + b"\n"),
         (layout_of(BY_BYTES.format(encoding="cp037", line_end="lf")), b"\xd9\xf1" * 12 + b"\x15"),
         (layout_of(BINARY), bytes(range(150))),
+        (
+            layout_of(BYTES),
+            b"\xd9\xf1@@@@\x00\x15\x0c\x01\x02\x02\x01\xf0\xf1@\xf0\xf0\xf0\xf0\xc1",
+        ),
     ]
 
 
@@ -139,6 +148,15 @@ def _xml() -> Cases:
         (layout_of(STATUS_REPORT), REPORT.encode()),
         (layout_of(ONLY_RETURNED), status),
         (layout_of(UNDER_ENTRIES), status),
+    ]
+
+
+def _json() -> Cases:
+    orders = [{"ref": "A", "notes": [{"code": "01"}]}, {"ref": "B", "notes": {"code": "02"}}]
+    return [
+        (layout_of(ANSWERS), json.dumps(DOCUMENT).encode()),
+        (layout_of(WITHIN), json.dumps({"file": {"number": 1, "orders": orders, "n": 4}}).encode()),
+        (layout_of(WITHIN), b'{"file": {"number": 1, "n": 0}}'),
     ]
 
 
