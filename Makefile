@@ -25,6 +25,7 @@ check: setup  ## format, lint, types, imports, generated files and house rules
 	$(BIN)/python clients/python/async_to_sync.py --check
 	$(BIN)/python -m handback.lifecycle.render --check
 	$(BIN)/python -m handback.reconcile.render --check
+	$(BIN)/python -m handback.reports.render --check
 	$(BIN)/pytest -q tests/house
 
 fuzz: setup  ## every decoder and envelope under bytes made to break it, FUZZ_SECONDS=20 for each
@@ -48,6 +49,7 @@ stubs: setup  ## write what is generated: both copies of the stubs, the sync cli
 	$(BIN)/python clients/python/async_to_sync.py
 	$(BIN)/python -m handback.lifecycle.render
 	$(BIN)/python -m handback.reconcile.render
+	$(BIN)/python -m handback.reports.render
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
