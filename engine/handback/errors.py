@@ -116,6 +116,20 @@ class CutOffPassed(HandbackError):
     text = "{redemption} already stands in payout batch {batch}"
 
 
+class FieldsUnchanged(HandbackError):
+    """The rejection asks for other details of the member, and the retry gives none."""
+
+    reason = "FIELDS_UNCHANGED"
+    text = "{redemption} may go out again once one of these has changed: {fields}"
+
+
+class RetryExcluded(HandbackError):
+    """The agreement allows no further attempt after such a rejection."""
+
+    reason = "RETRY_EXCLUDED"
+    text = "the agreement excludes another attempt of {redemption}"
+
+
 class PartnerHeld(HandbackError):
     """Nothing is gathered for the partner, nor delivered to it, until a person releases it."""
 

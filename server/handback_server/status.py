@@ -35,6 +35,8 @@ CODES: Final[Mapping[type[errors.HandbackError], grpc.StatusCode]] = MappingProx
         errors.IllegalTransition: grpc.StatusCode.FAILED_PRECONDITION,
         errors.AgreementNotActive: grpc.StatusCode.FAILED_PRECONDITION,
         errors.CutOffPassed: grpc.StatusCode.FAILED_PRECONDITION,
+        errors.FieldsUnchanged: grpc.StatusCode.FAILED_PRECONDITION,
+        errors.RetryExcluded: grpc.StatusCode.FAILED_PRECONDITION,
         errors.PartnerHeld: grpc.StatusCode.FAILED_PRECONDITION,
         errors.WrongBatchState: grpc.StatusCode.FAILED_PRECONDITION,
         errors.FileQuarantined: grpc.StatusCode.FAILED_PRECONDITION,

@@ -124,6 +124,18 @@ class CutOffPassed(HandbackError):
     reason = "CUT_OFF_PASSED"
 
 
+class FieldsUnchanged(HandbackError):
+    """The rejection asks for other details of the member, and the retry gives none."""
+
+    reason = "FIELDS_UNCHANGED"
+
+
+class RetryExcluded(HandbackError):
+    """The agreement allows no further attempt after such a rejection."""
+
+    reason = "RETRY_EXCLUDED"
+
+
 class PartnerHeld(HandbackError):
     """Nothing is gathered for the partner, nor delivered to it, until a person releases it."""
 
@@ -274,6 +286,8 @@ _LEAVES: tuple[type[HandbackError], ...] = (
     IllegalTransition,
     AgreementNotActive,
     CutOffPassed,
+    FieldsUnchanged,
+    RetryExcluded,
     PartnerHeld,
     WrongBatchState,
     FileQuarantined,

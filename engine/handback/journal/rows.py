@@ -88,6 +88,12 @@ def commit_rows(
     return block_id
 
 
+def rename_member(tx: sa.Connection, redemption_id: int, member_ref: str) -> None:
+    """Give a redemption another member, in the transaction that has just moved it."""
+    renamed = sa.update(REDEMPTION).where(REDEMPTION.c.redemption_id == redemption_id)
+    tx.execute(renamed.values(member_ref=member_ref))
+
+
 def _after(change: Change) -> Row:
     """The redemption after an event, in the order of `MOVED`."""
     return (

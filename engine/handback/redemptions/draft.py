@@ -22,9 +22,17 @@ from handback.errors import (
 )
 from handback.ids import MAX_ATTEMPT, Prefix, public_id
 from handback.lifecycle.table import OPEN_STATES, State, Trigger
+from handback.partners.policy import Reference
 from handback.partners.registry import Agreements, Terms
+from handback.redemptions.amending import (
+    Amendment,
+    Background,
+    backgrounds,
+    check_retry,
+    policy_of,
+)
 from handback.redemptions.queries import Owner, RedemptionView, as_of, not_found, owned
-from handback.redemptions.requests import Command, Step, Submit
+from handback.redemptions.requests import Command, Retry, Step, Submit
 from handback.redemptions.sheet import Sheet, Standing
 from handback.store.bulk import table_of
 from handback.store.tables import Attempt, Programme, Request
@@ -81,6 +89,7 @@ class Draft:
         self._terms: dict[tuple[str, str], Terms] = {}
         self._approved = approved
         self._doubts: Mapping[int, int] = {}
+        self._past: Mapping[int, Background] = {}
 
     def decide(self, commands: Sequence[Command]) -> list[Outcome | HandbackError]:
         """The outcome of each command, as it will be once the sheet is committed."""
@@ -104,6 +113,9 @@ class Draft:
                 standing = Standing(view, owner, was_waiting=view.due_at is not None)
                 self.sheet.standings[redemption_id] = standing
             self._doubts = doubts(self._tx, steered)
+        retried = [one.redemption_id for one in commands if isinstance(one, Retry)]
+        if retried:
+            self._past = backgrounds(self._tx, retried)
 
     def _outcome(self, command: Command) -> Outcome | HandbackError:
         try:
@@ -159,8 +171,7 @@ class Draft:
         if standing is None or standing.view.programme != command.programme:
             raise not_found(command.redemption_id)
         retries = command.trigger is Trigger.RETRY
-        if retries and standing.view.attempt >= MAX_ATTEMPT:
-            raise LimitReached("attempts of one redemption")
+        amendment = self._retried(standing, command) if isinstance(command, Retry) else None
         self._prove_dead(standing)
         due_at = self._now if retries else None
         try:
@@ -169,9 +180,22 @@ class Draft:
             if refusal.facts.get("unmet") == "waiting":
                 raise self._in_batch(standing) from refusal
             raise
+        if amendment is not None:
+            self.sheet.amend(standing, amendment)
         resolution = Resolution.RETRIED if retries else Resolution.FAILED
         self.sheet.resolve(command.redemption_id, resolution, command.comment)
         return standing.owner, standing.view
+
+    def _retried(self, standing: Standing, command: Retry) -> Amendment | None:
+        """See that there may be another attempt; what the retry gives anew."""
+        view = standing.view
+        if view.attempt >= MAX_ATTEMPT:
+            raise LimitReached("attempts of one redemption")
+        agreement = self._agreements.of_partner(self._tx, standing.owner.partner_id).agreement
+        past = self._past[view.redemption_id]
+        policy = policy_of(agreement, view, past)
+        standing.same_reference = policy.reference is Reference.SAME
+        return check_retry(agreement, view, past, command, approved=self._approved)
 
     def _prove_dead(self, standing: Standing) -> None:
         """See that no attempt is live or may have been credited.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from handback.store.tables import (
     Block,
     Due,
     Event,
+    FormerDetail,
     Partner,
     Programme,
     Redemption,
@@ -28,7 +30,7 @@ from handback.store.tables import (
 
 BLOCK, DUE, EVENT = table_of(Block), table_of(Due), table_of(Event)
 PARTNER, PROGRAMME, UNIT = table_of(Partner), table_of(Programme), table_of(Unit)
-REDEMPTION, REQUEST = table_of(Redemption), table_of(Request)
+FORMER, REDEMPTION, REQUEST = (table_of(one) for one in (FormerDetail, Redemption, Request))
 
 
 class RedemptionView(NamedTuple):
@@ -84,6 +86,8 @@ class EventView:
     cause_kind: CauseKind
     cause_id: int | None
     comment: str | None
+    changed: Sequence[str]
+    """What of the member was given anew with the step: `member_ref`, or names of fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,9 @@ def history(tx: sa.Connection, programme: str, redemption_id: int) -> list[Event
         & (REQUEST.c.version == EVENT.c.version)
         & REQUEST.c.comment.is_not(None)
     )
+    amended = (FORMER.c.redemption_id == EVENT.c.redemption_id) & (
+        FORMER.c.version == EVENT.c.version
+    )
     selected = (
         sa.select(
             EVENT,
@@ -157,9 +164,11 @@ def history(tx: sa.Connection, programme: str, redemption_id: int) -> list[Event
             BLOCK.c.cause_kind,
             BLOCK.c.cause_id,
             REQUEST.c.comment,
+            FORMER.c.changed,
         )
         .join(BLOCK, BLOCK.c.block_id == EVENT.c.block_id)
         .outerjoin(REQUEST, commented)
+        .outerjoin(FORMER, amended)
         .where(EVENT.c.redemption_id == redemption_id)
         .order_by(EVENT.c.version)
     )
@@ -174,7 +183,9 @@ def as_of(tx: sa.Connection, programme: str, redemption_id: int, version: int) -
     for row in tx.execute(steps.where(EVENT.c.version <= version).order_by(EVENT.c.version)):
         view = _replay(view, row)
     assert view.version == version, (redemption_id, view.version, version)
-    return view
+    later = (FORMER.c.redemption_id == redemption_id) & (FORMER.c.version > version)
+    former = sa.select(FORMER.c.member_ref).where(later).order_by(FORMER.c.version).limit(1)
+    return view._replace(member_ref=tx.scalar(former) or view.member_ref)
 
 
 def _replay(view: RedemptionView, event: sa.Row[tuple[object, ...]]) -> RedemptionView:
@@ -258,4 +269,5 @@ def _event(row: sa.Row[tuple[object, ...]]) -> EventView:
         cause_kind=CauseKind(row.cause_kind),
         cause_id=row.cause_id,
         comment=row.comment,
+        changed=json.loads(row.changed or "[]"),
     )

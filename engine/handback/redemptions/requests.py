@@ -41,15 +41,7 @@ class Submit:
             mistakes.append(Violation("quantity", "expected an integer"))
         elif not 0 < self.quantity <= MAX_QUANTITY:
             mistakes.append(Violation("quantity", f"expected 1 to {MAX_QUANTITY}"))
-        if len(self.fields) > MAX_FIELDS:
-            mistakes.append(Violation("fields", f"expected at most {MAX_FIELDS}"))
-        for name, value in self.fields.items():
-            if len(value) > MAX_TEXT or _has_control_character(value):
-                mistakes.append(
-                    Violation(
-                        f"fields.{name}", f"expected one line of at most {MAX_TEXT} characters"
-                    )
-                )
+        mistakes += _field_mistakes(self.fields)
         if mistakes:
             raise InvalidRequest(mistakes)
 
@@ -63,8 +55,7 @@ class Submit:
     @property
     def fields_json(self) -> str:
         """The fields as JSON, in the order of their names."""
-        parts = [f"{_QUOTE(name)}:{_QUOTE(self.fields[name])}" for name in sorted(self.fields)]
-        return f"{{{','.join(parts)}}}"
+        return _fields_json(self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +90,28 @@ class Cancel(Step):
     trigger = Trigger.CANCEL
 
 
+@dataclass(frozen=True, slots=True)
 class Retry(Step):
-    """Send a rejected redemption again, now."""
+    """Send a rejected redemption again, now: with another `member_ref` where one is given, and
+    with the `fields` that are given in place of those it had."""
 
-    __slots__ = ()
-    trigger = Trigger.RETRY
+    member_ref: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    trigger: ClassVar[Trigger] = Trigger.RETRY
+
+    def check(self) -> None:
+        """Raise InvalidRequest with every mistake."""
+        Step.check(self)
+        mistakes = _texts(self, "member_ref") if self.member_ref else []
+        mistakes += _field_mistakes(self.fields)
+        if mistakes:
+            raise InvalidRequest(mistakes)
+
+    def content_hash(self) -> bytes:
+        """SHA-256 of everything asked for; the request key is not part of it."""
+        given = f"{_QUOTE(self.member_ref)},{_fields_json(self.fields)}"
+        return _digest(f'["retry",{self.redemption_id},{_QUOTE(self.comment)},{given}]')
 
 
 class Fail(Step):
@@ -126,6 +134,22 @@ def _texts(request: Command, *names: str) -> list[Violation]:
             expected = f"expected one line of at most {MAX_TEXT} characters"
             mistakes.append(Violation(name, expected))
     return mistakes
+
+
+def _field_mistakes(fields: Mapping[str, str]) -> list[Violation]:
+    mistakes = []
+    if len(fields) > MAX_FIELDS:
+        mistakes.append(Violation("fields", f"expected at most {MAX_FIELDS}"))
+    for name, value in fields.items():
+        if len(value) > MAX_TEXT or _has_control_character(value):
+            expected = f"expected one line of at most {MAX_TEXT} characters"
+            mistakes.append(Violation(f"fields.{name}", expected))
+    return mistakes
+
+
+def _fields_json(fields: Mapping[str, str]) -> str:
+    parts = [f"{_QUOTE(name)}:{_QUOTE(fields[name])}" for name in sorted(fields)]
+    return f"{{{','.join(parts)}}}"
 
 
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")

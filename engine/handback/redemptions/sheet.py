@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -14,21 +15,25 @@ from handback.breaks.kinds import Resolution
 from handback.errors import VersionConflict
 from handback.ids import Prefix, public_id
 from handback.journal.commit import Cause
-from handback.journal.rows import Birth, Change, commit_rows
+from handback.journal.rows import Birth, Change, commit_rows, rename_member
 from handback.lifecycle import machine
 from handback.lifecycle.table import State, Transition, Trigger, View, apply
 from handback.partners.codes import ReasonClass
+from handback.redemptions.amending import Amendment
 from handback.redemptions.queries import Owner, RedemptionView
 from handback.redemptions.requests import Command, Step, Submit
 from handback.store.bulk import table_of
 from handback.store.rows import Row, Rows, columns_of
 from handback.store.session import Store
-from handback.store.tables import Due, MemberDetail, Request, TraceLink
+from handback.store.tables import Due, FormerDetail, MemberDetail, Request, TraceLink
 
-DUE: Final = table_of(Due)
+DETAIL, DUE = table_of(MemberDetail), table_of(Due)
 
 _DUE: Final = columns_of(DUE, "redemption_id", "partner_id", "unit_id", "due_at", "same_reference")
-_DETAIL: Final = columns_of(table_of(MemberDetail), "redemption_id", "fields")
+_DETAIL: Final = columns_of(DETAIL, "redemption_id", "fields")
+_FORMER: Final = columns_of(
+    table_of(FormerDetail), "redemption_id", "version", "member_ref", "fields", "changed"
+)
 _LINK: Final = columns_of(table_of(TraceLink), "redemption_id", "trace_context")
 _REQUEST: Final = columns_of(
     table_of(Request),
@@ -69,6 +74,8 @@ class Standing:
     view: RedemptionView
     owner: Owner
     was_waiting: bool
+    same_reference: bool = False
+    """Whether a further attempt goes out under the reference of the last."""
 
     @property
     def waiting(self) -> bool:
@@ -89,6 +96,8 @@ class Sheet:
     _links: list[Row] = field(default_factory=list)
     _requests: list[Row] = field(default_factory=list)
     _resolved: list[tuple[int, Resolution, str | None]] = field(default_factory=list)
+    _former: list[Row] = field(default_factory=list)
+    _amended: list[Amendment] = field(default_factory=list)
 
     def move(
         self,
@@ -196,6 +205,13 @@ class Sheet:
             )
         )
 
+    def amend(self, standing: Standing, amendment: Amendment) -> None:
+        """Note what the step just taken gives anew, and what that was before."""
+        standing.view = standing.view._replace(member_ref=amendment.member_ref)
+        was = (amendment.was_member_ref, amendment.was_fields, json.dumps(amendment.changed))
+        self._former.append((amendment.redemption_id, standing.view.version, *was))
+        self._amended.append(amendment)
+
     def resolve(self, redemption_id: int, resolution: Resolution, comment: str) -> None:
         """Note that the breaks in which a redemption waits are closed."""
         self._resolved.append((redemption_id, resolution, comment or None))
@@ -218,13 +234,26 @@ class Sheet:
             Rows(_DETAIL, self._details),
             Rows(_LINK, self._links),
             Rows(_REQUEST, self._requests),
+            Rows(_FORMER, self._former),
         )
         commit_rows(store, tx, cause, self._changes, self._births, self.now, beside)
         self._leave_queue(tx)
+        self._write_amended(tx)
         for redemption_id, resolution, comment in self._resolved:
             resolve.close_for_redemption(
                 tx, redemption_id, resolution, cause.actor, self.now, comment
             )
+
+    def _write_amended(self, tx: sa.Connection) -> None:
+        """Put members and details in place of those that were."""
+        for one in self._amended:
+            rename_member(tx, one.redemption_id, one.member_ref)
+            if one.was_fields is None:
+                new = {"redemption_id": one.redemption_id, "fields": one.fields}
+                tx.execute(sa.insert(DETAIL).values(new))
+            else:
+                its = DETAIL.c.redemption_id == one.redemption_id
+                tx.execute(sa.update(DETAIL).where(its).values(fields=one.fields))
 
     def _leave_queue(self, tx: sa.Connection) -> None:
         """Take out of the due queue what does not wait any more."""
@@ -243,7 +272,13 @@ class Sheet:
     def _came(self) -> list[Row]:
         """What waits in the due queue again."""
         return [
-            (redemption_id, standing.owner.partner_id, standing.owner.unit_id, due_at, 0)
+            (
+                redemption_id,
+                standing.owner.partner_id,
+                standing.owner.unit_id,
+                due_at,
+                int(standing.same_reference),
+            )
             for redemption_id, standing in self.standings.items()
             if (due_at := standing.view.due_at) is not None and not standing.was_waiting
         ]

@@ -183,6 +183,22 @@ class MemberDetail(SQLModel, table=True):
     fields: str = _text()
 
 
+class FormerDetail(SQLModel, table=True):
+    """What a redemption's member and details were until the event with that version, and the names
+    of what was given anew with it, as JSON; erasable like the details themselves."""
+
+    __tablename__ = "former_detail"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("redemption_id", "version", name="pk_former_detail"),
+        _CLUSTERED,
+    )
+    redemption_id: int = _big()
+    version: int = Field(default=None, sa_type=sa.Integer)
+    member_ref: str = _text()
+    fields: str | None = _text(null=True)
+    changed: str = _text()
+
+
 class Remainder(SQLModel, table=True):
     """A redemption that was made of what a partner had not credited of another one.
 

@@ -25,6 +25,7 @@ _TABLES: Final = (
     "agreement_version",
     "redemption",
     "member_detail",
+    "former_detail",
     "remainder",
     "correction",
     "trace_link",
@@ -151,6 +152,16 @@ def _redemptions() -> None:
         key("redemption_id"),
         text("fields"),
         sa.PrimaryKeyConstraint("redemption_id", name="pk_member_detail"),
+    )
+    op.create_table(
+        "former_detail",
+        big("redemption_id"),
+        whole("version"),
+        text("member_ref"),
+        text("fields", null=True),
+        text("changed"),
+        sa.PrimaryKeyConstraint("redemption_id", "version", name="pk_former_detail"),
+        **_CLUSTERED,
     )
     op.create_table(
         "remainder",

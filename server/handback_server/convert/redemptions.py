@@ -56,6 +56,7 @@ def event(view: EventView, of: RedemptionView) -> lifecycle_pb2.RedemptionEvent:
         actor=view.actor,
         position=view.position or 0,
         comment=view.comment or "",
+        changed=view.changed,
     )
 
 

@@ -194,6 +194,7 @@ def _file_check(found: FileCheck) -> pb.FileCheck:
 def _code_share(share: CodeShare) -> pb.CodeShare:
     return pb.CodeShare(
         code=share.code,
+        outcome=share.outcome,
         reason_class=lifecycle_pb2.ReasonClass.ValueType(share.reason_class),
         mapped=share.mapped,
         trigger=lifecycle_pb2.Trigger.ValueType(share.trigger or 0),

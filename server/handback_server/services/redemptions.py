@@ -24,7 +24,7 @@ from handback_server.status import status_of
 # A batch is one transaction: a thousand submissions take it some tens of milliseconds.
 MAX_SUBMISSIONS: Final = 1_000
 
-StepRequest = pb.CancelRedemptionRequest | pb.RetryRedemptionRequest | pb.FailRedemptionRequest
+StepRequest = pb.CancelRedemptionRequest | pb.FailRedemptionRequest
 
 
 class Redemptions(RedemptionServiceServicer):
@@ -110,7 +110,10 @@ class Redemptions(RedemptionServiceServicer):
         self, request: pb.RetryRedemptionRequest, context: Context
     ) -> pb.RetryRedemptionResponse:
         """Send a redemption once more."""
-        outcome = await self._step(Retry, request, context)
+        number = convert.redemption_number(request.redemption_id)
+        asked = (request.programme, request.request_key, number, request.comment)
+        command = Retry(*asked, request.member_ref, dict(request.fields))
+        outcome = await self._command(command, context)
         redemption = convert.redemption(outcome.redemption)
         return pb.RetryRedemptionResponse(redemption=redemption, replayed=outcome.replayed)
 
@@ -123,7 +126,7 @@ class Redemptions(RedemptionServiceServicer):
         return pb.FailRedemptionResponse(redemption=redemption, replayed=outcome.replayed)
 
     async def _step(
-        self, step: type[Cancel | Retry | Fail], request: StepRequest, context: Context
+        self, step: type[Cancel | Fail], request: StepRequest, context: Context
     ) -> Outcome:
         number = convert.redemption_number(request.redemption_id)
         command = step(request.programme, request.request_key, number, request.comment)

@@ -193,16 +193,25 @@ class AsyncClient:
         return convert.redemption(answer.redemption, answer.replayed)
 
     async def retry(
-        self, redemption_id: str, *, comment: str = "", request_key: str = ""
+        self,
+        redemption_id: str,
+        *,
+        member_ref: str = "",
+        fields: Mapping[str, str] | None = None,
+        comment: str = "",
+        request_key: str = "",
     ) -> Redemption:
         """Send a rejected redemption to its partner once more.
 
-        Raises NotFound, IllegalTransition, RequestKeyReused.
+        `member_ref` and `fields` are what is other than before. Raises NotFound, IllegalTransition,
+        FieldsUnchanged, RetryExcluded, RequestKeyReused.
         """
         request = redemptions_pb2.RetryRedemptionRequest(
             programme=self._connection.programme,
             request_key=request_key or new_request_key(),
             redemption_id=redemption_id,
+            member_ref=member_ref,
+            fields=fields or {},
             comment=comment,
         )
         answer = await self._connection.call(self._redemptions.RetryRedemption, request)

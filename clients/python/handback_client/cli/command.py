@@ -44,6 +44,28 @@ key_option = click.option(
     metavar="KEY",
     help="A request key of your own; the same again does nothing twice.",
 )
+
+
+def _pairs(
+    ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not name or not sign:
+            raise click.BadParameter(f"expected NAME=VALUE, not {text!r}")
+        pairs[name] = value
+    return pairs
+
+
+fields_option = click.option(
+    "--field",
+    "fields",
+    callback=_pairs,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What the partner needs to know of the member; may be repeated.",
+)
 limit_option = click.option(
     "--limit",
     type=click.IntRange(min=1),

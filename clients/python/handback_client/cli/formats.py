@@ -16,13 +16,14 @@ from handback_client.cli.session import Session
 from handback_client.models import Trigger
 from handback_client.models.inspection import CodeShare, FileCheck
 
-CODE_COLUMNS = ("code", "means", "records", "quantity", "then")
+CODE_COLUMNS = ("code", "outcome", "means", "records", "quantity", "then")
 RECORD_COLUMNS = (
     "ordinal",
     "line",
     "reference",
     "redemption_id",
     "code",
+    "outcome",
     "quantity",
     "unit",
     "member_ref",
@@ -58,6 +59,7 @@ class CodeRow:
     """What one code would do."""
 
     code: str
+    outcome: str
     means: str
     records: int
     quantity: int
@@ -233,6 +235,7 @@ def _code_row(share: CodeShare) -> CodeRow:
     then = "" if share.trigger is Trigger.NONE else str(share.trigger)
     return CodeRow(
         code=share.code,
+        outcome=share.outcome,
         means=means,
         records=share.records.count,
         quantity=share.records.quantity,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from handback_client.cli.command import Command, key_option, limit_option
+from handback_client.cli.command import Command, fields_option, key_option, limit_option
 from handback_client.cli.session import Session
 from handback_client.models import State
 
@@ -29,6 +29,7 @@ EVENT_COLUMNS = (
     "reason_class",
     "reason_code",
     "actor",
+    "changed",
     "comment",
 )
 STATES = [word.value for word in State if word not in (State.NONE, State.UNKNOWN)]
@@ -89,13 +90,29 @@ def cancel_command(session: Session, redemption_id: str, comment: str, request_k
 
 @click.command("retry", cls=Command)
 @click.argument("redemption_id")
+@click.option("--member", default="", metavar="REF", help="The member, where it is another one.")
+@fields_option
 @_comment_option
 @key_option
 @click.pass_obj
-def retry_command(session: Session, redemption_id: str, comment: str, request_key: str) -> None:
-    """Send a rejected redemption to its partner once more."""
+def retry_command(
+    session: Session,
+    redemption_id: str,
+    member: str,
+    fields: dict[str, str],
+    comment: str,
+    request_key: str,
+) -> None:
+    """Send a rejected redemption to its partner once more, with what has changed of its member."""
     with session.client() as client:
-        session.output.one(client.retry(redemption_id, comment=comment, request_key=request_key))
+        retried = client.retry(
+            redemption_id,
+            member_ref=member,
+            fields=fields,
+            comment=comment,
+            request_key=request_key,
+        )
+        session.output.one(retried)
 
 
 @click.command("fail", cls=Command)

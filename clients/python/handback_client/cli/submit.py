@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from handback_client.cli.command import Command, key_option
+from handback_client.cli.command import Command, fields_option, key_option
 from handback_client.cli.session import Session, error_facts, error_text
 from handback_client.cli.submissions import check, read
 from handback_client.models import SubmitOutcome
@@ -18,13 +18,7 @@ from handback_client.models import SubmitOutcome
 @click.option("--member", default="", metavar="REF", help="The member, as you name it.")
 @click.option("--quantity", type=click.IntRange(min=1), metavar="N", help="How much is asked for.")
 @click.option("--unit", default="", metavar="NAME", help="The unit of the quantity.")
-@click.option(
-    "--field",
-    "fields",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="What the partner needs to know of the member; may be repeated.",
-)
+@fields_option
 @key_option
 @click.option(
     "--csv",
@@ -40,7 +34,7 @@ def submit_command(
     member: str,
     quantity: int | None,
     unit: str,
-    fields: tuple[str, ...],
+    fields: dict[str, str],
     request_key: str,
     path: Path | None,
 ) -> None:
@@ -62,17 +56,10 @@ def submit_command(
             member_ref=member,
             quantity=quantity,
             unit=unit,
-            fields=dict(_field(text) for text in fields),
+            fields=fields,
             request_key=request_key,
         )
         session.output.one(redemption)
-
-
-def _field(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not name or not sign:
-        raise click.BadParameter(f"expected NAME=VALUE, not {text!r}", param_hint="--field")
-    return name, value
 
 
 def _submit_file(session: Session, path: Path, given: dict[str, str]) -> None:

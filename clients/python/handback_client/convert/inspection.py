@@ -87,6 +87,7 @@ def format_draft(message: formats_pb2.DraftFormatResponse) -> inspection.FormatD
 def _code_share(message: formats_pb2.CodeShare) -> inspection.CodeShare:
     return inspection.CodeShare(
         code=message.code,
+        outcome=message.outcome,
         reason_class=reason_class(message.reason_class),
         mapped=message.mapped,
         trigger=trigger(message.trigger),
@@ -105,6 +106,7 @@ def _record(message: formats_pb2.DecodedRecord) -> inspection.DecodedRecord:
         batch=message.batch,
         batch_ordinal=message.batch_ordinal,
         code=message.code,
+        outcome=message.outcome,
         quantity=message.quantity if message.HasField("quantity") else None,
         unit=message.unit,
         member_ref=message.member_ref,

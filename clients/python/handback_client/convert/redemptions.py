@@ -86,6 +86,7 @@ def event(message: lifecycle_pb2.RedemptionEvent) -> models.Event:
         position=message.position,
         cursor=message.cursor,
         comment=message.comment,
+        changed=tuple(message.changed),
     )
 
 

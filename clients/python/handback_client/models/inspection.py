@@ -61,6 +61,7 @@ class DecodedRecord:
     batch: int
     batch_ordinal: int
     code: str
+    outcome: str
     quantity: int | None
     unit: str
     member_ref: str
@@ -70,12 +71,13 @@ class DecodedRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeShare:
-    """What one code of a file would do, to how many records and how much.
+    """What one code of a file, beside one outcome, would do to how many records and how much.
 
     `mapped` says that the agreement has the code; `action` is what would follow a rejection.
     """
 
     code: str
+    outcome: str
     reason_class: ReasonClass
     mapped: bool
     trigger: Trigger

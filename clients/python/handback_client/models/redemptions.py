@@ -95,6 +95,7 @@ class Event:
     position: int
     cursor: str
     comment: str
+    changed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

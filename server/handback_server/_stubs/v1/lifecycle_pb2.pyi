@@ -5,9 +5,11 @@ The words of the lifecycle, and the two messages most other files speak of: a re
 one step of it.
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -382,6 +384,7 @@ class RedemptionEvent(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
     redemption_id: _builtins.str
     """The redemption that moved."""
     version: _builtins.int
@@ -430,6 +433,10 @@ class RedemptionEvent(_message.Message):
     def committed_at(self) -> _timestamp_pb2.Timestamp:
         """When the block was committed."""
 
+    @_builtins.property
+    def changed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What of the member was given anew with the step, `member_ref` or names of fields; in lists only."""
+
     def __init__(
         self,
         *,
@@ -455,10 +462,11 @@ class RedemptionEvent(_message.Message):
         position: _builtins.int = ...,
         cursor: _builtins.str = ...,
         comment: _builtins.str = ...,
+        changed: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["committed_at", b"committed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "attempt", b"attempt", "block_id", b"block_id", "cause", b"cause", "cause_id", b"cause_id", "comment", b"comment", "committed_at", b"committed_at", "cursor", b"cursor", "file_id", b"file_id", "from_state", b"from_state", "ordinal", b"ordinal", "partner", b"partner", "position", b"position", "quantity", b"quantity", "reason_class", b"reason_class", "reason_code", b"reason_code", "redemption_id", b"redemption_id", "to_state", b"to_state", "trace_context", b"trace_context", "trigger", b"trigger", "unit", b"unit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "attempt", b"attempt", "block_id", b"block_id", "cause", b"cause", "cause_id", b"cause_id", "changed", b"changed", "comment", b"comment", "committed_at", b"committed_at", "cursor", b"cursor", "file_id", b"file_id", "from_state", b"from_state", "ordinal", b"ordinal", "partner", b"partner", "position", b"position", "quantity", b"quantity", "reason_class", b"reason_class", "reason_code", b"reason_code", "redemption_id", b"redemption_id", "to_state", b"to_state", "trace_context", b"trace_context", "trigger", b"trigger", "unit", b"unit", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -488,10 +488,32 @@ class RetryRedemptionRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class FieldsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     PROGRAMME_FIELD_NUMBER: _builtins.int
     REQUEST_KEY_FIELD_NUMBER: _builtins.int
     REDEMPTION_ID_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    MEMBER_REF_FIELD_NUMBER: _builtins.int
     programme: _builtins.str
     """The programme that owns it."""
     request_key: _builtins.str
@@ -500,6 +522,14 @@ class RetryRedemptionRequest(_message.Message):
     """The redemption."""
     comment: _builtins.str
     """Why, in the caller's words; may be empty."""
+    member_ref: _builtins.str
+    """The member, where it is another one; empty where it is the same."""
+    @_builtins.property
+    def fields(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What the partner's file needs to know of the member, in place of what it knew: only what is
+        other than before, by the field names of the agreement.
+        """
+
     def __init__(
         self,
         *,
@@ -507,10 +537,12 @@ class RetryRedemptionRequest(_message.Message):
         request_key: _builtins.str = ...,
         redemption_id: _builtins.str = ...,
         comment: _builtins.str = ...,
+        fields: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        member_ref: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "programme", b"programme", "redemption_id", b"redemption_id", "request_key", b"request_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "fields", b"fields", "member_ref", b"member_ref", "programme", b"programme", "redemption_id", b"redemption_id", "request_key", b"request_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

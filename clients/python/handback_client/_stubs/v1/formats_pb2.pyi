@@ -362,6 +362,7 @@ class DecodedRecord(_message.Message):
     MEMBER_REF_FIELD_NUMBER: _builtins.int
     PARTNER_REF_FIELD_NUMBER: _builtins.int
     ANSWERED_ON_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
     ordinal: _builtins.int
     """Its place among the detail records, from 1."""
     line: _builtins.int
@@ -388,6 +389,8 @@ class DecodedRecord(_message.Message):
     """The partner's own reference."""
     answered_on: _builtins.str
     """The day of the answer as YYYY-MM-DD."""
+    outcome: _builtins.str
+    """What happened, in the partner's word, where the layout has a field for it beside the code."""
     def __init__(
         self,
         *,
@@ -404,10 +407,11 @@ class DecodedRecord(_message.Message):
         member_ref: _builtins.str = ...,
         partner_ref: _builtins.str = ...,
         answered_on: _builtins.str = ...,
+        outcome: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "quantity", b"quantity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "answered_on", b"answered_on", "attempt", b"attempt", "batch", b"batch", "batch_ordinal", b"batch_ordinal", "code", b"code", "line", b"line", "member_ref", b"member_ref", "ordinal", b"ordinal", "partner_ref", b"partner_ref", "quantity", b"quantity", "redemption_id", b"redemption_id", "reference", b"reference", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "answered_on", b"answered_on", "attempt", b"attempt", "batch", b"batch", "batch_ordinal", b"batch_ordinal", "code", b"code", "line", b"line", "member_ref", b"member_ref", "ordinal", b"ordinal", "outcome", b"outcome", "partner_ref", b"partner_ref", "quantity", b"quantity", "redemption_id", b"redemption_id", "reference", b"reference", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__quantity: _TypeAlias = _typing.Literal["quantity"]  # noqa: Y015
     _WhichOneofArgType__quantity: _TypeAlias = _typing.Literal["_quantity", b"_quantity"]  # noqa: Y015
@@ -427,6 +431,7 @@ class CodeShare(_message.Message):
     TRIGGER_FIELD_NUMBER: _builtins.int
     ACTION_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """The code as received; empty for records without one."""
     reason_class: _lifecycle_pb2.ReasonClass.ValueType
@@ -437,6 +442,8 @@ class CodeShare(_message.Message):
     """What its records would do; unspecified where they would move nothing."""
     action: _builtins.str
     """What would follow a rejection, `retry`, `review` or `fail`; empty otherwise."""
+    outcome: _builtins.str
+    """The outcome beside it; empty for records without one."""
     @_builtins.property
     def records(self) -> _payouts_pb2.Tally:
         """How many records have it, and how much they speak of."""
@@ -450,10 +457,11 @@ class CodeShare(_message.Message):
         trigger: _lifecycle_pb2.Trigger.ValueType = ...,
         action: _builtins.str = ...,
         records: _payouts_pb2.Tally | None = ...,
+        outcome: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["records", b"records"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "code", b"code", "mapped", b"mapped", "reason_class", b"reason_class", "records", b"records", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "code", b"code", "mapped", b"mapped", "outcome", b"outcome", "reason_class", b"reason_class", "records", b"records", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

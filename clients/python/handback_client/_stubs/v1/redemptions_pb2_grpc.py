@@ -132,8 +132,10 @@ class RedemptionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RetryRedemption(self, request, context):
-        """Sends a rejected redemption to its partner once more.
-        Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, REQUEST_KEY_REUSED.
+        """Sends a rejected redemption to its partner once more, with other details of the member where
+        some are given. The policy for the reason of the rejection may want that, or exclude a retry.
+        Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, FIELDS_UNCHANGED, RETRY_EXCLUDED,
+        REQUEST_KEY_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -64,8 +64,10 @@ class RedemptionServiceStub:
     Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, REQUEST_KEY_REUSED.
     """
     RetryRedemption: _grpc.UnaryUnaryMultiCallable[_redemptions_pb2.RetryRedemptionRequest, _redemptions_pb2.RetryRedemptionResponse]
-    """Sends a rejected redemption to its partner once more.
-    Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, REQUEST_KEY_REUSED.
+    """Sends a rejected redemption to its partner once more, with other details of the member where
+    some are given. The policy for the reason of the rejection may want that, or exclude a retry.
+    Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, FIELDS_UNCHANGED, RETRY_EXCLUDED,
+    REQUEST_KEY_REUSED.
     """
     FailRedemption: _grpc.UnaryUnaryMultiCallable[_redemptions_pb2.FailRedemptionRequest, _redemptions_pb2.FailRedemptionResponse]
     """Gives a rejected or retrying redemption up; the held quantity goes back to the member.
@@ -104,8 +106,10 @@ class RedemptionServiceAsyncStub(RedemptionServiceStub):
     Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, REQUEST_KEY_REUSED.
     """
     RetryRedemption: _aio.UnaryUnaryMultiCallable[_redemptions_pb2.RetryRedemptionRequest, _redemptions_pb2.RetryRedemptionResponse]  # type: ignore[assignment]
-    """Sends a rejected redemption to its partner once more.
-    Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, REQUEST_KEY_REUSED.
+    """Sends a rejected redemption to its partner once more, with other details of the member where
+    some are given. The policy for the reason of the rejection may want that, or exclude a retry.
+    Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, FIELDS_UNCHANGED, RETRY_EXCLUDED,
+    REQUEST_KEY_REUSED.
     """
     FailRedemption: _aio.UnaryUnaryMultiCallable[_redemptions_pb2.FailRedemptionRequest, _redemptions_pb2.FailRedemptionResponse]  # type: ignore[assignment]
     """Gives a rejected or retrying redemption up; the held quantity goes back to the member.
@@ -183,8 +187,10 @@ class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _redemptions_pb2.RetryRedemptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_redemptions_pb2.RetryRedemptionResponse, _abc.Awaitable[_redemptions_pb2.RetryRedemptionResponse]]:
-        """Sends a rejected redemption to its partner once more.
-        Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, REQUEST_KEY_REUSED.
+        """Sends a rejected redemption to its partner once more, with other details of the member where
+        some are given. The policy for the reason of the rejection may want that, or exclude a retry.
+        Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, FIELDS_UNCHANGED, RETRY_EXCLUDED,
+        REQUEST_KEY_REUSED.
         """
 
     @_abc_1.abstractmethod
