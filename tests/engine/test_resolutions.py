@@ -100,7 +100,7 @@ def desk(world: World) -> Desk:
     return Desk(world, Resolving(world.store, world.clock, world.agreements))
 
 
-def rejected(world: World, code: str = "0102", quantity: int = 300) -> tuple[int, int]:
+def rejected(world: World, code: str = "0401", quantity: int = 300) -> tuple[int, int]:
     """A redemption that waits for a person, and its break."""
     (redemption_id,) = world.submit(quantity)
     world.send()

@@ -392,7 +392,7 @@ RETRY: Final = (
     ),
     Key(
         "changed",
-        list_of(TEXT, "a list of `member_ref` and names of `[fields]`"),
+        list_of(TEXT, "a list of `member_ref` and names of `[fields]`", empty=True),
         "At least one of these has to be given anew before a person sends it again.",
         derived="all of them for `fix_member`, else none",
     ),

@@ -61,11 +61,11 @@ def integer(low: int, high: int) -> Type:
     return Type(words, read)
 
 
-def list_of(member: Type, words: str) -> Type:
-    """Lists of at least one member, none of them twice; read as tuples."""
+def list_of(member: Type, words: str, *, empty: bool = False) -> Type:
+    """Lists of members, none of them twice, at least one unless `empty`; read as tuples."""
 
     def read(value: object) -> tuple[Any, ...]:
-        if not isinstance(value, list) or not value:
+        if not isinstance(value, list) or not (value or empty):
             raise ValueError(words)
         members = tuple(member.read(one) for one in value)
         if len(set(members)) < len(members):

@@ -171,8 +171,11 @@ class Draft:
         if standing is None or standing.view.programme != command.programme:
             raise not_found(command.redemption_id)
         retries = command.trigger is Trigger.RETRY
+        self._refuse_doubted(standing)
         amendment = self._retried(standing, command) if isinstance(command, Retry) else None
-        self._prove_dead(standing)
+        if self._approved and standing.view.state is State.AWAITING_HANDBACK:
+            # Two persons say that it is dead.
+            self.sheet.move(standing, Trigger.REJECT, standing.view.held, None, approved=True)
         due_at = self._now if retries else None
         try:
             self.sheet.move(standing, command.trigger, standing.view.held, due_at)
@@ -197,18 +200,14 @@ class Draft:
         standing.same_reference = policy.reference is Reference.SAME
         return check_retry(agreement, view, past, command, approved=self._approved)
 
-    def _prove_dead(self, standing: Standing) -> None:
-        """See that no attempt is live or may have been credited.
+    def _refuse_doubted(self, standing: Standing) -> None:
+        """See that no attempt may have been credited, unless two persons take it for dead.
 
-        Two persons may say so of one that awaits its answer. Raises SecondPersonNeeded.
+        Raises SecondPersonNeeded.
         """
         view = standing.view
-        if self._approved:
-            if view.state is State.AWAITING_HANDBACK:
-                self.sheet.move(standing, Trigger.REJECT, view.held, None, approved=True)
-            return
         break_id = self._doubts.get(view.redemption_id)
-        if break_id is not None and view.state in OPEN_STATES:
+        if break_id is not None and view.state in OPEN_STATES and not self._approved:
             raise SecondPersonNeeded(
                 redemption=public_id(Prefix.REDEMPTION, view.redemption_id),
                 break_id=public_id(Prefix.BREAK, break_id),

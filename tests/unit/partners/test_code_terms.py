@@ -222,6 +222,8 @@ def test_details_that_are_wrong_have_to_change_unless_agreed_otherwise() -> None
     assert policies.find(ReasonClass.OPS).changed == ()
     narrowed = agreement(f'{CODES}[policy.fix_member]\nchanged = ["member_ref"]\n').policies
     assert narrowed.find(ReasonClass.FIX_MEMBER).changed == ("member_ref",)
+    free = agreement(f"{CODES}[policy.fix_member]\nchanged = []\n").policies
+    assert free.find(ReasonClass.FIX_MEMBER).changed == ()
     given_up = agreement(f'{CODES}[policy.fix_member]\ndo = "fail"\n').policies
     assert given_up.find(ReasonClass.FIX_MEMBER).changed == ()
 
