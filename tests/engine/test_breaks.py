@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from fake_clock import FakeClock
 from handback.breaks import commands, notes, queries
 from handback.breaks.commands import Done
+from handback.breaks.decisions import Decision
 from handback.breaks.kinds import HOLDING, BreakKind, Resolution, Severity
 from handback.breaks.queries import BreakFilter, BreakView
 from handback.errors import (
@@ -285,3 +287,12 @@ def test_earlier_breaks_are_those_about_the_same_redemption_or_reference(lives: 
         views = [queries.get(tx, "aurora", one) for one in (first, second, nameless)]
         earlier = [[one.break_id for one in queries.earlier(tx, view)] for view in views]
     assert earlier == [[], [first], []]
+
+
+def test_every_kind_and_decision_is_told_of_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+    for kind in BreakKind:
+        assert f"| `{kind}` | `{kind.severity}` | {kind.sentence} |\n" in page
+    for decision in Decision:
+        assert f"\n| `{decision}` | " in page
+        assert decision.sentence.endswith(".")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from deciding import CONFIRM, DISMISS, FAIL, RETRY, Desk, contradicted, rejected, silent
 from fake_clock import FakeClock
-from handback.breaks import notes, queries
 from handback.breaks.decisions import Decision
 from handback.breaks.kinds import BreakKind, Resolution, Severity
 from handback.breaks.notes import NoteKind
@@ -16,7 +16,6 @@ from handback.breaks.queries import BreakFilter, BreakView
 from handback.errors import (
     BreakClosed,
     BreakHoldsRedemption,
-    HandbackError,
     IllegalTransition,
     InvalidRequest,
     NotAllowed,
@@ -28,62 +27,10 @@ from handback.errors import (
 from handback.lifecycle.table import State, Trigger
 from handback.redemptions.requests import Cancel, Fail, Retry
 from handback.resolutions.deciding import Wanted
-from handback.resolutions.resolve import MAX_KEY, Outcome, Resolving
+from handback.resolutions.resolve import MAX_KEY, Resolving
 from handback.store.requests import Command
 from handback.store.session import Store
 from world import PROGRAMME, Answer, World, skyways_file
-
-CONFIRM, FAIL, RETRY = Wanted(Decision.CONFIRM), Wanted(Decision.FAIL), Wanted(Decision.RETRY)
-DISMISS = Wanted(Decision.DISMISS)
-
-
-@dataclass
-class Desk:
-    """Two persons at the breaks of a world: ann proposes, bob approves."""
-
-    world: World
-    resolving: Resolving
-    keys: int = 0
-
-    def command(self, actor: str, comment: str = "the partner says so") -> Command:
-        """What somebody asks for, under a key of its own."""
-        self.keys += 1
-        return Command(actor, comment, f"desk-{self.keys}")
-
-    def resolve(self, break_id: int, wanted: Wanted, actor: str = "ann") -> Outcome:
-        """One decision about one break."""
-        (outcome,) = self.resolving.resolve(
-            PROGRAMME, [break_id], wanted, self.command(actor)
-        ).outcomes
-        return outcome
-
-    def propose(self, break_id: int, wanted: Wanted) -> BreakView:
-        """A decision of ann's that has to wait for a second person."""
-        outcome = self.resolve(break_id, wanted)
-        assert isinstance(outcome.result, BreakView), outcome.result
-        assert outcome.proposed
-        return outcome.result
-
-    def refusal(self, break_id: int, wanted: Wanted) -> HandbackError:
-        """Why a decision is refused."""
-        outcome = self.resolve(break_id, wanted)
-        assert isinstance(outcome.result, HandbackError)
-        return outcome.result
-
-    def approve(self, break_id: int, number: int = 1, actor: str = "bob") -> BreakView:
-        """A second person agrees."""
-        command = self.command(actor, "checked")
-        return self.resolving.approve(PROGRAMME, break_id, number, command).view
-
-    def get(self, break_id: int) -> BreakView:
-        """A break as it stands."""
-        with self.world.store.read() as tx:
-            return queries.get(tx, PROGRAMME, break_id)
-
-    def history(self, break_id: int) -> list[tuple[NoteKind, str, str | None]]:
-        """What was done with a break."""
-        with self.world.store.read() as tx:
-            return [(one.kind, one.actor, one.text) for one in notes.history(tx, break_id)]
 
 
 @pytest.fixture
@@ -98,35 +45,6 @@ def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
 def desk(world: World) -> Desk:
     """Two persons."""
     return Desk(world, Resolving(world.store, world.clock, world.agreements))
-
-
-def rejected(world: World, code: str = "0401", quantity: int = 300) -> tuple[int, int]:
-    """A redemption that waits for a person, and its break."""
-    (redemption_id,) = world.submit(quantity)
-    world.send()
-    world.answer_all(lambda _: code, sequence=len(world.delivered()))
-    (found,) = world.breaks(redemption_id=redemption_id)
-    return redemption_id, found.break_id
-
-
-def contradicted(world: World) -> tuple[int, int, int]:
-    """A redemption that was rejected and then confirmed: its review, and the contradiction."""
-    redemption_id, review = rejected(world)
-    (sent,) = world.sent(world.delivered()[-1])
-    world.answer(skyways_file([Answer(*sent, "0000")], 2), "again.csv")
-    (other,) = world.breaks(kinds=[BreakKind.CONTRADICTION])
-    assert world.get(redemption_id).state is State.REJECTED
-    return redemption_id, review, other.break_id
-
-
-def silent(world: World, code: str = "0501") -> tuple[int, int]:
-    """A redemption that awaits its answer still, and the break about a duplicate."""
-    (redemption_id,) = world.submit(300)
-    world.send()
-    world.answer_all(lambda _: code, sequence=len(world.delivered()))
-    (found,) = world.breaks()
-    assert world.get(redemption_id).state is State.AWAITING_HANDBACK
-    return redemption_id, found.break_id
 
 
 @pytest.mark.parametrize(
@@ -383,134 +301,3 @@ def test_a_cancel_of_what_may_be_credited_is_refused_too(world: World, desk: Des
     desk.approve(break_id)
     (refused,) = world.run(Cancel(PROGRAMME, "back", redemption_id))
     assert isinstance(refused, SecondPersonNeeded)
-
-
-def strayed(world: World, code: str = "0000", quantity: int = 300) -> tuple[int, BreakView, bytes]:
-    """A redemption, the break of a record that did not find it, and the file with that record."""
-    (redemption_id,) = world.submit(300)
-    world.send()
-    (sent,) = world.sent(world.delivered()[-1])
-    garbled = Answer("HB-GARBLED", sent.member_ref, quantity, code)
-    content = skyways_file([garbled], len(world.delivered()))
-    world.answer(content, f"strayed-{redemption_id}.csv")
-    (found,) = world.breaks(kinds=[BreakKind.UNKNOWN_REFERENCE])
-    return redemption_id, found, content
-
-
-@pytest.mark.parametrize(
-    ("code", "state", "breaks"),
-    [
-        ("0000", State.CONFIRMED, []),
-        ("0201", State.FAILED, []),
-        ("0301", State.RETRYING, []),
-        ("0102", State.REJECTED, [BreakKind.REVIEW]),
-        ("0002", State.AWAITING_HANDBACK, []),
-    ],
-)
-def test_a_stray_record_is_applied_to_the_redemption_that_a_person_names(
-    world: World, desk: Desk, code: str, state: State, breaks: list[BreakKind]
-) -> None:
-    redemption_id, found, _ = strayed(world, code)
-    desk.propose(found.break_id, Wanted(Decision.LINK, redemption_id=redemption_id))
-    world.assert_laws()
-    closed = desk.approve(found.break_id)
-    assert (closed.resolution, closed.redemption_id) == (Resolution.LINKED, redemption_id)
-    assert world.get(redemption_id).state is state
-    assert [one.kind for one in world.breaks()] == breaks
-    answers = [one for one in world.history(redemption_id) if one.file_id is not None]
-    assert (answers[0].file_id, answers[0].ordinal) == (found.file_id, found.ordinal)
-    assert (str(answers[0].cause_kind), answers[0].cause_id) == ("break", found.break_id)
-    world.assert_laws()
-
-
-def test_a_linked_record_is_judged_like_any_other(world: World, desk: Desk) -> None:
-    redemption_id, found, _ = strayed(world, quantity=290)
-    desk.propose(found.break_id, Wanted(Decision.LINK, redemption_id=redemption_id))
-    desk.approve(found.break_id)
-    assert world.get(redemption_id).state is State.AWAITING_HANDBACK
-    (judged,) = world.breaks()
-    assert (judged.kind, judged.redemption_id) == (BreakKind.QUANTITY_MISMATCH, redemption_id)
-    assert judged.quantity == 290
-    world.assert_laws()
-
-
-def test_a_linked_record_says_nothing_new_when_it_comes_again(world: World, desk: Desk) -> None:
-    redemption_id, found, content = strayed(world)
-    desk.propose(found.break_id, Wanted(Decision.LINK, redemption_id=redemption_id))
-    desk.approve(found.break_id)
-    world.answer(content.replace(b"H,aurora,1,", b"H,aurora,2,"), "again.csv")
-    assert world.breaks() == []
-    assert len(world.history(redemption_id)) == 3
-    world.assert_laws()
-
-
-def test_only_stray_records_are_linked_and_to_their_partners_redemptions(
-    world: World, desk: Desk
-) -> None:
-    redemption_id, found, _ = strayed(world)
-    for wanted in (Wanted(Decision.LINK), Wanted(Decision.LINK, 10, redemption_id)):
-        assert isinstance(desk.refusal(found.break_id, wanted), InvalidRequest)
-    unknown = Wanted(Decision.LINK, redemption_id=10**6)
-    assert isinstance(desk.refusal(found.break_id, unknown), NotFound)
-    other, review = rejected(world)
-    matched = Wanted(Decision.LINK, redemption_id=other)
-    assert isinstance(desk.refusal(review, matched), InvalidRequest)
-    assert isinstance(
-        desk.refusal(review, Wanted(Decision.FAIL, None, redemption_id)), InvalidRequest
-    )
-
-
-def test_what_was_accepted_is_asked_anew_once_its_redemption_has_moved(
-    world: World, desk: Desk
-) -> None:
-    world.submit(300)
-    world.send()
-    (sent,) = world.sent(world.delivered()[-1])
-    less = Answer(sent.reference, "M-other", sent.quantity, "0000")
-
-    def again(sequence: int) -> list[BreakView]:
-        world.answer(skyways_file([less], sequence), f"less-{sequence}.csv")
-        return world.breaks(kinds=[BreakKind.MEMBER_MISMATCH])
-
-    (first,) = again(1)
-    desk.resolve(first.break_id, DISMISS)
-    assert again(2) == []
-    world.answer(skyways_file([Answer(*sent, "0102")], 3), "rejected.csv")
-    (second,) = again(4)
-    assert again(5) == [second]
-    with world.store.read() as tx:
-        earlier = queries.earlier(tx, second)
-    assert (first.break_id, Resolution.DISMISSED) in [
-        (one.break_id, one.resolution) for one in earlier
-    ]
-    desk.resolve(second.break_id, DISMISS)
-    assert again(6) == []
-    (review,) = world.breaks()
-    desk.propose(review.break_id, FAIL)
-    desk.approve(review.break_id)
-    (third,) = again(7)
-    assert third.break_id not in (first.break_id, second.break_id)
-    world.assert_laws()
-
-
-def test_a_decision_that_moved_the_redemption_is_not_asked_anew(world: World, desk: Desk) -> None:
-    redemption_id, review, other = contradicted(world)
-    (sent,) = world.sent(world.delivered()[-1])
-    desk.propose(other, CONFIRM)
-    desk.approve(other)
-    assert world.get(redemption_id).state is State.CONFIRMED
-    assert desk.get(review).resolution is Resolution.CONFIRMED
-    world.answer(skyways_file([Answer(*sent, "0000")], 3), "same.csv")
-    assert world.breaks() == []
-    world.assert_laws()
-
-
-def test_a_rejection_of_what_persons_confirmed_contradicts_them(world: World, desk: Desk) -> None:
-    redemption_id, break_id = silent(world)
-    (sent,) = world.sent(world.delivered()[-1])
-    desk.propose(break_id, CONFIRM)
-    desk.approve(break_id)
-    world.answer(skyways_file([Answer(*sent, "0102")], 2), "rejected.csv")
-    assert world.get(redemption_id).state is State.CONFIRMED
-    assert [one.kind for one in world.breaks()] == [BreakKind.CONTRADICTION]
-    world.assert_laws()

@@ -82,9 +82,17 @@ class BreakKind(IntEnum):
         "No payout file can carry the redemption under the present agreement.",
         Severity.HIGH,
     )
-    UNDELIVERABLE = 18, "A payout file cannot be brought to its place; trying goes on."
-    MISSING_FILE = 19, "A hand-back file that was expected by now has not come."
-    PARTNER_STOPPED = 20, "The partner blames our files: nothing leaves until a person releases it."
+    UNDELIVERABLE = (
+        18,
+        "A payout file cannot be brought to its place; trying goes on.",
+        Severity.HIGH,
+    )
+    MISSING_FILE = 19, "A hand-back file that was expected by now has not come.", Severity.HIGH
+    PARTNER_STOPPED = (
+        20,
+        "The partner blames our files: nothing leaves until a person releases it.",
+        Severity.HIGH,
+    )
     OVER_CREDIT = 21, "The partner credited more than was asked for.", Severity.HIGH
     UNKNOWN_QUANTITY = (
         22,

@@ -124,6 +124,8 @@ class Agreement:
     answers: Answers
     quantity: Quantity
     calendar: Calendar
+    break_days: Mapping[str, int]
+    """Business days in which a break is due, by the name of its severity."""
     payout: Payout
     handback: Handback
     policies: Policies

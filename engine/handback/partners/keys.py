@@ -5,8 +5,9 @@ The layouts below `[formats]` are a language of their own, see `handback.formats
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from handback.formats.document import Section
@@ -156,6 +157,20 @@ QUANTITY: Final = (
     ),
 )
 TOLERANCE: Final = integer(1, 1_000_000_000)
+
+# Business days to close a break, by its severity.
+BREAK_DAYS: Final[Mapping[str, int]] = MappingProxyType(
+    {"critical": 1, "high": 2, "normal": 5, "low": 10}
+)
+BREAKS: Final = tuple(
+    Key(
+        f"{severity}_days",
+        integer(1, 365),
+        f"Business days of the partner in which a break of severity `{severity}` is due.",
+        days,
+    )
+    for severity, days in BREAK_DAYS.items()
+)
 
 CALENDAR: Final = (
     Key(

@@ -64,6 +64,7 @@ class _Reading:
         expected = answers.pop("expect"), answers.pop("every_day")
         quantity = self._quantity(top["units"] or ())
         calendar = self._calendar()
+        break_days = self._break_days()
         layouts = self._layouts()
         payout, template = self._payout()
         handback = self._handback()
@@ -95,6 +96,7 @@ class _Reading:
             answers=Answers(**answers, expected=_expected(days, *expected)),
             quantity=quantity,
             calendar=days,
+            break_days=break_days,
             payout=paid,
             handback=Handback(**handback, layout=inbound, codes=codes),
             policies=policies,
@@ -142,6 +144,10 @@ class _Reading:
                 tolerance[unit] = self._read(keys.TOLERANCE, tolerances.value(unit), *path)
         tolerances.refuse_unknown()
         return Quantity(**values, tolerance=tolerance)
+
+    def _break_days(self) -> Mapping[str, int]:
+        values = self._table("breaks", keys.BREAKS)
+        return {name.removesuffix("_days"): days for name, days in values.items()}
 
     def _calendar(self) -> dict[str, Any]:
         values = self._table("calendar", keys.CALENDAR)

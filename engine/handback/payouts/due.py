@@ -111,7 +111,8 @@ def postpone(
     new = [row for row in rows if row["identity"] not in known]
     numbers = store.take_ids("break", len(new), tx)
     opened = [row | {"break_id": number} for row, number in zip(new, numbers, strict=True)]
-    resolve.insert(store, tx, pl.DataFrame(opened, schema=resolve.OPENED))
+    rows_opened = pl.DataFrame(opened, schema=resolve.OPENED)
+    resolve.insert(store, tx, rows_opened, terms.agreement)
 
 
 def _break(terms: Terms, row: dict[str, object], now: datetime) -> dict[str, object]:

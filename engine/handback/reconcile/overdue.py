@@ -15,6 +15,7 @@ from handback.breaks.kinds import BreakKind, Resolution
 from handback.clock import Clock
 from handback.ids import Prefix, public_id
 from handback.lifecycle.table import State
+from handback.partners.agreement import Agreement
 from handback.partners.codes import ReasonClass
 from handback.store.bulk import table_of
 from handback.store.session import Store
@@ -25,7 +26,7 @@ ATTEMPT, BATCH, REDEMPTION = table_of(Attempt), table_of(PayoutBatch), table_of(
 _QUANTITY: Final = sa.func.coalesce(sa.func.sum(ATTEMPT.c.quantity), 0)
 
 
-def look(store: Store, clock: Clock, batch: sa.Row[Any], actor: str) -> None:
+def look(store: Store, clock: Clock, agreement: Agreement, batch: sa.Row[Any], actor: str) -> None:
     """Note how far a batch past its deadline is answered: it is overdue, or settled for ever."""
     identity = _identity("overdue", batch.batch_id)
     with store.write() as tx:
@@ -37,7 +38,7 @@ def look(store: Store, clock: Clock, batch: sa.Row[Any], actor: str) -> None:
             resolve.close_identity(tx, batch.partner_id, identity, settled, actor, now)
             return
         if not resolve.is_known(tx, batch.partner_id, identity):
-            resolve.insert(store, tx, _break(store, tx, batch, identity, now))
+            resolve.insert(store, tx, _break(store, tx, batch, identity, now), agreement)
         if first - 1 > (batch.answered_to or 0):
             _note(tx, batch.batch_id, answered_to=first - 1)
 
@@ -56,7 +57,12 @@ def outstanding(batch_id: int, answered_to: int) -> sa.Select[Any]:
 
 
 def open_reviews(
-    store: Store, tx: sa.Connection, batch: sa.Row[Any], waiting: pl.DataFrame, at: datetime
+    store: Store,
+    tx: sa.Connection,
+    agreement: Agreement,
+    batch: sa.Row[Any],
+    waiting: pl.DataFrame,
+    at: datetime,
 ) -> None:
     """A break for each redemption that silence rejected and that waits for a person.
 
@@ -73,7 +79,7 @@ def open_reviews(
         kind=int(BreakKind.REVIEW),
         facts=pl.lit(json.dumps(_facts(batch))),
     )
-    resolve.insert(store, tx, _opened(told))
+    resolve.insert(store, tx, _opened(told), agreement)
 
 
 def _break(

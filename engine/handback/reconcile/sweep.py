@@ -89,7 +89,7 @@ def sweep(store: Store, agreements: Agreements, clock: Clock, batch_id: int) -> 
             moved = sweeping.read_silence()
             if sweeping.is_answer_under_way():
                 return moved
-        decide_again(partial(overdue.look, store, clock, batch, _ACTOR))
+        decide_again(partial(overdue.look, store, clock, terms.agreement, batch, _ACTOR))
     return moved
 
 
@@ -136,7 +136,7 @@ class _Sweeping:
     def _enqueue(self, tx: sa.Connection, silence: Silence, at: datetime) -> None:
         """Put those that silence rejected where they wait: the due queue, or a break."""
         self.store.dialect.insert_frame(tx, DUE, silence.due_again.drop("sent_since"))
-        overdue.open_reviews(self.store, tx, self.batch, silence.waiting, at)
+        overdue.open_reviews(self.store, tx, self.terms.agreement, self.batch, silence.waiting, at)
 
     def _holds_file(self, tx: sa.Connection, *states: FileState) -> bool:
         """Whether a file of the partner that may answer the batch is in one of the states."""

@@ -25,6 +25,7 @@ def _tables() -> dict[str, list[str]]:
         "The document": _keys(keys.TOP),
         "`[answers]`": _keys(keys.ANSWERS),
         "`[quantity]`": _keys(keys.QUANTITY),
+        "`[breaks]`": _keys(keys.BREAKS),
         "`[calendar]`": _keys(keys.CALENDAR),
         "`[payout]`": _keys(keys.PAYOUT),
         "`[payout.reference]`": _keys(keys.REFERENCE),
