@@ -14,6 +14,7 @@ from handback.intake.prepare import spooled
 from handback.intake.queries import FILE, FileView
 from handback.intake.states import FileState
 from handback.payouts.deliver import dispatch, sealed_batches
+from handback.reconcile.parked import take_up
 from handback.reconcile.rules import Arrival
 from handback.reconcile.search import search
 from handback.reconcile.take import Run, take_chunks
@@ -54,6 +55,8 @@ def _begun(desk: Desk, file_id: int, actor: str, stopping: Callable[[], bool]) -
         for batch_id in delivered:
             # The partner may answer a batch before we have noted that it got it.
             dispatch(desk.store, desk.clock, batch_id, actor)
+        if delivered:
+            take_up(desk.store, desk.agreements, desk.clock, actor)
         if not search(desk, terms, Arrival(file_id, file.received_at), stopping):
             return None
     return Run(desk, terms, file, contents, actor, stopping)

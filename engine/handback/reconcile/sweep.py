@@ -29,6 +29,7 @@ from handback.lifecycle.table import State, Trigger
 from handback.partners.registry import Agreements, Terms
 from handback.payouts.states import BatchState
 from handback.reconcile import overdue
+from handback.reconcile.parked import take_up
 from handback.reconcile.silence import READ_AS, SILENT, Silence, read_silence
 from handback.reconcile.standing import with_first_sent
 from handback.store.bulk import fetch_frame, table_of
@@ -48,8 +49,10 @@ _ACTOR: Final = "sweep"
 def sweep_round(store: Store, agreements: Agreements, clock: Clock) -> int:
     """Sweep every batch whose deadline has passed; how many redemptions silence has moved.
 
-    One batch's trouble is logged and holds up no other.
+    Answers that came too early are taken up first: whoever has answered is not silent. One batch's
+    trouble is logged and holds up no other.
     """
+    take_up(store, agreements, clock, _ACTOR)
     with store.read() as tx:
         late = list(tx.scalars(past_deadline(clock.now())))
     moved = 0
