@@ -19,10 +19,13 @@ from handback.ids import Prefix, public_id
 from handback.journal.sequence import sequence_blocks
 from handback.lifecycle.table import Trigger
 from handback.partners import registry
+from handback.payouts.gather import gather
+from handback.payouts.recall import recall
 from handback.redemptions.requests import Retry, Submit
 from handback.reports.declaring import FRAME_TYPE
 from handback.reports.registry import REPORTS
 from handback.reports.run import running
+from handback.store.requests import Command
 from reported import asked_behind, assert_followed_down, reported
 from world import PROGRAMME, Answer, World, skyways_file
 
@@ -104,6 +107,50 @@ def test_runs_add_up_record_by_record(lived: World) -> None:
         assert first[f"records{part}"] == sum(first[f"{fate}{part}"] for fate in fates)
     fates = [row["fate"] for row in reported(lived, "records", file=first["file_id"]).rows]
     assert fates == ["event"] * 7 + ["repeat"]
+
+
+@contextmanager
+def alone(open_store: OpenStore, *changes: tuple[str, str]) -> Iterator[World]:
+    """An engine with skyways under changed terms."""
+    with ExitStack() as stack:
+        store = open_store(stack)
+        stack.callback(store.close)
+        world = World(store, FakeClock(), Path(stack.enter_context(TemporaryDirectory())))
+        document = source_of(SKYWAYS)
+        for before, after in changes:
+            document = document.replace(before, after)
+        registry.apply(store, world.clock, document, "tests")
+        yield world
+
+
+def test_what_a_partner_leaves_out_is_the_remainder(open_store: OpenStore) -> None:
+    released = ("[answers]", '[quantity]\npartial = "release"\n\n[answers]')
+    with alone(open_store, released) as world:
+        world.submit(100, 200)
+        (file,) = world.send()
+        first, second = world.sent(file)
+        answers = [Answer(*first._replace(quantity=60), "0000"), Answer(*second, "0000")]
+        world.answer(skyways_file(answers))
+        (row,) = reported(world, "batches").rows
+        assert (row["confirmed"], row["confirmed_quantity"]) == (2, 260)
+        assert (row["remainder"], row["remainder_quantity"]) == (0, 40)
+        assert row["sent_quantity"] == 300
+        assert assert_followed_down(world, "batches") == 10
+        assert assert_followed_down(world, "reasons") >= 2
+        assert assert_followed_down(world, "runs") == 10
+
+
+def test_what_is_recalled_is_the_remainder(open_store: OpenStore) -> None:
+    with alone(open_store) as world:
+        world.submit(100, 200)
+        gather(world.store, world.landing, world.agreements, world.clock, PROGRAMME, "skyways")
+        recall(world.store, world.clock, PROGRAMME, 1, Command("ada", "a mistake", "key"))
+        (row,) = reported(world, "batches").rows
+        assert (row["sent"], row["remainder"], row["remainder_quantity"]) == (2, 2, 300)
+        assert (row["confirmed"], row["rejected"], row["pending"]) == (0, 0, 0)
+        assert assert_followed_down(world, "batches") == 10
+        (owed,) = reported(world, "liability", by="standing").rows
+        assert (owed["standing"], owed["quantity"]) == ("due", 300)
 
 
 def test_reasons_are_shares_of_what_a_partner_answered_in_a_stretch_of_time(lived: World) -> None:
