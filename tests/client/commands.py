@@ -92,6 +92,46 @@ BATCH = payouts_pb2.PayoutBatch(
     sealed_at=AT,
     delivered_at=AT,
     dispatched_at=AT,
+    due_by=AT,
+    deadline_at=AT,
+)
+RECALLED = payouts_pb2.PayoutBatch(
+    batch_id=BAT,
+    programme="aurora",
+    partner="skyways",
+    unit="miles",
+    sequence=3,
+    agreement_version=1,
+    state=4,
+    record_count=20,
+    quantity=240_000,
+    file_name="SKY_gold_000003.csv",
+    split_value="gold",
+    fingerprint="cd" * 32,
+    size_bytes=4_096,
+    sealed_at=AT,
+    due_by=AT,
+    recalled_at=AT,
+    recalled_by="ada",
+    recall_reason="wrong rate",
+)
+HOLD = payouts_pb2.PartnerHold(
+    programme="aurora",
+    partner="skyways",
+    reason="the partner blames us, with code 0045",
+    file_id=HBF,
+    held_at=AT,
+    held_by="reconcile",
+)
+RELEASED = payouts_pb2.PartnerHold(
+    programme="aurora",
+    partner="skyways",
+    reason="their server moves",
+    held_at=AT,
+    held_by="ada",
+    released_at=AT,
+    released_by="grace",
+    release_comment="it has moved",
 )
 RUNS = reports_pb2.Report(
     name="runs",
@@ -355,6 +395,16 @@ CASES: dict[str, tuple[list[str], str, Any]] = {
         "GatherPayoutBatches",
         payouts_pb2.GatherPayoutBatchesResponse(batches=[BATCH]),
     ),
+    "batches_recall": (
+        ["batches", "recall", BAT, "--comment", "wrong rate", "--key", "k"],
+        "RecallPayoutBatch",
+        payouts_pb2.RecallPayoutBatchResponse(batch=RECALLED),
+    ),
+    "batches_resend": (
+        ["batches", "resend", BAT, "--as", "SKY_again.csv", "--comment", "lost", "--key", "k"],
+        "ResendPayoutBatch",
+        payouts_pb2.ResendPayoutBatchResponse(batch=BATCH, replayed=True),
+    ),
     "report_list": (
         ["report", "list"],
         "ListReports",
@@ -374,6 +424,21 @@ CASES: dict[str, tuple[list[str], str, Any]] = {
         ["partner", "show", "skyways", "--version", "2"],
         "GetAgreement",
         agreements_pb2.GetAgreementResponse(agreement=AGREEMENT),
+    ),
+    "partner_hold": (
+        ["partner", "hold", "skyways", "--comment", "their server moves", "--key", "k"],
+        "HoldPartner",
+        payouts_pb2.HoldPartnerResponse(hold=HOLD),
+    ),
+    "partner_release": (
+        ["partner", "release", "skyways", "--comment", "it has moved", "--key", "k"],
+        "ReleasePartner",
+        payouts_pb2.ReleasePartnerResponse(hold=RELEASED),
+    ),
+    "partner_holds": (
+        ["partner", "holds", "skyways"],
+        "ListPartnerHolds",
+        payouts_pb2.ListPartnerHoldsResponse(holds=[HOLD, RELEASED]),
     ),
     "partner_versions": (
         ["partner", "versions", "skyways"],

@@ -13,6 +13,7 @@ TABLES = {
     "engine/handback/store/tables.py",
     "engine/handback/lifecycle/table.py",
     "engine/handback/partners/keys.py",
+    "tests/client/commands.py",
     "migrations/handback_migrations/versions/0001_pre_first_schema.py",
 }
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from handback.clock import Clock
 from handback.errors import (
+    AlreadyExists,
     HandbackError,
     LimitReached,
     PartnerHeld,
@@ -85,7 +86,9 @@ def deliver_round(
                 raise
             except (PartnerHeld, WrongBatchState):
                 continue  # it waits, or was recalled since
-            except (HandbackError, OSError):
+            except (AlreadyExists, OSError) as trouble:
+                _LOG.warning("%s cannot be delivered: %s", named, trouble)  # a break tells more
+            except HandbackError:
                 _LOG.exception("%s cannot be delivered", named)
     return delivered
 

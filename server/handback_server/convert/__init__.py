@@ -21,7 +21,7 @@ from handback_server.convert.files import (
     run_report,
 )
 from handback_server.convert.ledger import balance
-from handback_server.convert.payouts import batch_report, payout_batch, tally
+from handback_server.convert.payouts import batch_report, partner_hold, payout_batch, tally
 from handback_server.convert.redemptions import event, event_block, event_kind, redemption
 from handback_server.convert.reports import report, report_footer, report_header, report_rows
 from handback_server.convert.values import (
@@ -58,6 +58,7 @@ __all__ = [
     "named",
     "optional_id",
     "partner",
+    "partner_hold",
     "payout_batch",
     "redemption",
     "redemption_number",

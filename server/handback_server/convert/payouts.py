@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Protocol
 
 from handback.ids import Prefix, public_id
+from handback.payouts.holds import HoldView
 from handback.payouts.queries import BatchReport, BatchView
 from handback_server._stubs.v1 import (
     payouts_pb2,
 )
-from handback_server.convert.values import instant
+from handback_server.convert.values import instant, optional_id
 
 
 def payout_batch(view: BatchView) -> payouts_pb2.PayoutBatch:
@@ -30,6 +31,31 @@ def payout_batch(view: BatchView) -> payouts_pb2.PayoutBatch:
         sealed_at=instant(view.sealed_at),
         delivered_at=instant(view.delivered_at),
         dispatched_at=instant(view.dispatched_at),
+        split_value=view.split_value or "",
+        due_by=instant(view.due_by),
+        deadline_at=instant(view.deadline_at),
+        settled_at=instant(view.settled_at),
+        recalled_at=instant(view.recalled_at),
+        recalled_by=view.recalled_by or "",
+        recall_reason=view.recall_reason or "",
+        resent_at=instant(view.resent_at),
+        resent_by=view.resent_by or "",
+        resent_as=view.resent_as or "",
+    )
+
+
+def partner_hold(view: HoldView) -> payouts_pb2.PartnerHold:
+    """A hold of a partner as it stands."""
+    return payouts_pb2.PartnerHold(
+        programme=view.programme,
+        partner=view.partner,
+        reason=view.reason,
+        file_id=optional_id(Prefix.HANDBACK_FILE, view.file_id),
+        held_at=instant(view.held_at),
+        held_by=view.held_by,
+        released_at=instant(view.released_at),
+        released_by=view.released_by or "",
+        release_comment=view.release_comment or "",
     )
 
 

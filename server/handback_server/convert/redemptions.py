@@ -30,6 +30,7 @@ def redemption(view: RedemptionView) -> lifecycle_pb2.Redemption:
         fulfilled=view.fulfilled,
         submitted_at=instant(view.submitted_at),
         due_at=instant(view.due_at),
+        next_cut_off_at=instant(view.next_cut_off_at),
     )
 
 

@@ -1,4 +1,4 @@
-"""Payout batches: which there are, what became of them, and gathering one now."""
+"""Payout batches: which there are, what became of them, gathering, recalling, sending again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from handback_client import convert
 from handback_client._stubs.v1 import payouts_pb2
 from handback_client._stubs.v1.payouts_pb2_grpc import PayoutServiceStub
 from handback_client.aio.connection import Connection
+from handback_client.keys import new_request_key
 from handback_client.models import BatchReport, PayoutBatch
 
 
@@ -19,13 +20,22 @@ class AsyncBatches:
         self._payouts = PayoutServiceStub(connection.channel)
 
     async def list(
-        self, *, partner: str = "", states: Iterable[str] = (), page_size: int = 500
+        self,
+        *,
+        partner: str = "",
+        states: Iterable[str] = (),
+        overdue: bool = False,
+        page_size: int = 500,
     ) -> AsyncIterator[PayoutBatch]:
-        """Payout batches, oldest first; filters left empty let everything pass."""
+        """Payout batches, oldest first; filters left empty let everything pass.
+
+        `overdue` leaves those whose deadline is over with something in them outstanding.
+        """
         request = payouts_pb2.ListPayoutBatchesRequest(
             programme=self._connection.programme,
             partner=partner,
             states=convert.batch_states(states),
+            overdue=overdue,
             page_size=page_size,
         )
         async for page in self._connection.pages(self._payouts.ListPayoutBatches, request):
@@ -51,10 +61,44 @@ class AsyncBatches:
     async def gather(self, partner: str) -> tuple[PayoutBatch, ...]:
         """Gather what is due for a partner now; no batch where nothing is due.
 
-        Raises NotFound, AgreementNotActive.
+        Raises NotFound, AgreementNotActive, PartnerHeld, LimitReached where something is due and
+        the partner takes nothing more that day.
         """
         request = payouts_pb2.GatherPayoutBatchesRequest(
             programme=self._connection.programme, partner=partner
         )
         answer = await self._connection.call(self._payouts.GatherPayoutBatches, request)
         return tuple(map(convert.payout_batch, answer.batches))
+
+    async def recall(self, batch_id: str, *, comment: str, request_key: str = "") -> PayoutBatch:
+        """Recall a sealed batch that has not left; what was in it is due again.
+
+        Hold the partner first, or it goes out with the next gathering. Raises NotFound,
+        WrongBatchState where its file may have left, RequestKeyReused.
+        """
+        request = payouts_pb2.RecallPayoutBatchRequest(
+            programme=self._connection.programme,
+            request_key=request_key or new_request_key(),
+            batch_id=batch_id,
+            comment=comment,
+        )
+        answer = await self._connection.call(self._payouts.RecallPayoutBatch, request)
+        return convert.payout_batch(answer.batch, answer.replayed)
+
+    async def resend(
+        self, batch_id: str, *, file_name: str = "", comment: str = "", request_key: str = ""
+    ) -> PayoutBatch:
+        """Bring the file of a delivered batch once more, under its own name or another one.
+
+        The same bytes; no redemption takes a step. Raises NotFound, WrongBatchState, PartnerHeld,
+        AlreadyExists where other content has the name, RequestKeyReused.
+        """
+        request = payouts_pb2.ResendPayoutBatchRequest(
+            programme=self._connection.programme,
+            request_key=request_key or new_request_key(),
+            batch_id=batch_id,
+            file_name=file_name,
+            comment=comment,
+        )
+        answer = await self._connection.call(self._payouts.ResendPayoutBatch, request)
+        return convert.payout_batch(answer.batch, answer.replayed)

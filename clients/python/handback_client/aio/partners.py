@@ -1,16 +1,17 @@
-"""Partners and their agreements."""
+"""Partners, their agreements, and holding what goes out to them."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
 from handback_client import convert
-from handback_client._stubs.v1 import agreements_pb2
+from handback_client._stubs.v1 import agreements_pb2, payouts_pb2
 from handback_client._stubs.v1.agreements_pb2_grpc import AgreementServiceStub
+from handback_client._stubs.v1.payouts_pb2_grpc import PayoutServiceStub
 from handback_client.aio.connection import Connection
 from handback_client.errors import Violation
 from handback_client.keys import new_request_key
-from handback_client.models import Agreement, Partner
+from handback_client.models import Agreement, Partner, PartnerHold
 
 
 class AsyncPartners:
@@ -19,6 +20,7 @@ class AsyncPartners:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._agreements = AgreementServiceStub(connection.channel)
+        self._payouts = PayoutServiceStub(connection.channel)
 
     async def apply(self, source: str, *, request_key: str = "") -> Agreement:
         """Make a TOML document its partner's latest agreement; a new partner with its first.
@@ -70,3 +72,40 @@ class AsyncPartners:
         async for page in self._connection.pages(self._agreements.ListAgreementVersions, request):
             for agreement in page.agreements:
                 yield convert.agreement(agreement)
+
+    async def hold(self, partner: str, *, comment: str, request_key: str = "") -> PartnerHold:
+        """Let nothing leave for a partner until it is released; what has left goes on.
+
+        Raises NotFound, AlreadyExists where it is held, RequestKeyReused.
+        """
+        request = payouts_pb2.HoldPartnerRequest(
+            programme=self._connection.programme,
+            request_key=request_key or new_request_key(),
+            partner=partner,
+            comment=comment,
+        )
+        answer = await self._connection.call(self._payouts.HoldPartner, request)
+        return convert.partner_hold(answer.hold, answer.replayed)
+
+    async def release(self, partner: str, *, comment: str, request_key: str = "") -> PartnerHold:
+        """End the hold of a partner, whoever began it.
+
+        Raises NotFound where it is not held, RequestKeyReused.
+        """
+        request = payouts_pb2.ReleasePartnerRequest(
+            programme=self._connection.programme,
+            request_key=request_key or new_request_key(),
+            partner=partner,
+            comment=comment,
+        )
+        answer = await self._connection.call(self._payouts.ReleasePartner, request)
+        return convert.partner_hold(answer.hold, answer.replayed)
+
+    async def holds(self, partner: str = "", *, page_size: int = 500) -> AsyncIterator[PartnerHold]:
+        """The holds of partners, or of one, newest first."""
+        request = payouts_pb2.ListPartnerHoldsRequest(
+            programme=self._connection.programme, partner=partner, page_size=page_size
+        )
+        async for page in self._connection.pages(self._payouts.ListPartnerHolds, request):
+            for hold in page.holds:
+                yield convert.partner_hold(hold)

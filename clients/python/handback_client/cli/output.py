@@ -32,6 +32,7 @@ COLOUR_OF_WORD: Mapping[str, str] = {
     "dispatched": "green",
     "awaiting_handback": "cyan",
     "retrying": "yellow",
+    "recalled": "yellow",
     "rejected": "yellow",
     "quarantined": "red",
     "refused": "red",

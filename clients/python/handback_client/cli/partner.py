@@ -1,4 +1,4 @@
-"""Partners and their agreements."""
+"""Partners, their agreements, and holding what goes out to them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from handback_client.cli.documents import programme_of, text_of_document
 from handback_client.cli.session import Session
 
 COLUMNS = ("partner", "agreement_version", "created_at")
+HOLD_COLUMNS = ("partner", "held_at", "held_by", "reason", "released_at", "released_by")
 VERSION_COLUMNS = ("version", "applied_at", "actor", "content_hash")
 
 _documents_argument = click.argument(
@@ -20,7 +21,7 @@ _documents_argument = click.argument(
 
 @click.group("partner", cls=Group)
 def partner_command() -> None:
-    """Partners and their agreements, a TOML document each."""
+    """Partners, their agreements, a TOML document each, and what is held back from them."""
 
 
 @partner_command.command("apply")
@@ -101,3 +102,37 @@ def list_versions(session: Session, partner: str, limit: int | None) -> None:
     """List the versions of a partner's agreement, newest first."""
     with session.client() as client:
         session.output.many(client.partners.agreements(partner), VERSION_COLUMNS, limit)
+
+
+@partner_command.command("hold")
+@click.argument("partner")
+@click.option("--comment", required=True, metavar="TEXT", help="Why it is held.")
+@key_option
+@click.pass_obj
+def hold_partner(session: Session, partner: str, comment: str, request_key: str) -> None:
+    """Gather nothing for a partner and deliver nothing to it until it is released."""
+    with session.client() as client:
+        hold = client.partners.hold(partner, comment=comment, request_key=request_key)
+    session.output.one(hold)
+
+
+@partner_command.command("release")
+@click.argument("partner")
+@click.option("--comment", required=True, metavar="TEXT", help="Why it is released.")
+@key_option
+@click.pass_obj
+def release_partner(session: Session, partner: str, comment: str, request_key: str) -> None:
+    """End the hold of a partner, whoever began it."""
+    with session.client() as client:
+        hold = client.partners.release(partner, comment=comment, request_key=request_key)
+    session.output.one(hold)
+
+
+@partner_command.command("holds")
+@click.argument("partner", default="")
+@limit_option
+@click.pass_obj
+def list_holds(session: Session, partner: str, limit: int | None) -> None:
+    """List when and why partners were held, newest first; who is held now has no release."""
+    with session.client() as client:
+        session.output.many(client.partners.holds(partner), HOLD_COLUMNS, limit)

@@ -6,7 +6,7 @@ from handback_client.convert.agreements import agreement, partner
 from handback_client.convert.breaks import dossier, one_break, resolved
 from handback_client.convert.files import finding, handback_file, run_report
 from handback_client.convert.ledger import balance
-from handback_client.convert.payouts import batch_report, payout_batch, tally
+from handback_client.convert.payouts import batch_report, partner_hold, payout_batch, tally
 from handback_client.convert.redemptions import (
     event,
     event_batch,
@@ -40,6 +40,7 @@ __all__ = [
     "instant",
     "one_break",
     "partner",
+    "partner_hold",
     "payout_batch",
     "reason_class",
     "redemption",

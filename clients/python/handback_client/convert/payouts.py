@@ -14,7 +14,7 @@ def tally(message: payouts_pb2.Tally) -> models.Tally:
     return models.Tally(count=message.count, quantity=message.quantity)
 
 
-def payout_batch(message: payouts_pb2.PayoutBatch) -> models.PayoutBatch:
+def payout_batch(message: payouts_pb2.PayoutBatch, replayed: bool = False) -> models.PayoutBatch:
     """One payout batch."""
     return models.PayoutBatch(
         batch_id=message.batch_id,
@@ -32,6 +32,33 @@ def payout_batch(message: payouts_pb2.PayoutBatch) -> models.PayoutBatch:
         sealed_at=instant(message.sealed_at),
         delivered_at=instant(message.delivered_at),
         dispatched_at=instant(message.dispatched_at),
+        split_value=message.split_value,
+        due_by=instant(message.due_by),
+        deadline_at=instant(message.deadline_at),
+        settled_at=instant(message.settled_at),
+        recalled_at=instant(message.recalled_at),
+        recalled_by=message.recalled_by,
+        recall_reason=message.recall_reason,
+        resent_at=instant(message.resent_at),
+        resent_by=message.resent_by,
+        resent_as=message.resent_as,
+        replayed=replayed,
+    )
+
+
+def partner_hold(message: payouts_pb2.PartnerHold, replayed: bool = False) -> models.PartnerHold:
+    """One hold of a partner."""
+    return models.PartnerHold(
+        programme=message.programme,
+        partner=message.partner,
+        reason=message.reason,
+        file_id=message.file_id,
+        held_at=instant(message.held_at),
+        held_by=message.held_by,
+        released_at=instant(message.released_at),
+        released_by=message.released_by,
+        release_comment=message.release_comment,
+        replayed=replayed,
     )
 
 

@@ -57,6 +57,7 @@ def redemption(message: lifecycle_pb2.Redemption, replayed: bool = False) -> mod
         fulfilled=message.fulfilled,
         submitted_at=instant(message.submitted_at),
         due_at=instant(message.due_at),
+        next_cut_off_at=instant(message.next_cut_off_at),
         replayed=replayed,
     )
 

@@ -17,7 +17,7 @@ from handback_client.models.breaks import (
 )
 from handback_client.models.files import Finding, HandbackFile, RunReport
 from handback_client.models.ledger import Balance
-from handback_client.models.payouts import BatchReport, PayoutBatch, Tally
+from handback_client.models.payouts import BatchReport, PartnerHold, PayoutBatch, Tally
 from handback_client.models.redemptions import (
     Event,
     EventBatch,
@@ -50,6 +50,7 @@ __all__ = [
     "Finding",
     "HandbackFile",
     "Partner",
+    "PartnerHold",
     "PayoutBatch",
     "Proposal",
     "ReasonClass",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from handback_client.models.words import BatchState
@@ -18,7 +18,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutBatch:
-    """One outbound file and the redemptions in it; `fingerprint` is SHA-256 in hexadecimal."""
+    """One outbound file and the redemptions in it; `fingerprint` is SHA-256 in hexadecimal.
+
+    `due_by` is the cut-off it was gathered for, or when it was gathered; `split_value` is what all
+    in it have in the field by which the agreement splits files. `deadline_at` is when the partner's
+    time to answer is over, and from `settled_at` on everything is answered.
+    """
 
     batch_id: str
     programme: str
@@ -35,6 +40,38 @@ class PayoutBatch:
     sealed_at: datetime | None
     delivered_at: datetime | None
     dispatched_at: datetime | None
+    split_value: str
+    due_by: datetime | None
+    deadline_at: datetime | None
+    settled_at: datetime | None
+    recalled_at: datetime | None
+    recalled_by: str
+    recall_reason: str
+    resent_at: datetime | None
+    resent_by: str
+    resent_as: str
+    # True where the same request had been answered before and this is that answer.
+    replayed: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerHold:
+    """A time during which nothing leaves for a partner, to this day where it has no end.
+
+    `file_id` is the hand-back file in which the partner blames us, empty where a person holds it.
+    """
+
+    programme: str
+    partner: str
+    reason: str
+    file_id: str
+    held_at: datetime | None
+    held_by: str
+    released_at: datetime | None
+    released_by: str
+    release_comment: str
+    # True where the same request had been answered before and this is that answer.
+    replayed: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

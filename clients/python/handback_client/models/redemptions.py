@@ -34,7 +34,8 @@ class Redemption:
 
     `held` is what is neither fulfilled nor given back yet; `attempt` is the one last sent to the
     partner, 0 before the first; `version` grows by one with every step; `due_at` is when it may go
-    into a payout batch, None where it waits for none.
+    into a payout batch, None where it waits for none. The answer to a submit tells the partner's
+    next cut-off, at which it is gathered if there is room; None where there are none.
     """
 
     redemption_id: str
@@ -50,6 +51,7 @@ class Redemption:
     fulfilled: int
     submitted_at: datetime | None
     due_at: datetime | None
+    next_cut_off_at: datetime | None = field(default=None, compare=False)
     # True where the same request had been answered before and this is that answer.
     replayed: bool = field(default=False, compare=False)
 

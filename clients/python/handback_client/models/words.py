@@ -113,6 +113,7 @@ class BatchState(StrEnum):
     SEALED = "sealed"
     DELIVERED = "delivered"
     DISPATCHED = "dispatched"
+    RECALLED = "recalled"
     UNKNOWN = "unknown"
 
 

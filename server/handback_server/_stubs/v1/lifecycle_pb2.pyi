@@ -301,6 +301,7 @@ class Redemption(_message.Message):
     FULFILLED_FIELD_NUMBER: _builtins.int
     SUBMITTED_AT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
+    NEXT_CUT_OFF_AT_FIELD_NUMBER: _builtins.int
     redemption_id: _builtins.str
     """Its id, such as `rdm_0000000000a3k`."""
     programme: _builtins.str
@@ -331,6 +332,12 @@ class Redemption(_message.Message):
     def due_at(self) -> _timestamp_pb2.Timestamp:
         """When it may go into a payout batch; unset where it waits for none."""
 
+    @_builtins.property
+    def next_cut_off_at(self) -> _timestamp_pb2.Timestamp:
+        """The partner's cut-off at which it is gathered, if there is room; only in the answer to a submit,
+        and unset where the partner has no cut-offs.
+        """
+
     def __init__(
         self,
         *,
@@ -347,10 +354,11 @@ class Redemption(_message.Message):
         fulfilled: _builtins.int = ...,
         submitted_at: _timestamp_pb2.Timestamp | None = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
+        next_cut_off_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "submitted_at", b"submitted_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "next_cut_off_at", b"next_cut_off_at", "submitted_at", b"submitted_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "due_at", b"due_at", "fulfilled", b"fulfilled", "held", b"held", "member_ref", b"member_ref", "partner", b"partner", "programme", b"programme", "quantity", b"quantity", "redemption_id", b"redemption_id", "state", b"state", "submitted_at", b"submitted_at", "unit", b"unit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "due_at", b"due_at", "fulfilled", b"fulfilled", "held", b"held", "member_ref", b"member_ref", "next_cut_off_at", b"next_cut_off_at", "partner", b"partner", "programme", b"programme", "quantity", b"quantity", "redemption_id", b"redemption_id", "state", b"state", "submitted_at", b"submitted_at", "unit", b"unit", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

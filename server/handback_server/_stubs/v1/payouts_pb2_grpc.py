@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PayoutServiceStub(object):
-    """Shows payout batches and gathers them on demand.
+    """Shows payout batches, gathers them on demand, and stops, takes back or repeats what goes out.
     """
 
     def __init__(self, channel):
@@ -55,10 +55,35 @@ class PayoutServiceStub(object):
                 request_serializer=handback_dot_v1_dot_payouts__pb2.GatherPayoutBatchesRequest.SerializeToString,
                 response_deserializer=handback_dot_v1_dot_payouts__pb2.GatherPayoutBatchesResponse.FromString,
                 _registered_method=True)
+        self.RecallPayoutBatch = channel.unary_unary(
+                '/handback.v1.PayoutService/RecallPayoutBatch',
+                request_serializer=handback_dot_v1_dot_payouts__pb2.RecallPayoutBatchRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_payouts__pb2.RecallPayoutBatchResponse.FromString,
+                _registered_method=True)
+        self.ResendPayoutBatch = channel.unary_unary(
+                '/handback.v1.PayoutService/ResendPayoutBatch',
+                request_serializer=handback_dot_v1_dot_payouts__pb2.ResendPayoutBatchRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_payouts__pb2.ResendPayoutBatchResponse.FromString,
+                _registered_method=True)
+        self.HoldPartner = channel.unary_unary(
+                '/handback.v1.PayoutService/HoldPartner',
+                request_serializer=handback_dot_v1_dot_payouts__pb2.HoldPartnerRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_payouts__pb2.HoldPartnerResponse.FromString,
+                _registered_method=True)
+        self.ReleasePartner = channel.unary_unary(
+                '/handback.v1.PayoutService/ReleasePartner',
+                request_serializer=handback_dot_v1_dot_payouts__pb2.ReleasePartnerRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_payouts__pb2.ReleasePartnerResponse.FromString,
+                _registered_method=True)
+        self.ListPartnerHolds = channel.unary_unary(
+                '/handback.v1.PayoutService/ListPartnerHolds',
+                request_serializer=handback_dot_v1_dot_payouts__pb2.ListPartnerHoldsRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_payouts__pb2.ListPartnerHoldsResponse.FromString,
+                _registered_method=True)
 
 
 class PayoutServiceServicer(object):
-    """Shows payout batches and gathers them on demand.
+    """Shows payout batches, gathers them on demand, and stops, takes back or repeats what goes out.
     """
 
     def ListPayoutBatches(self, request, context):
@@ -88,9 +113,51 @@ class PayoutServiceServicer(object):
 
     def GatherPayoutBatches(self, request, context):
         """Gathers the due redemptions of a partner into payout batches now instead of at the next
-        interval of its agreement. Needs no request key: what is in a batch is not due any more, so
-        that repeating the call never sends anything twice.
-        Reasons: INVALID_REQUEST, NOT_FOUND.
+        cut-off or interval of its agreement. Needs no request key: what is in a batch is not due any
+        more, so that repeating the call never sends anything twice.
+        Reasons: INVALID_REQUEST, NOT_FOUND, PARTNER_HELD, LIMIT_REACHED where something is due and the
+        partner takes nothing more that day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecallPayoutBatch(self, request, context):
+        """Recalls a sealed batch that has not left: its file never does, and what was in it is due again.
+        Reasons: INVALID_REQUEST, NOT_FOUND, WRONG_BATCH_STATE, REQUEST_KEY_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResendPayoutBatch(self, request, context):
+        """Brings the file of a delivered batch once more, the same bytes; no redemption takes a step.
+        Reasons: INVALID_REQUEST, NOT_FOUND, WRONG_BATCH_STATE, PARTNER_HELD, ALREADY_EXISTS where
+        other content has the name, REQUEST_KEY_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HoldPartner(self, request, context):
+        """Holds a partner: nothing is gathered for it, nor delivered to it, until it is released.
+        Reasons: INVALID_REQUEST, NOT_FOUND, ALREADY_EXISTS where it is held, REQUEST_KEY_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleasePartner(self, request, context):
+        """Ends the hold of a partner, whoever began it.
+        Reasons: INVALID_REQUEST, NOT_FOUND where it is not held, REQUEST_KEY_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPartnerHolds(self, request, context):
+        """Lists the holds of partners, newest first.
+        Reasons: INVALID_REQUEST.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,6 +186,31 @@ def add_PayoutServiceServicer_to_server(servicer, server):
                     request_deserializer=handback_dot_v1_dot_payouts__pb2.GatherPayoutBatchesRequest.FromString,
                     response_serializer=handback_dot_v1_dot_payouts__pb2.GatherPayoutBatchesResponse.SerializeToString,
             ),
+            'RecallPayoutBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecallPayoutBatch,
+                    request_deserializer=handback_dot_v1_dot_payouts__pb2.RecallPayoutBatchRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_payouts__pb2.RecallPayoutBatchResponse.SerializeToString,
+            ),
+            'ResendPayoutBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResendPayoutBatch,
+                    request_deserializer=handback_dot_v1_dot_payouts__pb2.ResendPayoutBatchRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_payouts__pb2.ResendPayoutBatchResponse.SerializeToString,
+            ),
+            'HoldPartner': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldPartner,
+                    request_deserializer=handback_dot_v1_dot_payouts__pb2.HoldPartnerRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_payouts__pb2.HoldPartnerResponse.SerializeToString,
+            ),
+            'ReleasePartner': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleasePartner,
+                    request_deserializer=handback_dot_v1_dot_payouts__pb2.ReleasePartnerRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_payouts__pb2.ReleasePartnerResponse.SerializeToString,
+            ),
+            'ListPartnerHolds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPartnerHolds,
+                    request_deserializer=handback_dot_v1_dot_payouts__pb2.ListPartnerHoldsRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_payouts__pb2.ListPartnerHoldsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'handback.v1.PayoutService', rpc_method_handlers)
@@ -128,7 +220,7 @@ def add_PayoutServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PayoutService(object):
-    """Shows payout batches and gathers them on demand.
+    """Shows payout batches, gathers them on demand, and stops, takes back or repeats what goes out.
     """
 
     @staticmethod
@@ -229,6 +321,141 @@ class PayoutService(object):
             '/handback.v1.PayoutService/GatherPayoutBatches',
             handback_dot_v1_dot_payouts__pb2.GatherPayoutBatchesRequest.SerializeToString,
             handback_dot_v1_dot_payouts__pb2.GatherPayoutBatchesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecallPayoutBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.PayoutService/RecallPayoutBatch',
+            handback_dot_v1_dot_payouts__pb2.RecallPayoutBatchRequest.SerializeToString,
+            handback_dot_v1_dot_payouts__pb2.RecallPayoutBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResendPayoutBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.PayoutService/ResendPayoutBatch',
+            handback_dot_v1_dot_payouts__pb2.ResendPayoutBatchRequest.SerializeToString,
+            handback_dot_v1_dot_payouts__pb2.ResendPayoutBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldPartner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.PayoutService/HoldPartner',
+            handback_dot_v1_dot_payouts__pb2.HoldPartnerRequest.SerializeToString,
+            handback_dot_v1_dot_payouts__pb2.HoldPartnerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleasePartner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.PayoutService/ReleasePartner',
+            handback_dot_v1_dot_payouts__pb2.ReleasePartnerRequest.SerializeToString,
+            handback_dot_v1_dot_payouts__pb2.ReleasePartnerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPartnerHolds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.PayoutService/ListPartnerHolds',
+            handback_dot_v1_dot_payouts__pb2.ListPartnerHoldsRequest.SerializeToString,
+            handback_dot_v1_dot_payouts__pb2.ListPartnerHoldsResponse.FromString,
             options,
             channel_credentials,
             insecure,

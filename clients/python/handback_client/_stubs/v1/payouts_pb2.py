@@ -25,37 +25,59 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19handback/v1/payouts.proto\x12\x0bhandback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x03\n\x0bPayoutBatch\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x11\n\tprogramme\x18\x02 \x01(\t\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x10\n\x08sequence\x18\x05 \x01(\x03\x12\x19\n\x11\x61greement_version\x18\x06 \x01(\x05\x12,\n\x05state\x18\x07 \x01(\x0e\x32\x1d.handback.v1.PayoutBatchState\x12\x14\n\x0crecord_count\x18\x08 \x01(\x03\x12\x10\n\x08quantity\x18\t \x01(\x03\x12\x11\n\tfile_name\x18\n \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x0b \x01(\t\x12\x12\n\nsize_bytes\x18\x0c \x01(\x03\x12-\n\tsealed_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65livered_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rdispatched_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"(\n\x05Tally\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"\xb6\x01\n\x11PayoutBatchReport\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12 \n\x04sent\x18\x02 \x01(\x0b\x32\x12.handback.v1.Tally\x12%\n\tconfirmed\x18\x03 \x01(\x0b\x32\x12.handback.v1.Tally\x12$\n\x08rejected\x18\x04 \x01(\x0b\x32\x12.handback.v1.Tally\x12 \n\x04open\x18\x05 \x01(\x0b\x32\x12.handback.v1.Tally\"\x94\x01\n\x18ListPayoutBatchesRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12-\n\x06states\x18\x03 \x03(\x0e\x32\x1d.handback.v1.PayoutBatchState\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"_\n\x19ListPayoutBatchesResponse\x12)\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x18.handback.v1.PayoutBatch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x15GetPayoutBatchRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\"A\n\x16GetPayoutBatchResponse\x12\'\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x18.handback.v1.PayoutBatch\"B\n\x1bGetPayoutBatchReportRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\"N\n\x1cGetPayoutBatchReportResponse\x12.\n\x06report\x18\x01 \x01(\x0b\x32\x1e.handback.v1.PayoutBatchReport\"@\n\x1aGatherPayoutBatchesRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\"H\n\x1bGatherPayoutBatchesResponse\x12)\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x18.handback.v1.PayoutBatch*\x9a\x01\n\x10PayoutBatchState\x12\"\n\x1ePAYOUT_BATCH_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19PAYOUT_BATCH_STATE_SEALED\x10\x01\x12 \n\x1cPAYOUT_BATCH_STATE_DELIVERED\x10\x02\x12!\n\x1dPAYOUT_BATCH_STATE_DISPATCHED\x10\x03\x32\xa5\x03\n\rPayoutService\x12\x62\n\x11ListPayoutBatches\x12%.handback.v1.ListPayoutBatchesRequest\x1a&.handback.v1.ListPayoutBatchesResponse\x12Y\n\x0eGetPayoutBatch\x12\".handback.v1.GetPayoutBatchRequest\x1a#.handback.v1.GetPayoutBatchResponse\x12k\n\x14GetPayoutBatchReport\x12(.handback.v1.GetPayoutBatchReportRequest\x1a).handback.v1.GetPayoutBatchReportResponse\x12h\n\x13GatherPayoutBatches\x12\'.handback.v1.GatherPayoutBatchesRequest\x1a(.handback.v1.GatherPayoutBatchesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19handback/v1/payouts.proto\x12\x0bhandback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x05\n\x0bPayoutBatch\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x11\n\tprogramme\x18\x02 \x01(\t\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x10\n\x08sequence\x18\x05 \x01(\x03\x12\x19\n\x11\x61greement_version\x18\x06 \x01(\x05\x12,\n\x05state\x18\x07 \x01(\x0e\x32\x1d.handback.v1.PayoutBatchState\x12\x14\n\x0crecord_count\x18\x08 \x01(\x03\x12\x10\n\x08quantity\x18\t \x01(\x03\x12\x11\n\tfile_name\x18\n \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x0b \x01(\t\x12\x12\n\nsize_bytes\x18\x0c \x01(\x03\x12-\n\tsealed_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65livered_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rdispatched_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bsplit_value\x18\x10 \x01(\t\x12*\n\x06\x64ue_by\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65\x61\x64line_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nsettled_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecalled_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0brecalled_by\x18\x15 \x01(\t\x12\x15\n\rrecall_reason\x18\x16 \x01(\t\x12-\n\tresent_at\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tresent_by\x18\x18 \x01(\t\x12\x11\n\tresent_as\x18\x19 \x01(\t\"\xef\x01\n\x0bPartnerHold\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x04 \x01(\t\x12+\n\x07held_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07held_by\x18\x06 \x01(\t\x12/\n\x0breleased_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0breleased_by\x18\x08 \x01(\t\x12\x17\n\x0frelease_comment\x18\t \x01(\t\"(\n\x05Tally\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"\xb6\x01\n\x11PayoutBatchReport\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12 \n\x04sent\x18\x02 \x01(\x0b\x32\x12.handback.v1.Tally\x12%\n\tconfirmed\x18\x03 \x01(\x0b\x32\x12.handback.v1.Tally\x12$\n\x08rejected\x18\x04 \x01(\x0b\x32\x12.handback.v1.Tally\x12 \n\x04open\x18\x05 \x01(\x0b\x32\x12.handback.v1.Tally\"\xa5\x01\n\x18ListPayoutBatchesRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12-\n\x06states\x18\x03 \x03(\x0e\x32\x1d.handback.v1.PayoutBatchState\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0f\n\x07overdue\x18\x06 \x01(\x08\"_\n\x19ListPayoutBatchesResponse\x12)\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x18.handback.v1.PayoutBatch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x15GetPayoutBatchRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\"A\n\x16GetPayoutBatchResponse\x12\'\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x18.handback.v1.PayoutBatch\"B\n\x1bGetPayoutBatchReportRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\"N\n\x1cGetPayoutBatchReportResponse\x12.\n\x06report\x18\x01 \x01(\x0b\x32\x1e.handback.v1.PayoutBatchReport\"@\n\x1aGatherPayoutBatchesRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\"H\n\x1bGatherPayoutBatchesResponse\x12)\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x18.handback.v1.PayoutBatch\"e\n\x18RecallPayoutBatchRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"V\n\x19RecallPayoutBatchResponse\x12\'\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x18.handback.v1.PayoutBatch\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"x\n\x18ResendPayoutBatchRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x03 \x01(\t\x12\x11\n\tfile_name\x18\x04 \x01(\t\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\"V\n\x19ResendPayoutBatchResponse\x12\'\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x18.handback.v1.PayoutBatch\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"^\n\x12HoldPartnerRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"O\n\x13HoldPartnerResponse\x12&\n\x04hold\x18\x01 \x01(\x0b\x32\x18.handback.v1.PartnerHold\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"a\n\x15ReleasePartnerRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"R\n\x16ReleasePartnerResponse\x12&\n\x04hold\x18\x01 \x01(\x0b\x32\x18.handback.v1.PartnerHold\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"d\n\x17ListPartnerHoldsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"\\\n\x18ListPartnerHoldsResponse\x12\'\n\x05holds\x18\x01 \x03(\x0b\x32\x18.handback.v1.PartnerHold\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xbb\x01\n\x10PayoutBatchState\x12\"\n\x1ePAYOUT_BATCH_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19PAYOUT_BATCH_STATE_SEALED\x10\x01\x12 \n\x1cPAYOUT_BATCH_STATE_DELIVERED\x10\x02\x12!\n\x1dPAYOUT_BATCH_STATE_DISPATCHED\x10\x03\x12\x1f\n\x1bPAYOUT_BATCH_STATE_RECALLED\x10\x04\x32\xfb\x06\n\rPayoutService\x12\x62\n\x11ListPayoutBatches\x12%.handback.v1.ListPayoutBatchesRequest\x1a&.handback.v1.ListPayoutBatchesResponse\x12Y\n\x0eGetPayoutBatch\x12\".handback.v1.GetPayoutBatchRequest\x1a#.handback.v1.GetPayoutBatchResponse\x12k\n\x14GetPayoutBatchReport\x12(.handback.v1.GetPayoutBatchReportRequest\x1a).handback.v1.GetPayoutBatchReportResponse\x12h\n\x13GatherPayoutBatches\x12\'.handback.v1.GatherPayoutBatchesRequest\x1a(.handback.v1.GatherPayoutBatchesResponse\x12\x62\n\x11RecallPayoutBatch\x12%.handback.v1.RecallPayoutBatchRequest\x1a&.handback.v1.RecallPayoutBatchResponse\x12\x62\n\x11ResendPayoutBatch\x12%.handback.v1.ResendPayoutBatchRequest\x1a&.handback.v1.ResendPayoutBatchResponse\x12P\n\x0bHoldPartner\x12\x1f.handback.v1.HoldPartnerRequest\x1a .handback.v1.HoldPartnerResponse\x12Y\n\x0eReleasePartner\x12\".handback.v1.ReleasePartnerRequest\x1a#.handback.v1.ReleasePartnerResponse\x12_\n\x10ListPartnerHolds\x12$.handback.v1.ListPartnerHoldsRequest\x1a%.handback.v1.ListPartnerHoldsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'handback.v1.payouts_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PAYOUTBATCHSTATE']._serialized_start=1391
-  _globals['_PAYOUTBATCHSTATE']._serialized_end=1545
+  _globals['_PAYOUTBATCHSTATE']._serialized_start=2947
+  _globals['_PAYOUTBATCHSTATE']._serialized_end=3134
   _globals['_PAYOUTBATCH']._serialized_start=76
-  _globals['_PAYOUTBATCH']._serialized_end=496
-  _globals['_TALLY']._serialized_start=498
-  _globals['_TALLY']._serialized_end=538
-  _globals['_PAYOUTBATCHREPORT']._serialized_start=541
-  _globals['_PAYOUTBATCHREPORT']._serialized_end=723
-  _globals['_LISTPAYOUTBATCHESREQUEST']._serialized_start=726
-  _globals['_LISTPAYOUTBATCHESREQUEST']._serialized_end=874
-  _globals['_LISTPAYOUTBATCHESRESPONSE']._serialized_start=876
-  _globals['_LISTPAYOUTBATCHESRESPONSE']._serialized_end=971
-  _globals['_GETPAYOUTBATCHREQUEST']._serialized_start=973
-  _globals['_GETPAYOUTBATCHREQUEST']._serialized_end=1033
-  _globals['_GETPAYOUTBATCHRESPONSE']._serialized_start=1035
-  _globals['_GETPAYOUTBATCHRESPONSE']._serialized_end=1100
-  _globals['_GETPAYOUTBATCHREPORTREQUEST']._serialized_start=1102
-  _globals['_GETPAYOUTBATCHREPORTREQUEST']._serialized_end=1168
-  _globals['_GETPAYOUTBATCHREPORTRESPONSE']._serialized_start=1170
-  _globals['_GETPAYOUTBATCHREPORTRESPONSE']._serialized_end=1248
-  _globals['_GATHERPAYOUTBATCHESREQUEST']._serialized_start=1250
-  _globals['_GATHERPAYOUTBATCHESREQUEST']._serialized_end=1314
-  _globals['_GATHERPAYOUTBATCHESRESPONSE']._serialized_start=1316
-  _globals['_GATHERPAYOUTBATCHESRESPONSE']._serialized_end=1388
-  _globals['_PAYOUTSERVICE']._serialized_start=1548
-  _globals['_PAYOUTSERVICE']._serialized_end=1969
+  _globals['_PAYOUTBATCH']._serialized_end=836
+  _globals['_PARTNERHOLD']._serialized_start=839
+  _globals['_PARTNERHOLD']._serialized_end=1078
+  _globals['_TALLY']._serialized_start=1080
+  _globals['_TALLY']._serialized_end=1120
+  _globals['_PAYOUTBATCHREPORT']._serialized_start=1123
+  _globals['_PAYOUTBATCHREPORT']._serialized_end=1305
+  _globals['_LISTPAYOUTBATCHESREQUEST']._serialized_start=1308
+  _globals['_LISTPAYOUTBATCHESREQUEST']._serialized_end=1473
+  _globals['_LISTPAYOUTBATCHESRESPONSE']._serialized_start=1475
+  _globals['_LISTPAYOUTBATCHESRESPONSE']._serialized_end=1570
+  _globals['_GETPAYOUTBATCHREQUEST']._serialized_start=1572
+  _globals['_GETPAYOUTBATCHREQUEST']._serialized_end=1632
+  _globals['_GETPAYOUTBATCHRESPONSE']._serialized_start=1634
+  _globals['_GETPAYOUTBATCHRESPONSE']._serialized_end=1699
+  _globals['_GETPAYOUTBATCHREPORTREQUEST']._serialized_start=1701
+  _globals['_GETPAYOUTBATCHREPORTREQUEST']._serialized_end=1767
+  _globals['_GETPAYOUTBATCHREPORTRESPONSE']._serialized_start=1769
+  _globals['_GETPAYOUTBATCHREPORTRESPONSE']._serialized_end=1847
+  _globals['_GATHERPAYOUTBATCHESREQUEST']._serialized_start=1849
+  _globals['_GATHERPAYOUTBATCHESREQUEST']._serialized_end=1913
+  _globals['_GATHERPAYOUTBATCHESRESPONSE']._serialized_start=1915
+  _globals['_GATHERPAYOUTBATCHESRESPONSE']._serialized_end=1987
+  _globals['_RECALLPAYOUTBATCHREQUEST']._serialized_start=1989
+  _globals['_RECALLPAYOUTBATCHREQUEST']._serialized_end=2090
+  _globals['_RECALLPAYOUTBATCHRESPONSE']._serialized_start=2092
+  _globals['_RECALLPAYOUTBATCHRESPONSE']._serialized_end=2178
+  _globals['_RESENDPAYOUTBATCHREQUEST']._serialized_start=2180
+  _globals['_RESENDPAYOUTBATCHREQUEST']._serialized_end=2300
+  _globals['_RESENDPAYOUTBATCHRESPONSE']._serialized_start=2302
+  _globals['_RESENDPAYOUTBATCHRESPONSE']._serialized_end=2388
+  _globals['_HOLDPARTNERREQUEST']._serialized_start=2390
+  _globals['_HOLDPARTNERREQUEST']._serialized_end=2484
+  _globals['_HOLDPARTNERRESPONSE']._serialized_start=2486
+  _globals['_HOLDPARTNERRESPONSE']._serialized_end=2565
+  _globals['_RELEASEPARTNERREQUEST']._serialized_start=2567
+  _globals['_RELEASEPARTNERREQUEST']._serialized_end=2664
+  _globals['_RELEASEPARTNERRESPONSE']._serialized_start=2666
+  _globals['_RELEASEPARTNERRESPONSE']._serialized_end=2748
+  _globals['_LISTPARTNERHOLDSREQUEST']._serialized_start=2750
+  _globals['_LISTPARTNERHOLDSREQUEST']._serialized_end=2850
+  _globals['_LISTPARTNERHOLDSRESPONSE']._serialized_start=2852
+  _globals['_LISTPARTNERHOLDSRESPONSE']._serialized_end=2944
+  _globals['_PAYOUTSERVICE']._serialized_start=3137
+  _globals['_PAYOUTSERVICE']._serialized_end=4028
 # @@protoc_insertion_point(module_scope)

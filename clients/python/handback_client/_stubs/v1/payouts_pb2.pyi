@@ -34,6 +34,8 @@ class _PayoutBatchStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Payo
     """Its file was delivered to the partner and read back."""
     PAYOUT_BATCH_STATE_DISPATCHED: _PayoutBatchState.ValueType  # 3
     """Every redemption in it awaits its answer."""
+    PAYOUT_BATCH_STATE_RECALLED: _PayoutBatchState.ValueType  # 4
+    """It was taken back before it left, and what was in it is due again."""
 
 class PayoutBatchState(_PayoutBatchState, metaclass=_PayoutBatchStateEnumTypeWrapper):
     """How far a payout batch has come."""
@@ -46,6 +48,8 @@ PAYOUT_BATCH_STATE_DELIVERED: PayoutBatchState.ValueType  # 2
 """Its file was delivered to the partner and read back."""
 PAYOUT_BATCH_STATE_DISPATCHED: PayoutBatchState.ValueType  # 3
 """Every redemption in it awaits its answer."""
+PAYOUT_BATCH_STATE_RECALLED: PayoutBatchState.ValueType  # 4
+"""It was taken back before it left, and what was in it is due again."""
 Global___PayoutBatchState: _TypeAlias = PayoutBatchState  # noqa: Y015
 
 @_typing.final
@@ -69,6 +73,16 @@ class PayoutBatch(_message.Message):
     SEALED_AT_FIELD_NUMBER: _builtins.int
     DELIVERED_AT_FIELD_NUMBER: _builtins.int
     DISPATCHED_AT_FIELD_NUMBER: _builtins.int
+    SPLIT_VALUE_FIELD_NUMBER: _builtins.int
+    DUE_BY_FIELD_NUMBER: _builtins.int
+    DEADLINE_AT_FIELD_NUMBER: _builtins.int
+    SETTLED_AT_FIELD_NUMBER: _builtins.int
+    RECALLED_AT_FIELD_NUMBER: _builtins.int
+    RECALLED_BY_FIELD_NUMBER: _builtins.int
+    RECALL_REASON_FIELD_NUMBER: _builtins.int
+    RESENT_AT_FIELD_NUMBER: _builtins.int
+    RESENT_BY_FIELD_NUMBER: _builtins.int
+    RESENT_AS_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """Its id, such as `bat_000000000001f`."""
     programme: _builtins.str
@@ -93,6 +107,16 @@ class PayoutBatch(_message.Message):
     """SHA-256 of its file in hexadecimal digits."""
     size_bytes: _builtins.int
     """The size of its file."""
+    split_value: _builtins.str
+    """What all in it have in the field by which the agreement splits files; empty where it does not."""
+    recalled_by: _builtins.str
+    """Who recalled it."""
+    recall_reason: _builtins.str
+    """Why it was recalled."""
+    resent_by: _builtins.str
+    """Who had it brought once more."""
+    resent_as: _builtins.str
+    """Under which name it was brought once more."""
     @_builtins.property
     def sealed_at(self) -> _timestamp_pb2.Timestamp:
         """When its redemptions and its file were fixed."""
@@ -104,6 +128,26 @@ class PayoutBatch(_message.Message):
     @_builtins.property
     def dispatched_at(self) -> _timestamp_pb2.Timestamp:
         """When its redemptions were marked as sent; unset before."""
+
+    @_builtins.property
+    def due_by(self) -> _timestamp_pb2.Timestamp:
+        """By when what is in it was due: the cut-off, or the moment of its gathering."""
+
+    @_builtins.property
+    def deadline_at(self) -> _timestamp_pb2.Timestamp:
+        """When the partner's time to answer is over; unset before the delivery."""
+
+    @_builtins.property
+    def settled_at(self) -> _timestamp_pb2.Timestamp:
+        """When, after its deadline, everything in it was found to have an outcome; unset before."""
+
+    @_builtins.property
+    def recalled_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was recalled; unset where it was not."""
+
+    @_builtins.property
+    def resent_at(self) -> _timestamp_pb2.Timestamp:
+        """When its file was last brought once more; unset where it was not."""
 
     def __init__(
         self,
@@ -123,14 +167,82 @@ class PayoutBatch(_message.Message):
         sealed_at: _timestamp_pb2.Timestamp | None = ...,
         delivered_at: _timestamp_pb2.Timestamp | None = ...,
         dispatched_at: _timestamp_pb2.Timestamp | None = ...,
+        split_value: _builtins.str = ...,
+        due_by: _timestamp_pb2.Timestamp | None = ...,
+        deadline_at: _timestamp_pb2.Timestamp | None = ...,
+        settled_at: _timestamp_pb2.Timestamp | None = ...,
+        recalled_at: _timestamp_pb2.Timestamp | None = ...,
+        recalled_by: _builtins.str = ...,
+        recall_reason: _builtins.str = ...,
+        resent_at: _timestamp_pb2.Timestamp | None = ...,
+        resent_by: _builtins.str = ...,
+        resent_as: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered_at", b"delivered_at", "dispatched_at", b"dispatched_at", "sealed_at", b"sealed_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline_at", b"deadline_at", "delivered_at", b"delivered_at", "dispatched_at", b"dispatched_at", "due_by", b"due_by", "recalled_at", b"recalled_at", "resent_at", b"resent_at", "sealed_at", b"sealed_at", "settled_at", b"settled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "batch_id", b"batch_id", "delivered_at", b"delivered_at", "dispatched_at", b"dispatched_at", "file_name", b"file_name", "fingerprint", b"fingerprint", "partner", b"partner", "programme", b"programme", "quantity", b"quantity", "record_count", b"record_count", "sealed_at", b"sealed_at", "sequence", b"sequence", "size_bytes", b"size_bytes", "state", b"state", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "batch_id", b"batch_id", "deadline_at", b"deadline_at", "delivered_at", b"delivered_at", "dispatched_at", b"dispatched_at", "due_by", b"due_by", "file_name", b"file_name", "fingerprint", b"fingerprint", "partner", b"partner", "programme", b"programme", "quantity", b"quantity", "recall_reason", b"recall_reason", "recalled_at", b"recalled_at", "recalled_by", b"recalled_by", "record_count", b"record_count", "resent_as", b"resent_as", "resent_at", b"resent_at", "resent_by", b"resent_by", "sealed_at", b"sealed_at", "sequence", b"sequence", "settled_at", b"settled_at", "size_bytes", b"size_bytes", "split_value", b"split_value", "state", b"state", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PayoutBatch: _TypeAlias = PayoutBatch  # noqa: Y015
+
+@_typing.final
+class PartnerHold(_message.Message):
+    """A time during which nothing leaves for a partner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    PARTNER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    HELD_AT_FIELD_NUMBER: _builtins.int
+    HELD_BY_FIELD_NUMBER: _builtins.int
+    RELEASED_AT_FIELD_NUMBER: _builtins.int
+    RELEASED_BY_FIELD_NUMBER: _builtins.int
+    RELEASE_COMMENT_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns the partner."""
+    partner: _builtins.str
+    """The partner that is held."""
+    reason: _builtins.str
+    """Why, in words."""
+    file_id: _builtins.str
+    """The hand-back file in which the partner blames us; empty where a person holds it."""
+    held_by: _builtins.str
+    """Who holds it."""
+    released_by: _builtins.str
+    """Who released it."""
+    release_comment: _builtins.str
+    """Why it was released."""
+    @_builtins.property
+    def held_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when."""
+
+    @_builtins.property
+    def released_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was released; unset while it is held."""
+
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        partner: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        file_id: _builtins.str = ...,
+        held_at: _timestamp_pb2.Timestamp | None = ...,
+        held_by: _builtins.str = ...,
+        released_at: _timestamp_pb2.Timestamp | None = ...,
+        released_by: _builtins.str = ...,
+        release_comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["held_at", b"held_at", "released_at", b"released_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id", "held_at", b"held_at", "held_by", b"held_by", "partner", b"partner", "programme", b"programme", "reason", b"reason", "release_comment", b"release_comment", "released_at", b"released_at", "released_by", b"released_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartnerHold: _TypeAlias = PartnerHold  # noqa: Y015
 
 @_typing.final
 class Tally(_message.Message):
@@ -215,6 +327,7 @@ class ListPayoutBatchesRequest(_message.Message):
     STATES_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
     programme: _builtins.str
     """The programme whose batches are listed."""
     partner: _builtins.str
@@ -223,6 +336,8 @@ class ListPayoutBatchesRequest(_message.Message):
     """How many to give at most: 100 where it is 0, and never more than 1,000."""
     page_token: _builtins.str
     """The token of the page before; empty for the first page. Filters must stay the same."""
+    overdue: _builtins.bool
+    """Only those whose deadline is over with something in them outstanding."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[Global___PayoutBatchState.ValueType]:
         """Only those in one of these states."""
@@ -235,10 +350,11 @@ class ListPayoutBatchesRequest(_message.Message):
         states: _abc.Iterable[Global___PayoutBatchState.ValueType] | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        overdue: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "partner", b"partner", "programme", b"programme", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["overdue", b"overdue", "page_size", b"page_size", "page_token", b"page_token", "partner", b"partner", "programme", b"programme", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -421,3 +537,317 @@ class GatherPayoutBatchesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GatherPayoutBatchesResponse: _TypeAlias = GatherPayoutBatchesResponse  # noqa: Y015
+
+@_typing.final
+class RecallPayoutBatchRequest(_message.Message):
+    """Asks to recall a sealed batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    REQUEST_KEY_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns it."""
+    request_key: _builtins.str
+    """A key chosen by the caller; the same again does nothing twice."""
+    batch_id: _builtins.str
+    """The payout batch."""
+    comment: _builtins.str
+    """Why it is recalled."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        request_key: _builtins.str = ...,
+        batch_id: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "comment", b"comment", "programme", b"programme", "request_key", b"request_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecallPayoutBatchRequest: _TypeAlias = RecallPayoutBatchRequest  # noqa: Y015
+
+@_typing.final
+class RecallPayoutBatchResponse(_message.Message):
+    """The batch that was recalled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """Whether the same request had been answered before."""
+    @_builtins.property
+    def batch(self) -> Global___PayoutBatch:
+        """As it stands."""
+
+    def __init__(
+        self,
+        *,
+        batch: Global___PayoutBatch | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecallPayoutBatchResponse: _TypeAlias = RecallPayoutBatchResponse  # noqa: Y015
+
+@_typing.final
+class ResendPayoutBatchRequest(_message.Message):
+    """Asks to bring a file once more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    REQUEST_KEY_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns it."""
+    request_key: _builtins.str
+    """A key chosen by the caller; the same again does nothing twice."""
+    batch_id: _builtins.str
+    """The payout batch."""
+    file_name: _builtins.str
+    """Another name for the file; its own where it is empty."""
+    comment: _builtins.str
+    """Why it is brought once more; may be empty."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        request_key: _builtins.str = ...,
+        batch_id: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "comment", b"comment", "file_name", b"file_name", "programme", b"programme", "request_key", b"request_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResendPayoutBatchRequest: _TypeAlias = ResendPayoutBatchRequest  # noqa: Y015
+
+@_typing.final
+class ResendPayoutBatchResponse(_message.Message):
+    """The batch whose file was brought once more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """Whether the same request had been answered before."""
+    @_builtins.property
+    def batch(self) -> Global___PayoutBatch:
+        """As it stands."""
+
+    def __init__(
+        self,
+        *,
+        batch: Global___PayoutBatch | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResendPayoutBatchResponse: _TypeAlias = ResendPayoutBatchResponse  # noqa: Y015
+
+@_typing.final
+class HoldPartnerRequest(_message.Message):
+    """Asks to hold a partner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    REQUEST_KEY_FIELD_NUMBER: _builtins.int
+    PARTNER_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns the partner."""
+    request_key: _builtins.str
+    """A key chosen by the caller; the same again does nothing twice."""
+    partner: _builtins.str
+    """The partner."""
+    comment: _builtins.str
+    """Why it is held."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        request_key: _builtins.str = ...,
+        partner: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "partner", b"partner", "programme", b"programme", "request_key", b"request_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldPartnerRequest: _TypeAlias = HoldPartnerRequest  # noqa: Y015
+
+@_typing.final
+class HoldPartnerResponse(_message.Message):
+    """The hold that has begun."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """Whether the same request had been answered before."""
+    @_builtins.property
+    def hold(self) -> Global___PartnerHold:
+        """As it stands."""
+
+    def __init__(
+        self,
+        *,
+        hold: Global___PartnerHold | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldPartnerResponse: _TypeAlias = HoldPartnerResponse  # noqa: Y015
+
+@_typing.final
+class ReleasePartnerRequest(_message.Message):
+    """Asks to release a partner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    REQUEST_KEY_FIELD_NUMBER: _builtins.int
+    PARTNER_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns the partner."""
+    request_key: _builtins.str
+    """A key chosen by the caller; the same again does nothing twice."""
+    partner: _builtins.str
+    """The partner."""
+    comment: _builtins.str
+    """Why it is released."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        request_key: _builtins.str = ...,
+        partner: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "partner", b"partner", "programme", b"programme", "request_key", b"request_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleasePartnerRequest: _TypeAlias = ReleasePartnerRequest  # noqa: Y015
+
+@_typing.final
+class ReleasePartnerResponse(_message.Message):
+    """The hold that has ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """Whether the same request had been answered before."""
+    @_builtins.property
+    def hold(self) -> Global___PartnerHold:
+        """As it stands."""
+
+    def __init__(
+        self,
+        *,
+        hold: Global___PartnerHold | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleasePartnerResponse: _TypeAlias = ReleasePartnerResponse  # noqa: Y015
+
+@_typing.final
+class ListPartnerHoldsRequest(_message.Message):
+    """Asks for a page of holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    PARTNER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns the partners."""
+    partner: _builtins.str
+    """Only those of this partner."""
+    page_size: _builtins.int
+    """How many to give at most: 100 where it is 0, and never more than 1,000."""
+    page_token: _builtins.str
+    """The token of the page before; empty for the first page. Filters must stay the same."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        partner: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "partner", b"partner", "programme", b"programme"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPartnerHoldsRequest: _TypeAlias = ListPartnerHoldsRequest  # noqa: Y015
+
+@_typing.final
+class ListPartnerHoldsResponse(_message.Message):
+    """A page of holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Asks for the next page; empty on the last one."""
+    @_builtins.property
+    def holds(self) -> _containers.RepeatedCompositeFieldContainer[Global___PartnerHold]:
+        """The holds, newest first."""
+
+    def __init__(
+        self,
+        *,
+        holds: _abc.Iterable[Global___PartnerHold] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holds", b"holds", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPartnerHoldsResponse: _TypeAlias = ListPartnerHoldsResponse  # noqa: Y015

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PayoutServiceStub:
-    """Shows payout batches and gathers them on demand."""
+    """Shows payout batches, gathers them on demand, and stops, takes back or repeats what goes out."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -48,14 +48,36 @@ class PayoutServiceStub:
     """
     GatherPayoutBatches: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.GatherPayoutBatchesRequest, _payouts_pb2.GatherPayoutBatchesResponse]
     """Gathers the due redemptions of a partner into payout batches now instead of at the next
-    interval of its agreement. Needs no request key: what is in a batch is not due any more, so
-    that repeating the call never sends anything twice.
-    Reasons: INVALID_REQUEST, NOT_FOUND.
+    cut-off or interval of its agreement. Needs no request key: what is in a batch is not due any
+    more, so that repeating the call never sends anything twice.
+    Reasons: INVALID_REQUEST, NOT_FOUND, PARTNER_HELD, LIMIT_REACHED where something is due and the
+    partner takes nothing more that day.
+    """
+    RecallPayoutBatch: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.RecallPayoutBatchRequest, _payouts_pb2.RecallPayoutBatchResponse]
+    """Recalls a sealed batch that has not left: its file never does, and what was in it is due again.
+    Reasons: INVALID_REQUEST, NOT_FOUND, WRONG_BATCH_STATE, REQUEST_KEY_REUSED.
+    """
+    ResendPayoutBatch: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.ResendPayoutBatchRequest, _payouts_pb2.ResendPayoutBatchResponse]
+    """Brings the file of a delivered batch once more, the same bytes; no redemption takes a step.
+    Reasons: INVALID_REQUEST, NOT_FOUND, WRONG_BATCH_STATE, PARTNER_HELD, ALREADY_EXISTS where
+    other content has the name, REQUEST_KEY_REUSED.
+    """
+    HoldPartner: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.HoldPartnerRequest, _payouts_pb2.HoldPartnerResponse]
+    """Holds a partner: nothing is gathered for it, nor delivered to it, until it is released.
+    Reasons: INVALID_REQUEST, NOT_FOUND, ALREADY_EXISTS where it is held, REQUEST_KEY_REUSED.
+    """
+    ReleasePartner: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.ReleasePartnerRequest, _payouts_pb2.ReleasePartnerResponse]
+    """Ends the hold of a partner, whoever began it.
+    Reasons: INVALID_REQUEST, NOT_FOUND where it is not held, REQUEST_KEY_REUSED.
+    """
+    ListPartnerHolds: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.ListPartnerHoldsRequest, _payouts_pb2.ListPartnerHoldsResponse]
+    """Lists the holds of partners, newest first.
+    Reasons: INVALID_REQUEST.
     """
 
 @_typing.type_check_only
 class PayoutServiceAsyncStub(PayoutServiceStub):
-    """Shows payout batches and gathers them on demand."""
+    """Shows payout batches, gathers them on demand, and stops, takes back or repeats what goes out."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListPayoutBatches: _aio.UnaryUnaryMultiCallable[_payouts_pb2.ListPayoutBatchesRequest, _payouts_pb2.ListPayoutBatchesResponse]  # type: ignore[assignment]
@@ -73,13 +95,35 @@ class PayoutServiceAsyncStub(PayoutServiceStub):
     """
     GatherPayoutBatches: _aio.UnaryUnaryMultiCallable[_payouts_pb2.GatherPayoutBatchesRequest, _payouts_pb2.GatherPayoutBatchesResponse]  # type: ignore[assignment]
     """Gathers the due redemptions of a partner into payout batches now instead of at the next
-    interval of its agreement. Needs no request key: what is in a batch is not due any more, so
-    that repeating the call never sends anything twice.
-    Reasons: INVALID_REQUEST, NOT_FOUND.
+    cut-off or interval of its agreement. Needs no request key: what is in a batch is not due any
+    more, so that repeating the call never sends anything twice.
+    Reasons: INVALID_REQUEST, NOT_FOUND, PARTNER_HELD, LIMIT_REACHED where something is due and the
+    partner takes nothing more that day.
+    """
+    RecallPayoutBatch: _aio.UnaryUnaryMultiCallable[_payouts_pb2.RecallPayoutBatchRequest, _payouts_pb2.RecallPayoutBatchResponse]  # type: ignore[assignment]
+    """Recalls a sealed batch that has not left: its file never does, and what was in it is due again.
+    Reasons: INVALID_REQUEST, NOT_FOUND, WRONG_BATCH_STATE, REQUEST_KEY_REUSED.
+    """
+    ResendPayoutBatch: _aio.UnaryUnaryMultiCallable[_payouts_pb2.ResendPayoutBatchRequest, _payouts_pb2.ResendPayoutBatchResponse]  # type: ignore[assignment]
+    """Brings the file of a delivered batch once more, the same bytes; no redemption takes a step.
+    Reasons: INVALID_REQUEST, NOT_FOUND, WRONG_BATCH_STATE, PARTNER_HELD, ALREADY_EXISTS where
+    other content has the name, REQUEST_KEY_REUSED.
+    """
+    HoldPartner: _aio.UnaryUnaryMultiCallable[_payouts_pb2.HoldPartnerRequest, _payouts_pb2.HoldPartnerResponse]  # type: ignore[assignment]
+    """Holds a partner: nothing is gathered for it, nor delivered to it, until it is released.
+    Reasons: INVALID_REQUEST, NOT_FOUND, ALREADY_EXISTS where it is held, REQUEST_KEY_REUSED.
+    """
+    ReleasePartner: _aio.UnaryUnaryMultiCallable[_payouts_pb2.ReleasePartnerRequest, _payouts_pb2.ReleasePartnerResponse]  # type: ignore[assignment]
+    """Ends the hold of a partner, whoever began it.
+    Reasons: INVALID_REQUEST, NOT_FOUND where it is not held, REQUEST_KEY_REUSED.
+    """
+    ListPartnerHolds: _aio.UnaryUnaryMultiCallable[_payouts_pb2.ListPartnerHoldsRequest, _payouts_pb2.ListPartnerHoldsResponse]  # type: ignore[assignment]
+    """Lists the holds of partners, newest first.
+    Reasons: INVALID_REQUEST.
     """
 
 class PayoutServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Shows payout batches and gathers them on demand."""
+    """Shows payout batches, gathers them on demand, and stops, takes back or repeats what goes out."""
 
     @_abc_1.abstractmethod
     def ListPayoutBatches(
@@ -119,9 +163,61 @@ class PayoutServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payouts_pb2.GatherPayoutBatchesResponse, _abc.Awaitable[_payouts_pb2.GatherPayoutBatchesResponse]]:
         """Gathers the due redemptions of a partner into payout batches now instead of at the next
-        interval of its agreement. Needs no request key: what is in a batch is not due any more, so
-        that repeating the call never sends anything twice.
-        Reasons: INVALID_REQUEST, NOT_FOUND.
+        cut-off or interval of its agreement. Needs no request key: what is in a batch is not due any
+        more, so that repeating the call never sends anything twice.
+        Reasons: INVALID_REQUEST, NOT_FOUND, PARTNER_HELD, LIMIT_REACHED where something is due and the
+        partner takes nothing more that day.
+        """
+
+    @_abc_1.abstractmethod
+    def RecallPayoutBatch(
+        self,
+        request: _payouts_pb2.RecallPayoutBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payouts_pb2.RecallPayoutBatchResponse, _abc.Awaitable[_payouts_pb2.RecallPayoutBatchResponse]]:
+        """Recalls a sealed batch that has not left: its file never does, and what was in it is due again.
+        Reasons: INVALID_REQUEST, NOT_FOUND, WRONG_BATCH_STATE, REQUEST_KEY_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ResendPayoutBatch(
+        self,
+        request: _payouts_pb2.ResendPayoutBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payouts_pb2.ResendPayoutBatchResponse, _abc.Awaitable[_payouts_pb2.ResendPayoutBatchResponse]]:
+        """Brings the file of a delivered batch once more, the same bytes; no redemption takes a step.
+        Reasons: INVALID_REQUEST, NOT_FOUND, WRONG_BATCH_STATE, PARTNER_HELD, ALREADY_EXISTS where
+        other content has the name, REQUEST_KEY_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def HoldPartner(
+        self,
+        request: _payouts_pb2.HoldPartnerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payouts_pb2.HoldPartnerResponse, _abc.Awaitable[_payouts_pb2.HoldPartnerResponse]]:
+        """Holds a partner: nothing is gathered for it, nor delivered to it, until it is released.
+        Reasons: INVALID_REQUEST, NOT_FOUND, ALREADY_EXISTS where it is held, REQUEST_KEY_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ReleasePartner(
+        self,
+        request: _payouts_pb2.ReleasePartnerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payouts_pb2.ReleasePartnerResponse, _abc.Awaitable[_payouts_pb2.ReleasePartnerResponse]]:
+        """Ends the hold of a partner, whoever began it.
+        Reasons: INVALID_REQUEST, NOT_FOUND where it is not held, REQUEST_KEY_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPartnerHolds(
+        self,
+        request: _payouts_pb2.ListPartnerHoldsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payouts_pb2.ListPartnerHoldsResponse, _abc.Awaitable[_payouts_pb2.ListPartnerHoldsResponse]]:
+        """Lists the holds of partners, newest first.
+        Reasons: INVALID_REQUEST.
         """
 
 def add_PayoutServiceServicer_to_server(servicer: PayoutServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
