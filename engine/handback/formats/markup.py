@@ -14,6 +14,7 @@ from handback.formats.trees import MAX_DEPTH, TreeReader
 
 _PIECE_BYTES: Final = 64 * 1024
 _ROWS: Final = 20_000
+_MOST_NAMES: Final = 1_000  # kept; a file may have as many as it likes
 _BETWEEN: Final = " "  # of a namespace and a name; neither may have a blank
 _CUT: Final = frozenset(
     {"no element found", "unclosed token", "unclosed CDATA section", "partial character"}
@@ -32,15 +33,16 @@ class MarkupReader:
     """Reads the records of one XML document."""
 
     def __init__(self, plan: Plan) -> None:
-        self._tree = TreeReader(plan)
+        self._tree = TreeReader(plan, lambda: self._parser.CurrentLineNumber)
         self._namespaces = plan.layout.namespaces
-        self._depth = 0
+        self._begun = False
+        self._names: dict[str, str] = {}  # without their namespaces
         self._parser = expat.ParserCreate(namespace_separator=_BETWEEN)
         self._parser.buffer_text = True
         self._parser.ordered_attributes = False
         takers = {
             "StartElement": self._start,
-            "EndElement": self._end,
+            "EndElement": self._tree.end,
             "CharacterData": self._tree.text,
             "StartDoctypeDecl": self._doctype,
         }
@@ -79,21 +81,24 @@ class MarkupReader:
         return None
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        namespace, _, local = name.rpartition(_BETWEEN)
-        if not self._depth:
-            self._check_namespace(namespace)
-        self._depth += 1
-        self._tree.line = self._parser.CurrentLineNumber
+        local = self._names.get(name)
+        if local is None:
+            local = self._local(name)
         if attributes:
             attributes = {key.rpartition(_BETWEEN)[2]: text for key, text in attributes.items()}
         if not self._tree.start(local, attributes):
             message = f"more than {MAX_DEPTH} elements within each other"
             raise self._refused(FindingCode.BAD_MARKUP, message)
 
-    def _end(self, _name: str) -> None:
-        self._depth -= 1
-        self._tree.line = self._parser.CurrentLineNumber
-        self._tree.end()
+    def _local(self, name: str) -> str:
+        """A name without its namespace; that of the first has to be one of the layout's."""
+        namespace, _, local = name.rpartition(_BETWEEN)
+        if not self._begun:
+            self._check_namespace(namespace)
+            self._begun = True
+        if len(self._names) < _MOST_NAMES:
+            self._names[name] = local
+        return local
 
     def _check_namespace(self, namespace: str) -> None:
         if self._namespaces and not any(fnmatchcase(namespace, one) for one in self._namespaces):

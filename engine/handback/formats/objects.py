@@ -66,10 +66,13 @@ class JsonReader:
         return None
 
     def _on(self, event: str, value: object) -> bool:
+        if event == "map_key":  # and scalars are what comes most often
+            self._names[-1] = str(value)
+            return True
         name = self._names[-1] if self._names else ROOT
         match event:
-            case "map_key":
-                self._names[-1] = str(value)
+            case "string" | "number" | "boolean":
+                _scalar(self._tree, name, value)
             case "start_map":
                 self._names.append("")
                 return self._tree.start(name)
@@ -81,10 +84,6 @@ class JsonReader:
                 return len(self._names) <= MAX_DEPTH
             case "end_array":
                 self._names.pop()
-            case "null":
-                pass
-            case _:
-                _scalar(self._tree, name, value)
         return True
 
 
@@ -115,7 +114,7 @@ class JsonLineReader:
             value = None
         if flaw is not None or not isinstance(value, dict):
             self._tree.broken(line, raw, FindingCode(flaw or FindingCode.BAD_MARKUP))
-        elif _is_deep(value):
+        elif raw.count("{") + raw.count("[") > MAX_DEPTH and _is_deep(value):
             self._tree.broken(line, raw, FindingCode.BAD_MARKUP)
         else:
             self._walk(ROOT, value)
@@ -168,9 +167,10 @@ def _is_deep(value: object) -> bool:
 
 
 def _scalar(tree: TreeReader, name: str, value: object) -> None:
-    tree.start(name)
-    tree.text(str(value).lower() if isinstance(value, bool) else str(value))
-    tree.end()
+    if isinstance(value, str):
+        tree.leaf(name, value)
+    else:
+        tree.leaf(name, str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def _by_lines(stream: BinaryIO, ahead: bytes) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ Nothing of the tree is kept but the texts of the records that are open.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,10 +48,14 @@ class _Open:
 
 
 class TreeReader:
-    """Takes what a parser meets, name by name, and gives rows of the records in it."""
+    """Takes what a parser meets, name by name, and gives rows of the records in it.
 
-    def __init__(self, plan: Plan) -> None:
+    `line_now` says which line is being read; where there is none, `line` does.
+    """
+
+    def __init__(self, plan: Plan, line_now: Callable[[], int] | None = None) -> None:
         self._plan = plan
+        self._line_now = line_now
         self._steps: list[Step | None] = [plan.root]
         self._open: list[_Open] = []
         self._of_node: dict[int, _Open] = {}
@@ -67,16 +71,18 @@ class TreeReader:
 
     def start(self, name: str, attributes: Mapping[str, str] | None = None) -> bool:
         """Something of this name opens. False where it stands too deep to go on."""
-        above = self._steps[-1]
+        steps = self._steps
+        above = steps[-1]
         step = above.below.get(name) if above is not None else None
-        if step is None and len(self._steps) == 1:
+        if step is None and len(steps) == 1:
             step = self._plan.root.below.get(ROOT)
-        self._steps.append(step)
+        steps.append(step)
         if step is None:
             self._texts.append(None)
-            return len(self._steps) <= MAX_DEPTH
-        for slot in step.forgets:
-            self._above.pop(slot, None)
+            return len(steps) <= MAX_DEPTH
+        if step.forgets:
+            for slot in step.forgets:
+                self._above.pop(slot, None)
         if step.nodes:
             self._begin(step.nodes)
         self._texts.append([] if step.slots else None)
@@ -84,7 +90,19 @@ class TreeReader:
             for attribute, slots in step.attributes.items():
                 if attribute in attributes:
                     self._store(slots, attributes[attribute])
-        return len(self._steps) <= MAX_DEPTH
+        return len(steps) <= MAX_DEPTH
+
+    def leaf(self, name: str, text: str) -> None:
+        """Something of this name opens, holds this text, and closes."""
+        above = self._steps[-1]
+        step = above.below.get(name) if above is not None else None
+        if step is not None and not step.nodes and not step.forgets:
+            if step.slots:
+                self._store(step.slots, text.strip(_BLANKS))
+        elif step is not None or len(self._steps) == 1:
+            self.start(name)
+            self.text(text)
+            self.end()
 
     def text(self, piece: str) -> None:
         """Text within what opened last."""
@@ -92,7 +110,7 @@ class TreeReader:
         if texts is not None and len(texts) < _MAX_PIECES:
             texts.append(piece)
 
-    def end(self) -> None:
+    def end(self, _name: str = "") -> None:
         """What opened last closes."""
         step, texts = self._steps.pop(), self._texts.pop()
         if step is None:
@@ -103,6 +121,7 @@ class TreeReader:
             return
         first = len(self._open) - len(step.nodes)
         closing, self._open = self._open[first:], self._open[:first]
+        self._look()
         for record in closing:
             self._close(record)
 
@@ -132,7 +151,13 @@ class TreeReader:
         missing = [name for name in self._cell_names() if name not in rows.columns]
         return rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in missing)
 
+    def _look(self) -> None:
+        """Note the line; it is asked for at records alone, as asking takes its time."""
+        if self._line_now is not None:
+            self.line = self._line_now()
+
     def _begin(self, nodes: Sequence[int]) -> None:
+        self._look()
         for above in self._open:
             if not above.told and self._plan.nodes[above.node].header:
                 self._tell(above.node, above.row)
@@ -208,6 +233,7 @@ class TreeReader:
 
     def _misplaced(self, slot: Slot) -> None:
         if not self.findings:
+            self._look()
             path = self._plan.nodes[slot.node].path
             what = (
                 f"what {path} needs from above" if slot.above else f"a field of the header {path}"
