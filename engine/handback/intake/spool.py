@@ -115,10 +115,11 @@ class Spool:
         groups = (scans[at : at + _RUNS_AT_ONCE] for at in range(0, len(scans), _RUNS_AT_ONCE))
         return merged([rows for group in groups for rows in pl.collect_all(group)])
 
-    def details(self, file_id: int) -> pl.LazyFrame:
-        """All records of a file (columns of DETAIL), in no order."""
+    def runs(self, file_id: int) -> list[pl.LazyFrame]:
+        """All records of a file (columns of DETAIL), run by run and so in no order."""
         runs = sorted(self._place(file_id).glob(f"{'[0-9]' * _RUN_DIGITS}.arrow"))
-        return pl.concat([DETAIL.to_frame().lazy(), *map(pl.scan_ipc, runs)], how="diagonal")
+        every = DETAIL.to_frame().lazy()
+        return [pl.concat([every, pl.scan_ipc(run)], how="diagonal") for run in runs]
 
     def matches(self, file_id: int) -> Path:
         """The folder for what its records are matched to; it goes where the spool of it goes."""

@@ -11,7 +11,7 @@ What is found depends on nothing that still changes, so it can be found again wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -62,13 +62,15 @@ def search(desk: Desk, terms: Terms, arrival: Arrival, stopping: Callable[[], bo
     rules, found = terms.agreement.handback.match, Found.of(desk, arrival.file_id)
     if is_settled_alone(rules) or found.is_done:
         return True
-    details = desk.spool.details(arrival.file_id).select(_ASKED)
-    sought = details.filter(searched(rules)).select(pl.len()).collect().item()
-    with telemetry.span("search attempts", attributes={"handback.records": sought}):
-        if sought and any(MatchColumn.NORMALISED_REFERENCE in rule for rule in rules):
-            keep_normal_forms(desk.store, desk.agreements, terms, arrival.received_at)
-        searching = _Search(desk, terms, arrival, details, found)
-        done = searching.run(-(-sought // AT_ONCE), stopping)
+    runs = [run.select(_ASKED) for run in desk.spool.runs(arrival.file_id)]
+    sought = sum(run.filter(searched(rules)).select(pl.len()).collect().item() for run in runs)
+    found.start()
+    done = True
+    if sought:
+        with telemetry.span("search attempts", attributes={"handback.records": sought}):
+            if any(MatchColumn.NORMALISED_REFERENCE in rule for rule in rules):
+                keep_normal_forms(desk.store, desk.agreements, terms, arrival.received_at)
+            done = _Search(desk, terms, arrival, runs, found).run(sought, stopping)
     if done:
         found.finish()
     return done
@@ -129,33 +131,43 @@ def _name(rule: int, part: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """One file being searched for; `details` are all its records (columns of DETAIL)."""
+    """One file being searched for; `runs` are all its records (columns of DETAIL)."""
 
     desk: Desk
     terms: Terms
     arrival: Arrival
-    details: pl.LazyFrame
+    runs: Sequence[pl.LazyFrame]
     found: Found
 
-    def run(self, parts: int, stopping: Callable[[], bool]) -> bool:
-        """Try each rule on the file, part by part; whether `stopping` let it come to its end."""
-        self.found.start()
+    def run(self, sought: int, stopping: Callable[[], bool]) -> bool:
+        """Try each rule on so many records; whether `stopping` let it come to its end."""
         for number, rule in enumerate(self.terms.agreement.handback.match):
             if rule == BY_KEY and number == 0:
                 continue  # what carries a key is settled by it, with its chunk
-            left = self._left(number)
-            together = pl.struct(_together(rule)).hash() % parts
-            for part in range(parts):
+            for part, records in enumerate(self._left(rule, number, sought)):
                 if stopping():
                     return False
-                records = left.filter(together == part).collect()
                 self.found.add(number, part, self._verdicts(rule, number, records))
         return True
 
-    def _left(self, number: int) -> pl.LazyFrame:
-        """The records that the rules before this one left."""
-        sought = self.details.filter(searched(self.terms.agreement.handback.match))
-        return sought.join(self.found.before(number), on="ordinal", how="anti")
+    def _left(self, rule: Rule, number: int, sought: int) -> Iterator[pl.DataFrame]:
+        """The records that the rules before this one left, so many at a time.
+
+        Where both sides count, those that may find the same come together: then the file is gone
+        through once for each part of it.
+        """
+        wanted = searched(self.terms.agreement.handback.match)
+        settled = self.found.before(number)
+        left = [run.filter(wanted).join(settled, on="ordinal", how="anti") for run in self.runs]
+        if not pairs(rule):
+            for run in left:
+                yield from run.collect().iter_slices(AT_ONCE)
+            return
+        alike = ["member_ref", "quantity"] if MatchColumn.QUANTITY in rule else ["member_ref"]
+        parts = -(-sought // AT_ONCE)
+        part_of = pl.struct(alike).hash() % parts
+        for part in range(parts):
+            yield pl.concat([run.filter(part_of == part).collect() for run in left])
 
     def _verdicts(self, rule: Rule, number: int, records: pl.DataFrame) -> pl.DataFrame:
         """What a rule says of records; and of those for whom it finds only attempts to which an
@@ -176,21 +188,16 @@ class _Search:
         """Those of the candidates to which an earlier rule matched a record of the file."""
         wanted = candidates.select("redemption_id").unique().lazy()
         earlier = self.found.before(number).join(wanted, on="redemption_id", how="semi").collect()
-        told_by_key = self.details.filter(~searched(self.terms.agreement.handback.match))
-        others = told_by_key.join(wanted, on="redemption_id", how="semi").collect()
+        by_key = ~searched(self.terms.agreement.handback.match)
+        others = pl.concat(
+            run.filter(by_key).join(wanted, on="redemption_id", how="semi").collect()
+            for run in self.runs
+        )
         if not others.is_empty():
             with self.desk.store.write() as tx:
                 asked = ask(self.desk.store, tx, self.terms, BY_KEY, others)
             earlier = pl.concat([earlier, judge(asked, self.terms)])
         return earlier.filter(pl.col("match") == int(Match.ONE)).select(_ATTEMPT)
-
-
-def _together(rule: Rule) -> list[str]:
-    """What records have alike that are to be searched for in one part, as they may find the same;
-    where each stands for itself, nothing but its place."""
-    if not pairs(rule):
-        return ["ordinal"]
-    return ["member_ref", "quantity"] if MatchColumn.QUANTITY in rule else ["member_ref"]
 
 
 def _claims(values: pl.DataFrame, lost: pl.DataFrame) -> pl.DataFrame:
