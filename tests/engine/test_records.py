@@ -9,10 +9,13 @@ import pytest
 
 from fake_clock import FakeClock
 from handback.errors import NotFound
-from handback.ids import Prefix, public_id
+from handback.ids import Prefix, attempt_key, public_id
 from handback.intake.records import placed_record
+from handback.journal.sequence import sequence_blocks
+from handback.payouts.gather import gather
+from handback.reconcile.parked import take_up
 from handback.store.session import Store
-from reported import reported
+from reported import assert_followed_down, reported
 from world import PROGRAMME, Answer, World, skyways_file
 
 HBF = public_id(Prefix.HANDBACK_FILE, 1)
@@ -99,3 +102,21 @@ def test_what_is_not_kept_any_more_is_not_found(world: World) -> None:
         shown(world, 1)
     with pytest.raises(NotFound):
         reported(world, "records", file=HBF)
+
+
+def test_what_was_parked_and_judged_again_is_of_its_file_too(world: World) -> None:
+    (redemption_id,) = world.submit(100)
+    gather(world.store, world.landing, world.agreements, world.clock, PROGRAMME, "skyways")
+    reference = f"HB{attempt_key(redemption_id, 1):018}"
+    world.answer(skyways_file([Answer(reference, "M000001", 100, "0000")]))
+    assert reported(world, "events", file=HBF).rows == []
+    world.send()
+    take_up(world.store, world.agreements, world.clock, "tests")
+    sequence_blocks(world.store)
+    (event,) = reported(world, "events", file=HBF).rows
+    assert (event["trigger"], event["record"]) == ("confirm", 1)
+    # The run counted it as a break, and that is what the record became then.
+    (record,) = reported(world, "records", file=HBF).rows
+    assert record["fate"] == "break"
+    assert_followed_down(world, "runs")
+    world.assert_laws()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 import polars as pl
@@ -21,7 +22,7 @@ from handback.intake.opening import opened
 from handback.intake.prepare import CHUNK_RECORDS
 from handback.intake.queries import FileView
 from handback.partners.agreement import Agreement
-from handback.partners.codes import ReasonClass
+from handback.partners.codes import CodeMap, ReasonClass
 
 RECORDS: Final = pl.Schema({**DETAIL, "flaw": pl.String()})
 """A detail; or a record that cannot be read, of which there is its place, its text and the flaw."""
@@ -55,13 +56,13 @@ def placed_record(
     if mine.is_empty():
         place = f"{public_id(Prefix.HANDBACK_FILE, file_id)} {ordinal}"
         raise NotFound(kind="record", id=place)
-    agreement, row = _agreement(desk, file), mine.row(0, named=True)
+    agreement, row = agreement_of(desk, file), mine.row(0, named=True)
     with opened(desk, file.landing_key, agreement.handback) as found:
         lines = tuple(around(found.content, agreement.handback.layout, row["line"]))
     if unmasked:
         return PlacedRecord(row, lines)
-    codes = agreement.handback.codes
-    hidden = nearby.filter(codes.classify(nearby)["reason_class"] == int(ReasonClass.HOLD))
+    classes = codes_of(agreement, file).classify(nearby)["reason_class"]
+    hidden = nearby.filter(classes == int(ReasonClass.HOLD))
     if ordinal in hidden["ordinal"]:
         row |= dict.fromkeys(_TELLING)
     return PlacedRecord(row, tuple(line for line in lines if not _of(hidden, nearby, line.number)))
@@ -97,7 +98,7 @@ def records(desk: Desk, file: FileView) -> Iterator[pl.DataFrame]:
     """
     if file.agreement_version is None or file.verdict is None:
         return
-    agreement = _agreement(desk, file)
+    agreement = agreement_of(desk, file)
     handback = agreement.handback
     try:
         with opened(desk, file.landing_key, handback) as found:
@@ -106,7 +107,7 @@ def records(desk: Desk, file: FileView) -> Iterator[pl.DataFrame]:
                 agreement.payout.reference,
                 found.content,
                 chunk_records=CHUNK_RECORDS,
-                arrived_on=file.received_at.astimezone(agreement.time_zone).date(),
+                arrived_on=_received_on(agreement, file),
             )
             fan_out = FanOut(desk.store, file.partner_id, file.received_at, CHUNK_RECORDS)
             for chunk in decoded:
@@ -116,10 +117,20 @@ def records(desk: Desk, file: FileView) -> Iterator[pl.DataFrame]:
         return
 
 
-def _agreement(desk: Desk, file: FileView) -> Agreement:
+def agreement_of(desk: Desk, file: FileView) -> Agreement:
+    """The version of the agreement under which a file was read."""
     assert file.agreement_version is not None, file
     with desk.store.read() as tx:
         return desk.agreements.at_version(tx, file.partner_id, file.agreement_version).agreement
+
+
+def codes_of(agreement: Agreement, file: FileView) -> CodeMap:
+    """What codes mean in a file, by the day on which it was received."""
+    return agreement.handback.codes.on(_received_on(agreement, file))
+
+
+def _received_on(agreement: Agreement, file: FileView) -> date:
+    return file.received_at.astimezone(agreement.time_zone).date()
 
 
 def _together(details: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:

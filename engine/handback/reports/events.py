@@ -10,6 +10,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.ids import Prefix
+from handback.journal.commit import CauseKind
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
 from handback.reports import declaring as d
@@ -29,9 +30,10 @@ from handback.reports.stretches import (
     words,
 )
 from handback.store.bulk import fetch_frame, table_of
-from handback.store.tables import Attempt, PayoutBatch, RunChunk
+from handback.store.tables import Attempt, Break, PayoutBatch, RunChunk
 
 ATTEMPT, BATCH, CHUNK = table_of(Attempt), table_of(PayoutBatch), table_of(RunChunk)
+BREAK = table_of(Break)
 
 BATCH_ATTEMPTS: Final = 10_000
 
@@ -143,13 +145,33 @@ def _sources(asked: Reading) -> Iterator[tuple[Stretch | None, sa.ColumnElement[
         for travelled in attempts_of(asked.tx, batch_id):
             yield None, travelled & of_attempt & timed
     elif (file_id := asked.number("file")) is not None:
-        written = sa.select(CHUNK.c.block_id).where(CHUNK.c.file_id == file_id)
-        for block_id in asked.tx.scalars(written.order_by(CHUNK.c.block_id)).all():
-            if block_id is not None:
-                yield None, (EVENT.c.block_id == block_id) & timed
+        for narrowed in _of_file(asked.tx, file_id):
+            yield None, narrowed & timed
     else:
         for stretch in stretches(asked.tx, asked.from_at, asked.to_at):
             yield stretch, stretch.within
+
+
+def _of_file(tx: sa.Connection, file_id: int) -> Iterator[sa.ColumnElement[bool]]:
+    """Where events of a file's records are: in the blocks of its run; in those of decisions on its
+    breaks; and among those of redemptions whose answer was parked in a break."""
+    run = sa.select(CHUNK.c.block_id).where(CHUNK.c.file_id == file_id)
+    run = run.where(CHUNK.c.block_id.is_not(None)).order_by(CHUNK.c.block_id)
+    for block_id in tx.scalars(run).all():
+        yield EVENT.c.block_id == block_id
+    ours = BREAK.c.file_id == file_id
+    decided = sa.select(BLOCK.c.block_id).where(
+        BLOCK.c.cause_kind == int(CauseKind.BREAK),
+        BLOCK.c.cause_id.in_(sa.select(BREAK.c.break_id).where(ours)),
+    )
+    for block_id in tx.scalars(decided.order_by(BLOCK.c.block_id)).all():
+        yield EVENT.c.block_id == block_id
+    about = sa.select(BREAK.c.redemption_id).where(ours, BREAK.c.redemption_id.is_not(None))
+    yield (
+        EVENT.c.redemption_id.in_(about)
+        & (BLOCK.c.cause_kind != int(CauseKind.BREAK))
+        & EVENT.c.block_id.not_in(run.order_by(None))
+    )
 
 
 def _select(asked: Reading) -> sa.Select[Any]:

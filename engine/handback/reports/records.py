@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from handback.ids import Prefix
 from handback.intake import queries
-from handback.intake.records import records
+from handback.intake.queries import FileView
+from handback.intake.records import agreement_of, codes_of, records
 from handback.intake.states import FileState
 from handback.partners.codes import ReasonClass
 from handback.reports import declaring as d
@@ -56,18 +57,15 @@ def rows(asked: Reading) -> d.Rows:
             file_id=pl.lit(file.file_id, pl.Int64),
             quantity=pl.coalesce("quantity", "moved"),
         )
-        coded = file_codes(asked, file.partner_id, file.agreement_version, joined)
+        coded = _coded(asked, file, joined)
         yield _narrowed(asked, coded).select(one.name for one in RECORDS.columns)
 
 
-def file_codes(
-    asked: Reading, partner_id: int, version: int | None, found: pl.DataFrame
-) -> pl.DataFrame:
+def _coded(asked: Reading, file: FileView, found: pl.DataFrame) -> pl.DataFrame:
     """Records with the class of their code, as the caller may see it; restricted ones lose what
     they say."""
-    assert version is not None
-    terms = asked.desk.agreements.at_version(asked.tx, partner_id, version)
-    classified = terms.agreement.handback.codes.classify(found.drop("reason_class"))
+    codes = codes_of(agreement_of(asked.desk, file), file)
+    classified = codes.classify(found.drop("reason_class"))
     hidden = (pl.col("reason_class") == int(ReasonClass.HOLD)) & (not asked.unmasked)
     sound = pl.col("flaw").is_null()
     masked = classified.with_columns(
