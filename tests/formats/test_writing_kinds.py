@@ -223,3 +223,17 @@ def test_a_header_alone_is_written_and_read_as_the_answer_to_all() -> None:
 def test_addenda_beside_their_detail_are_no_json_that_we_write() -> None:
     layout = layout_of(NESTED.replace("file/orders/notes", "file/notes"))
     assert [one.field for one in outbound_mistakes(layout)] == ["formats.handback.records[2].path"]
+
+
+def test_no_object_of_json_is_written_twice() -> None:
+    apart = NESTED.replace('path = "file"\nrequired', 'path = "about/end"\nrequired').replace(
+        'path = "file"\nalone = "batch"', 'path = "about/begin"'
+    )
+    layout = layout_of(apart)
+    assert [one.field for one in outbound_mistakes(layout)] == ["formats.handback.records[3].path"]
+    as_xml = layout_of(
+        apart.replace('"json"', '"xml"')
+        .replace('"about/', '"x/about/')
+        .replace('"file/', '"x/file/')
+    )
+    assert outbound_mistakes(as_xml) == ()

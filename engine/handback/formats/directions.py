@@ -8,7 +8,9 @@ from typing import Final
 from handback.errors import Violation
 from handback.formats.days import Day, DayOfInstant
 from handback.formats.layout import (
+    CONTROL_KINDS,
     DETAIL_KINDS,
+    HEADER_KINDS,
     Field,
     Framing,
     Kind,
@@ -43,7 +45,7 @@ def inbound_mistakes(layout: Layout) -> tuple[Violation, ...]:
 def outbound_mistakes(layout: Layout) -> tuple[Violation, ...]:
     """Why this layout cannot write a payout file; empty where it can."""
     written = layout.written()
-    return (*_of_layout(written), *_of_records(written))
+    return (*_of_layout(written), *_of_records(written), *_reopened(written))
 
 
 def _of_layout(layout: Layout) -> Iterator[Violation]:
@@ -90,6 +92,25 @@ def _of_addenda(layout: Layout, record: Record, path: str) -> Iterator[Violation
     if layout.stands_within(record, detail) or (beside and layout.framing is Framing.XML):
         return
     yield Violation(path, f"a path below {detail.path}, in what we write")
+
+
+def _reopened(layout: Layout) -> Iterator[Violation]:
+    """An object of JSON that was closed cannot go on: its name would stand there twice."""
+    if layout.framing not in (Framing.JSON, Framing.JSON_LINES):
+        return
+    stack: list[str] = []
+    closed: set[tuple[str, ...]] = set()
+    for kind in (*HEADER_KINDS, Kind.DETAIL, *CONTROL_KINDS):
+        for record in layout.of(kind):
+            steps = layout.steps(record.path)
+            while stack != steps[: len(stack)]:
+                closed.add(tuple(stack))
+                stack.pop()
+            if any(tuple(steps[:depth]) in closed for depth in range(1, len(steps) + 1)):
+                index = layout.records.index(record)
+                where = f"formats.{layout.name}.records[{index}].path"
+                yield Violation(where, "a path that need not be opened twice, in what we write")
+            stack = steps
 
 
 def _says_tag(field: Field, tag: Tag) -> bool:

@@ -14,6 +14,7 @@ from handback.formats.layout import Field, Framing, Kind, Layout
 from handback.formats.numbers import Decimal, Integer
 from handback.formats.octets import Binary
 from handback.formats.references import ReferenceTemplate
+from handback.formats.sheet_writing import MAX_ROWS
 from handback.formats.texts import Constant, Text
 from handback.partners.codes import CodeMap, ReasonClass
 from handback.partners.policy import Reference
@@ -134,10 +135,22 @@ def _of_outbound(parts: Parts, layout: Layout) -> Iterator[Violation]:
     ):
         told = "what a batch is called, as the payout file prints its batch_reference"
         yield Violation("payout.reference.batch", told)
+    yield from _of_rows(parts, layout)
     names = layout.detail_names() | layout.fact_names()
     if "reference" not in names and not {"batch", "ordinal"} <= names:
         expected = "a field named reference, or both batch and ordinal, to know the answers by"
         yield Violation(f"formats.{layout.name}.records", expected)
+
+
+def _of_rows(parts: Parts, layout: Layout) -> Iterator[Violation]:
+    """A sheet has an end, and a batch must not find it."""
+    written = [record.kind for record in layout.written().records]
+    each = sum(kind in _DETAIL_KINDS for kind in written)
+    room = (MAX_ROWS - len(written) - 1) // max(each, 1)
+    most = parts.payout["max_records"]
+    if layout.framing is Framing.XLSX and most is not None and most > room:
+        told = f"at most {room}, as a sheet has {MAX_ROWS} rows"
+        yield Violation("payout.max_records", told)
 
 
 def _of_template(parts: Parts, template: ReferenceTemplate) -> Iterator[Violation]:
