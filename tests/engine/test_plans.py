@@ -13,7 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from conftest import OpenStore
+from handback.breaks import notes
 from handback.breaks import queries as breaks
+from handback.breaks.doubts import doubts
 from handback.breaks.queries import BreakFilter
 from handback.journal.read import extent
 from handback.ledger import queries as ledger
@@ -51,6 +53,17 @@ READS: dict[str, Read] = {
         tx, BreakFilter(PROGRAMME, redemption_id=77), 0, 101
     ),
     "a file's breaks": lambda tx: breaks.page(tx, BreakFilter(PROGRAMME, file_id=1), 0, 101),
+    "breaks of an owner": lambda tx: breaks.page(tx, BreakFilter(PROGRAMME, owner="ann"), 9, 101),
+    "breaks for a second person": lambda tx: breaks.page(
+        tx, BreakFilter(PROGRAMME, proposed=True), 9, 101
+    ),
+    "one break": lambda tx: breaks.get(tx, PROGRAMME, 1),
+    "the history of a break": lambda tx: notes.history(tx, 1),
+    "what came before it": lambda tx: breaks.earlier(tx, breaks.get(tx, PROGRAMME, 1)),
+    "what else quoted its reference": lambda tx: breaks.earlier(
+        tx, replace(breaks.get(tx, PROGRAMME, 1), redemption_id=None, reference="HB1")
+    ),
+    "doubts about a redemption": lambda tx: doubts(tx, [77]),
     "balances": lambda tx: ledger.page(tx, BalanceFilter(PROGRAMME)),
     "a partner's balances": lambda tx: ledger.page(tx, BalanceFilter(PROGRAMME, "airline")),
     "balances of long ago": lambda tx: ledger.page(tx, BalanceFilter(PROGRAMME, at_position=1_049)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -301,3 +302,32 @@ def test_a_cancel_of_what_may_be_credited_is_refused_too(world: World, desk: Des
     desk.approve(break_id)
     (refused,) = world.run(Cancel(PROGRAMME, "back", redemption_id))
     assert isinstance(refused, SecondPersonNeeded)
+
+
+def test_of_two_who_approve_at_once_one_does(world: World, desk: Desk) -> None:
+    redemption_id, break_id = rejected(world)
+    desk.propose(break_id, CONFIRM)
+    commands = [desk.command(actor, "checked") for actor in ("bob", "cid")]
+
+    def approve(command: Command) -> bool:
+        try:
+            desk.resolving.approve(PROGRAMME, break_id, 1, command)
+        except (ProposalLapsed, BreakClosed):
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(approve, commands)) == [False, True]
+    assert [one.trigger for one in world.history(redemption_id)][3:] == [Trigger.CONFIRM]
+    world.assert_laws()
+
+
+def test_a_decision_and_a_command_at_once_end_in_one_of_them(world: World, desk: Desk) -> None:
+    redemption_id, break_id = rejected(world)
+    with ThreadPoolExecutor(2) as threads:
+        deciding = threads.submit(desk.resolve, break_id, FAIL)
+        threads.submit(world.run, Retry(PROGRAMME, "again", redemption_id)).result()
+        deciding.result()
+    assert world.get(redemption_id).state in (State.RETRYING, State.FAILED)
+    assert desk.get(break_id).closed_at is not None
+    world.assert_laws()

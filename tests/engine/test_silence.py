@@ -14,6 +14,7 @@ from handback.breaks.kinds import BreakKind, Resolution
 from handback.breaks.queries import BreakFilter, BreakView
 from handback.breaks.queries import page as page_of_breaks
 from handback.ids import Prefix
+from handback.intake.quarantine import discard
 from handback.intake.states import FileState
 from handback.lifecycle.table import Trigger
 from handback.partners import registry
@@ -21,6 +22,7 @@ from handback.partners.codes import ReasonClass
 from handback.partners.registry import Agreements
 from handback.reconcile import sweep as sweeping
 from handback.reconcile.sweep import sweep_round
+from handback.store.requests import Command
 from handback.store.session import Store
 from world import PROGRAMME, Answer, World, skyways_file
 
@@ -217,6 +219,20 @@ def test_nothing_is_read_into_silence_while_a_file_is_in_quarantine(world: Silen
     assert world.sweep() == 0
     assert world.states(ids) == ["awaiting_handback"]
     assert kinds(world) == [BreakKind.OVERDUE]
+
+
+def test_a_file_that_two_persons_discarded_holds_silence_back_no_more(world: Silent) -> None:
+    world.agree("exceptions_only")
+    ids = world.sent_out(100)
+    reference, member_ref, quantity = world.sent(world.delivered()[-1])[0]
+    whole = skyways_file([Answer(reference, member_ref, quantity, DEAD)])
+    file = world.answer(whole.replace(b"T,1,100", b"T,2,100"))
+    discard(world.desk, PROGRAMME, file.file_id, Command("ann", "they take it back"))
+    assert world.sweep() == 0
+    discard(world.desk, PROGRAMME, file.file_id, Command("bob", "so they wrote"))
+    assert world.sweep() == 1
+    assert world.states(ids) == ["confirmed"]
+    world.assert_laws()
 
 
 def test_a_file_that_is_yet_to_be_reconciled_holds_the_sweep(world: Silent) -> None:

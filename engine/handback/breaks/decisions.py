@@ -43,7 +43,7 @@ class Decision(IntEnum):
         return self.name.lower()
 
 
-class Verdict(IntEnum):
+class Approval(IntEnum):
     """What became of a proposal."""
 
     APPROVED = 1

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from handback.breaks import notes
-from handback.breaks.decisions import Decision, Verdict
+from handback.breaks.decisions import Approval, Decision
 from handback.breaks.notes import NoteKind
 from handback.breaks.queries import PROPOSAL, BreakView, Proposal
 from handback.errors import NotAllowed, ProposalLapsed
@@ -34,7 +34,7 @@ def propose(
 ) -> None:
     """Put a decision to a second person; an earlier proposal that is open lapses."""
     if view.proposal is not None:
-        _close(tx, view.break_id, Verdict.LAPSED, actor, at)
+        _close(tx, view.break_id, Approval.LAPSED, actor, at)
     last = sa.select(sa.func.coalesce(sa.func.max(PROPOSAL.c.number), 0))
     number = tx.scalar(last.where(PROPOSAL.c.break_id == view.break_id)) or 0
     row = {
@@ -81,17 +81,17 @@ def numbered(view: BreakView, number: int) -> Proposal:
 
 def approve(tx: sa.Connection, view: BreakView, actor: str, comment: str, at: datetime) -> None:
     """Note that a second person agrees."""
-    _close(tx, view.break_id, Verdict.APPROVED, actor, at)
+    _close(tx, view.break_id, Approval.APPROVED, actor, at)
     notes.write(tx, [view.break_id], NoteKind.APPROVED, actor, comment, at)
 
 
 def decline(tx: sa.Connection, view: BreakView, actor: str, comment: str, at: datetime) -> None:
     """Note that somebody does not, or has thought better of it; the break stays open."""
-    _close(tx, view.break_id, Verdict.DECLINED, actor, at)
+    _close(tx, view.break_id, Approval.DECLINED, actor, at)
     notes.write(tx, [view.break_id], NoteKind.DECLINED, actor, comment, at)
 
 
-def _close(tx: sa.Connection, break_id: int, verdict: Verdict, actor: str, at: datetime) -> None:
+def _close(tx: sa.Connection, break_id: int, verdict: Approval, actor: str, at: datetime) -> None:
     waiting = sa.update(PROPOSAL).where(
         PROPOSAL.c.break_id == break_id, PROPOSAL.c.verdict.is_(None)
     )

@@ -159,11 +159,8 @@ def earlier(tx: sa.Connection, view: BreakView) -> list[BreakView]:
     if view.redemption_id is not None:
         same = BREAK.c.redemption_id == view.redemption_id
     elif view.reference is not None:
-        same = (
-            BREAK.c.redemption_id.is_(None)
-            & (BREAK.c.partner_id == view.partner_id)
-            & (BREAK.c.reference == view.reference)
-        )
+        of_partner = BREAK.c.partner_id == view.partner_id
+        same = of_partner & (BREAK.c.reference == view.reference)
     else:
         return []
     selected = _views(BREAK.c.programme_id + 0).where(same, BREAK.c.break_id < view.break_id)

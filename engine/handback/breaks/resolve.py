@@ -8,7 +8,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.breaks import notes
-from handback.breaks.decisions import Verdict
+from handback.breaks.decisions import Approval
 from handback.breaks.due import with_due
 from handback.breaks.kinds import HOLDING, Resolution
 from handback.breaks.notes import NoteKind
@@ -132,5 +132,5 @@ def _close(
         lapsing = sa.update(PROPOSAL).where(
             PROPOSAL.c.break_id.in_(closed), PROPOSAL.c.verdict.is_(None)
         )
-        tx.execute(lapsing.values(verdict=int(Verdict.LAPSED), decided_by=actor, decided_at=at))
+        tx.execute(lapsing.values(verdict=int(Approval.LAPSED), decided_by=actor, decided_at=at))
     return len(closed)

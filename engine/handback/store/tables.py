@@ -785,8 +785,8 @@ class Break(SQLModel, table=True):
             "ix_break_reference",
             "partner_id",
             "reference",
-            postgresql_where=sa.text("redemption_id is null"),
-            sqlite_where=sa.text("redemption_id is null"),
+            postgresql_where=sa.text("reference is not null"),
+            sqlite_where=sa.text("reference is not null"),
         ),
     )
     break_id: int = _key()

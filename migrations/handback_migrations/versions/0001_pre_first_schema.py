@@ -605,7 +605,7 @@ def _breaks() -> None:
     op.create_index("ix_break_file", "break", ["file_id", "ordinal"])
     _partial_index("ix_break_early", "break", ["redemption_id"], "kind = 14 and closed_at is null")
     _partial_index(
-        "ix_break_reference", "break", ["partner_id", "reference"], "redemption_id is null"
+        "ix_break_reference", "break", ["partner_id", "reference"], "reference is not null"
     )
     _work_on_breaks()
 

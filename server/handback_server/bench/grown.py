@@ -45,6 +45,8 @@ _SMALL: Final = (
     "handback_file",
     "run_chunk",
     "break",
+    "break_note",
+    "break_proposal",
     "block",
     "block_total",
     "member_detail",

@@ -10,7 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from handback.breaks.decisions import Approval, Decision
 from handback.breaks.kinds import BreakKind, Resolution
+from handback.breaks.notes import NoteKind
 from handback.intake.states import FileState, Verdict
 from handback.journal.commit import CauseKind
 from handback.lifecycle.table import State, Trigger
@@ -22,6 +24,8 @@ from handback.store.tables import (
     Block,
     BlockTotal,
     Break,
+    BreakNote,
+    BreakProposal,
     Due,
     Event,
     HandbackFile,
@@ -63,6 +67,10 @@ def rows(table: sa.Table, batch: Batch, series: Series) -> Iterator[sa.Select[An
             yield _handback_file(batch, n)
         case "break":
             yield _breaks(batch, n)
+        case "break_note":
+            yield _break_notes(batch, n)
+        case "break_proposal":
+            yield _break_proposals(batch, n)
         case "run_chunk" if batch.state is State.CONFIRMED:
             yield _run_chunks(batch, n)
         case "block":
@@ -284,11 +292,48 @@ def _breaks(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
         quantity=quantity_of(redemption_id),
         reason_class=int(ReasonClass.NONE),
         facts="{}",
+        reference=sa.literal("HB", sa.Text) + _digits(redemption_id),
         opened_at=batch.submitted_at,
         due_at=came_at,
         closed_at=once_closed("closed_at", came_at),
         closed_by=once_closed("closed_by", ACTOR),
         resolution=once_closed("resolution", int(Resolution.DISMISSED)),
+    )
+
+
+def _break_notes(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
+    """Somebody took on each of them."""
+    return _select(
+        table_of(BreakNote),
+        n < batch.breaks,
+        break_id=batch.break_id + n,
+        number=1,
+        kind=int(NoteKind.ASSIGNED),
+        actor=ACTOR,
+        text=ACTOR,
+        at=batch.submitted_at,
+    )
+
+
+def _break_proposals(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
+    """What was proposed was declined, and nothing waits for a second person."""
+    redemption_id = batch.first + n * PER_BREAK
+    return _select(
+        table_of(BreakProposal),
+        n < batch.breaks,
+        break_id=batch.break_id + n,
+        number=1,
+        decision=int(Decision.CONFIRM),
+        redemption_id=redemption_id,
+        attempt=1,
+        version=2,
+        quantity=quantity_of(redemption_id),
+        actor=ACTOR,
+        comment=ACTOR,
+        proposed_at=batch.submitted_at,
+        verdict=int(Approval.DECLINED),
+        decided_by=ACTOR,
+        decided_at=batch.submitted_at,
     )
 
 
