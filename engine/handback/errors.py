@@ -123,6 +123,13 @@ class FieldsUnchanged(HandbackError):
     text = "{redemption} may go out again once one of these has changed: {fields}"
 
 
+class MemberCorrected(HandbackError):
+    """The partner credits this member under other details, and nobody has acknowledged that yet."""
+
+    reason = "MEMBER_CORRECTED"
+    text = "{partner} corrected {member_ref} by {correction}: acknowledge that, then submit anew"
+
+
 class RetryExcluded(HandbackError):
     """The agreement allows no further attempt after such a rejection."""
 

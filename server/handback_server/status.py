@@ -36,6 +36,7 @@ CODES: Final[Mapping[type[errors.HandbackError], grpc.StatusCode]] = MappingProx
         errors.AgreementNotActive: grpc.StatusCode.FAILED_PRECONDITION,
         errors.CutOffPassed: grpc.StatusCode.FAILED_PRECONDITION,
         errors.FieldsUnchanged: grpc.StatusCode.FAILED_PRECONDITION,
+        errors.MemberCorrected: grpc.StatusCode.FAILED_PRECONDITION,
         errors.RetryExcluded: grpc.StatusCode.FAILED_PRECONDITION,
         errors.PartnerHeld: grpc.StatusCode.FAILED_PRECONDITION,
         errors.WrongBatchState: grpc.StatusCode.FAILED_PRECONDITION,

@@ -104,7 +104,8 @@ def test_an_operator_retries_or_fails_what_waits_for_review(world: World) -> Non
     world.send()
     world.answer_all(lambda _: "0102")
     assert len(world.breaks()) == 2
-    world.run(Retry("aurora", "r", ids[0], "name mended"), Fail("aurora", "f", ids[1]))
+    mended = Retry("aurora", "r", ids[0], "name mended", fields={"surname": "Mended"})
+    world.run(mended, Fail("aurora", "f", ids[1]))
     assert world.states(ids) == ["retrying", "failed"]
     assert world.breaks() == []
     world.assert_laws()

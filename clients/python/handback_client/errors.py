@@ -130,6 +130,12 @@ class FieldsUnchanged(HandbackError):
     reason = "FIELDS_UNCHANGED"
 
 
+class MemberCorrected(HandbackError):
+    """The partner credits this member under other details, and nobody has acknowledged that yet."""
+
+    reason = "MEMBER_CORRECTED"
+
+
 class RetryExcluded(HandbackError):
     """The agreement allows no further attempt after such a rejection."""
 
@@ -287,6 +293,7 @@ _LEAVES: tuple[type[HandbackError], ...] = (
     AgreementNotActive,
     CutOffPassed,
     FieldsUnchanged,
+    MemberCorrected,
     RetryExcluded,
     PartnerHeld,
     WrongBatchState,

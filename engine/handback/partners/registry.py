@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -23,14 +23,17 @@ from handback.store import requests
 from handback.store.bulk import table_of
 from handback.store.requests import Command
 from handback.store.session import Store
-from handback.store.tables import AgreementVersion, Partner, Programme, Unit
+from handback.store.tables import AgreementVersion, Correction, Partner, Programme, Unit
 
 PROGRAMME, PARTNER, UNIT = table_of(Programme), table_of(Partner), table_of(Unit)
-VERSION = table_of(AgreementVersion)
+CORRECTION, VERSION = table_of(Correction), table_of(AgreementVersion)
 
 # Asked with every group of commands, so made once: making one anew costs more than running it.
-_NEWEST: Final[sa.Select[tuple[int, int]]] = (
-    sa.select(PARTNER.c.partner_id, VERSION.c.version)
+_CORRECTED: Final = sa.exists().where(
+    CORRECTION.c.partner_id == PARTNER.c.partner_id, CORRECTION.c.acknowledged_at.is_(None)
+)
+_NEWEST: Final[sa.Select[tuple[int, int, bool]]] = (
+    sa.select(PARTNER.c.partner_id, VERSION.c.version, _CORRECTED.label("corrected"))
     .join(PROGRAMME, PROGRAMME.c.programme_id == PARTNER.c.programme_id)
     .join(VERSION, VERSION.c.partner_id == PARTNER.c.partner_id)
     .order_by(VERSION.c.version.desc())
@@ -63,6 +66,8 @@ class Terms:
     version: int
     unit_ids: Mapping[str, int]
     agreement: Agreement
+    corrected: bool = False
+    """Whether there are corrections of members that nobody had acknowledged when this was asked."""
 
 
 class Agreements:
@@ -111,14 +116,15 @@ class Agreements:
     def _newest(
         self,
         tx: sa.Connection,
-        newest: sa.Select[tuple[int, int]],
+        newest: sa.Select[tuple[int, int, bool]],
         which: Mapping[str, str | int],
         name: str,
     ) -> Terms:
         row = tx.execute(newest, which).one_or_none()
         if row is None:
             raise NotFound(kind="partner", id=name)
-        return self.at_version(tx, row.partner_id, row.version)
+        terms = self.at_version(tx, row.partner_id, row.version)
+        return replace(terms, corrected=True) if row.corrected else terms
 
 
 def apply(

@@ -13,8 +13,9 @@ from handback.reconcile import remainder
 from handback.reconcile.chunk import write_queue
 from handback.reconcile.decide import decide
 from handback.reconcile.judge import Given
-from handback.reconcile.opened import broken, open_breaks
+from handback.reconcile.opened import broken, corrected, open_breaks
 from handback.reconcile.standing import answers, standings
+from handback.redemptions import corrections
 from handback.store.session import Store
 
 
@@ -41,5 +42,7 @@ def apply(
         commit(store, tx, cause, changes, now, linked.births)
     write_queue(store, tx, decided)
     remainder.link(store, tx, linked)
+    raised = corrected(matched, standing, decided.fates)
+    corrections.record(store, tx, terms.programme_id, terms.partner_id, file_id, raised, now)
     open_breaks(store, tx, terms, file_id, broken(matched, standing, decided.fates), now)
     return changes

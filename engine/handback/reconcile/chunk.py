@@ -25,9 +25,10 @@ from handback.reconcile.decide import Decided, decide, needs_answers
 from handback.reconcile.facts import Fate
 from handback.reconcile.judge import Given
 from handback.reconcile.match import Match, match
-from handback.reconcile.opened import broken, open_breaks, unmatched_fates
+from handback.reconcile.opened import broken, corrected, open_breaks, unmatched_fates
 from handback.reconcile.presume import Presumption, presume
 from handback.reconcile.standing import answers, sent_before, standings
+from handback.redemptions import corrections
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import Due, RunChunk
@@ -104,6 +105,8 @@ def apply_chunk(
     committed = commit_presumed(store, tx, cause, deciding.presumed, deciding.decide_rest, now)
     write_queue(store, tx, deciding.decided)
     remainder.link(store, tx, deciding.linked)
+    corrected = (terms.programme_id, terms.partner_id, classified.given.file_id, deciding.corrected)
+    corrections.record(store, tx, *corrected, now)
     file_id, events = classified.given.file_id, committed.changes
     stop_where_blamed(store, tx, terms, file_id, events, cause.actor, now)
     repeated = open_breaks(store, tx, terms, file_id, deciding.breaks, now)
@@ -130,6 +133,7 @@ class _Deciding:
         self.decided = Decided()
         self.breaks = pl.DataFrame()
         self.linked = remainder.Linked()
+        self.corrected = corrections.RAISED.to_frame()
 
     def decide_rest(self, unlike: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The changes that all others make, where these redemptions (Int64) are not as presumed,
@@ -156,6 +160,7 @@ class _Deciding:
             fates=pl.concat([without(held.decided.fates, unlike), fates]),
             due_again=pl.concat([without(held.decided.due_again, unlike), read.due_again]),
         )
+        self.corrected = corrected(matched, standing, fates)
         breaks = broken(matched, standing, fates)
         self.breaks = pl.concat([without(held.breaks, unlike), breaks])
 

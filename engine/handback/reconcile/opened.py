@@ -16,10 +16,12 @@ from handback.breaks.identity import known
 from handback.breaks.kinds import HOLDING, BreakKind
 from handback.ids import Prefix, public_id
 from handback.lifecycle.table import State
+from handback.partners.codes import ReasonClass
 from handback.partners.registry import Terms
 from handback.reconcile.facts import Fate
 from handback.reconcile.match import Match
 from handback.reconcile.nearest import nearest
+from handback.redemptions.corrections import RAISED
 from handback.store.session import Store
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)  # made anew it would cost as much as it does
@@ -85,6 +87,20 @@ def broken(matched: pl.DataFrame, standings: pl.DataFrame, fates: pl.DataFrame) 
         .join(stood, on="redemption_id", how="left")
         .select(_BROKEN)
     )
+
+
+def corrected(matched: pl.DataFrame, standings: pl.DataFrame, fates: pl.DataFrame) -> pl.DataFrame:
+    """What the records credit to other details of a member than ours (columns of RAISED).
+
+    The columns are those of `broken`. A record that stands in a break has credited nothing yet.
+    """
+    changed = matched.filter(pl.col("reason_class") == int(ReasonClass.OK_CHANGED))
+    taken = fates.filter(pl.col("fate") != int(Fate.BREAK)).select("ordinal")
+    whose = standings.select("redemption_id", ours="member_ref")
+    found = changed.join(taken, on="ordinal").join(whose, on="redemption_id")
+    other = pl.when(pl.col("member_ref") != pl.col("ours")).then("member_ref")
+    told = found.with_columns(named_member=other, member_ref="ours", reason_code="code")
+    return told.select(pl.col(name).cast(kind) for name, kind in RAISED.items())
 
 
 def open_breaks(

@@ -85,7 +85,7 @@ def _take_chunk(store: Store, agreements: Agreements, clock: Clock, actor: str) 
     return len(rows)
 
 
-Row = Mapping[str, Any]
+Row = sa.RowMapping
 
 
 def _apply(

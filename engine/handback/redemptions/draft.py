@@ -16,6 +16,7 @@ from handback.errors import (
     IllegalTransition,
     InvalidRequest,
     LimitReached,
+    MemberCorrected,
     RequestKeyReused,
     SecondPersonNeeded,
     Violation,
@@ -24,6 +25,7 @@ from handback.ids import MAX_ATTEMPT, Prefix, public_id
 from handback.lifecycle.table import OPEN_STATES, State, Trigger
 from handback.partners.policy import Reference
 from handback.partners.registry import Agreements, Terms
+from handback.redemptions import corrections
 from handback.redemptions.amending import (
     Amendment,
     Background,
@@ -154,9 +156,22 @@ class Draft:
             mistakes.insert(0, Violation("unit", f"expected one of {offered}"))
         if mistakes:
             raise InvalidRequest(mistakes)
+        if terms.corrected:
+            self._refuse_corrected(terms, command)
         owner = Owner(terms.programme_id, terms.partner_id, terms.unit_ids[command.unit])
         next_cut_off_at = _next_cut_off(terms, self._now)
         return owner, self.sheet.bear(command, next(self._ids), owner, next_cut_off_at)
+
+    def _refuse_corrected(self, terms: Terms, command: Submit) -> None:
+        """Raise MemberCorrected where the partner credits the member under other details."""
+        found = corrections.blocking(self._tx, terms.partner_id, command.member_ref)
+        if found is not None:
+            raise MemberCorrected(
+                correction=public_id(Prefix.CORRECTION, found.correction_id),
+                partner=found.partner,
+                member_ref=found.member_ref,
+                named_member=found.named_member or "",
+            )
 
     def _terms_of(self, programme: str, partner: str) -> Terms:
         """The partner's terms, asked for once in a group. Raises NotFound."""

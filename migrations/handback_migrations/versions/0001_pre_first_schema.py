@@ -57,7 +57,7 @@ def upgrade() -> None:
     """Create everything, in an empty database."""
     _names()
     _redemptions()
-    _corrections()
+    _remainders_and_corrections()
     _payouts()
     _holds()
     _attempts()
@@ -164,14 +164,6 @@ def _redemptions() -> None:
         **_CLUSTERED,
     )
     op.create_table(
-        "remainder",
-        key("redemption_id"),
-        big("origin_id"),
-        small("attempt"),
-        sa.PrimaryKeyConstraint("redemption_id", name="pk_remainder"),
-    )
-    op.create_index("ix_remainder_origin", "remainder", ["origin_id"])
-    op.create_table(
         "trace_link",
         key("redemption_id"),
         text("trace_context"),
@@ -193,7 +185,15 @@ def _redemptions() -> None:
     )
 
 
-def _corrections() -> None:
+def _remainders_and_corrections() -> None:
+    op.create_table(
+        "remainder",
+        key("redemption_id"),
+        big("origin_id"),
+        small("attempt"),
+        sa.PrimaryKeyConstraint("redemption_id", name="pk_remainder"),
+    )
+    op.create_index("ix_remainder_origin", "remainder", ["origin_id"])
     op.create_table(
         "correction",
         key("correction_id"),
