@@ -125,6 +125,24 @@ class TestRecall:
         ]
         world.assert_laws()
 
+    def test_days_count_from_the_attempt_that_left(self, world: Paying) -> None:
+        world.agree(edits={"cap = 3 ": "cap = 9 "})
+        (one,) = world.submit(100)
+        (batch_id,) = world.seal()
+        recalled(world, batch_id)
+        world.clock.advance(days=20)
+        world.send()
+        world.clock.advance(days=13)
+        world.answer_all(lambda _: "0301")
+        assert world.states([one]) == ["retrying"]
+        world.clock.advance(seconds=2)
+        world.send()
+        world.clock.advance(days=2)
+        world.answer_all(lambda _: "0301", sequence=2)
+        # `latest_days` is 14, of which 20 had passed before anything left.
+        assert world.states([one]) == ["rejected"]
+        world.assert_laws()
+
     def test_what_is_recalled_can_be_cancelled(self, world: Paying) -> None:
         (one,) = world.submit(100)
         (batch_id,) = world.seal()

@@ -11,7 +11,16 @@ from handback.journal.commit import CauseKind
 from handback.lifecycle.table import State, Trigger
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
-from handback.store.tables import Attempt, Block, Due, Event, PayoutBatch, Redemption, Unit
+from handback.store.tables import (
+    Attempt,
+    Block,
+    Due,
+    Event,
+    Instant,
+    PayoutBatch,
+    Redemption,
+    Unit,
+)
 
 ATTEMPT, BATCH = table_of(Attempt), table_of(PayoutBatch)
 BLOCK, DUE, EVENT = table_of(Block), table_of(Due), table_of(Event)
@@ -101,8 +110,17 @@ _FIRST, _ITS_BATCH = ATTEMPT.alias("first_attempt"), BATCH.alias("first_batch")
 def with_first_sent(select: sa.Select[Any]) -> sa.Select[Any]:
     """A select of redemptions with `first_sent_at`: when their first attempt was delivered."""
     first = (_FIRST.c.redemption_id == REDEMPTION.c.redemption_id) & (_FIRST.c.attempt == 1)
+    # Looked for only where the first was recalled: then a later one is the first that left.
+    earliest = (
+        sa.select(sa.func.min(BATCH.c.delivered_at))
+        .join(ATTEMPT, ATTEMPT.c.batch_id == BATCH.c.batch_id)
+        .where(ATTEMPT.c.redemption_id == REDEMPTION.c.redemption_id)
+        .correlate(REDEMPTION)
+        .scalar_subquery()
+    )
+    sent_at = sa.func.coalesce(_ITS_BATCH.c.delivered_at, earliest, type_=Instant)
     return (
-        select.add_columns(_ITS_BATCH.c.delivered_at.label("first_sent_at"))
+        select.add_columns(sent_at.label("first_sent_at"))
         .outerjoin(_FIRST, first)
         .outerjoin(_ITS_BATCH, _ITS_BATCH.c.batch_id == _FIRST.c.batch_id)
     )
