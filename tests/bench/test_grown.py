@@ -37,7 +37,7 @@ APART = {
         "file_sequence",
         "sequence_number",
     },
-    "payout_batch": {"file_name", "fingerprint", "size_bytes"},
+    "payout_batch": {"file_name", "fingerprint", "size_bytes", "due_by"},
 }
 TOLD_BY_SPANS = "trace_context"
 # Names are given, and ids taken, before there is anything to compare.

@@ -14,6 +14,7 @@ from handback.store.session import Store
 from handback.verify.balances import Balances
 from handback.verify.law import Broken, Law
 from handback.verify.lives import Quantities, Steps
+from handback.verify.owed import Owed
 from handback.verify.positions import Positions
 from handback.verify.queues import Queues
 from handback.verify.runs import Runs
@@ -67,6 +68,7 @@ def examine(tx: sa.Connection, dialect: Dialect, page_events: int = PAGE_EVENTS)
         Queues(),
         Positions(dialect),
         Balances(),
+        Owed(),
     )
     counts: Counter[int] = Counter()
     shown: dict[int, list[Broken]] = {law.number: [] for law in laws}

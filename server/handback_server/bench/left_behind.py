@@ -198,7 +198,7 @@ def _whose(batch: Batch) -> dict[str, int]:
 
 
 def _payout_batch(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
-    sent_at = batch.submitted_at + STEPS[1].after
+    sent_at, came_at = (batch.submitted_at + step.after for step in STEPS[1:])
     return _select(
         table_of(PayoutBatch),
         n < batch.count,
@@ -217,6 +217,7 @@ def _payout_batch(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
         sealed_at=sent_at,
         delivered_at=sent_at,
         dispatched_at=sent_at,
+        settled_at=came_at if batch.state is State.CONFIRMED else None,
     )
 
 
