@@ -100,7 +100,7 @@ def _total(section: Section, framing: Framing) -> Total | None:
     of_original = section.choice("of", ["rows", "original"], "rows") == "original"
     alone: list[str] = [one for one in (LINE, BLOCK) if one in kinds]
     if not set(kinds) <= set(alone[:1] or [str(kind) for kind in Kind]):
-        told = f"{LINE} or {BLOCK} alone, or record kinds: any of {', '.join(Kind)}"
+        told = f"{LINE} alone, {BLOCK} alone, or record kinds: any of {', '.join(Kind)}"
         section.mistake("count", told)
         return None
     if kinds == (LINE,) and framing not in (Framing.DELIMITED, Framing.FIXED):
