@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from engine.test_plans import Read, long_grown, plans, walked
+from engine.test_plans import Read, lasting_plans, long_grown, plans, walked
 from fake_clock import FakeClock
 from handback.ids import Prefix, public_id
 from handback.journal.commit import BLOCK
@@ -57,6 +57,17 @@ def reading_of(store: Store, folder: Path, name: str, asked: dict[str, str]) -> 
 def test_a_report_reads_what_it_is_about(long_grown: Store, name: str, tmp_path: Path) -> None:
     asked = period(long_grown) | ABOUT.get(name, {})
     plan = plans(long_grown, reading_of(long_grown, tmp_path, name, asked))
+    assert walked(plan) <= SMALL, plan
+
+
+@pytest.mark.parametrize("name", sorted(REPORTS.keys() - ELSEWHERE))
+def test_it_does_by_the_plan_for_all_values_too(
+    long_grown: Store, name: str, tmp_path: Path
+) -> None:
+    if long_grown.dialect.name == "sqlite":
+        pytest.skip("SQLite has no other")
+    asked = period(long_grown) | ABOUT.get(name, {})
+    plan = lasting_plans(long_grown, reading_of(long_grown, tmp_path, name, asked))
     assert walked(plan) <= SMALL, plan
 
 

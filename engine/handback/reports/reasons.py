@@ -89,7 +89,9 @@ REASONS: Final = Report(
         d.text("unit", "The unit of the quantities."),
         d.text("reason_class", "What the code means."),
         d.text("reason_code", "The partner's code; empty where it gave none."),
-        d.integer("count", "So many answers."),
+        d.integer(
+            "count", "So many answers that moved something; what became a break is not here."
+        ),
         d.quantity("quantity", "How much they are about."),
         d.share("share", "Their part of the partner's answers in that unit and time."),
     ),

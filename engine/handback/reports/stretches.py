@@ -34,7 +34,7 @@ _PAGE_BLOCKS: Final = 5_000
 # costs what the events cost.
 _BY_KEY: Final = sa.select(
     *(
-        sa.func.set_config(name, "off", True)
+        sa.func.set_config(sa.literal_column(f"'{name}'"), sa.literal_column("'off'"), sa.true())
         for name in ("enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit")
     )
 )
