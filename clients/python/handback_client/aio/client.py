@@ -33,8 +33,8 @@ class AsyncClient:
     """A connection to one server on behalf of one programme.
 
     Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `partners`,
-    `formats` and `reports` hold the calls about payout batches, hand-back files, breaks,
-    agreements, about trying files and drafting layouts, and about reports. Every method raises a
+    `formats`, `reports` and `ledger` hold the calls about payout batches, hand-back files, breaks,
+    agreements, trying files and drafting layouts, reports, and balances. Every method raises a
     `HandbackError`; each names the leaves it may raise beside those any call may end with
     (InvalidRequest, ServerUnreachable, StoreUnavailable, ShuttingDown, DeadlineExceeded,
     NotAuthenticated, NotAllowed).

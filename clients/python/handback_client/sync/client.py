@@ -34,8 +34,8 @@ class Client:
     """A connection to one server on behalf of one programme.
 
     Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `partners`,
-    `formats` and `reports` hold the calls about payout batches, hand-back files, breaks,
-    agreements, about trying files and drafting layouts, and about reports. Every method raises a
+    `formats`, `reports` and `ledger` hold the calls about payout batches, hand-back files, breaks,
+    agreements, trying files and drafting layouts, reports, and balances. Every method raises a
     `HandbackError`; each names the leaves it may raise beside those any call may end with
     (InvalidRequest, ServerUnreachable, StoreUnavailable, ShuttingDown, DeadlineExceeded,
     NotAuthenticated, NotAllowed).
@@ -178,7 +178,7 @@ class Client:
     def cancel(self, redemption_id: str, *, comment: str = "", request_key: str = "") -> Redemption:
         """Take a redemption back that has not left yet; what was held goes back to the member.
 
-        Raises NotFound, IllegalTransition, CutOffPassed, RequestKeyReused.
+        Raises NotFound, IllegalTransition, CutOffPassed, SecondPersonNeeded, RequestKeyReused.
         """
         request = redemptions_pb2.CancelRedemptionRequest(
             programme=self._connection.programme,
@@ -201,7 +201,7 @@ class Client:
         """Send a rejected redemption to its partner once more.
 
         `member_ref` and `fields` are what is other than before. Raises NotFound, IllegalTransition,
-        FieldsUnchanged, RetryExcluded, RequestKeyReused.
+        FieldsUnchanged, RetryExcluded, SecondPersonNeeded, RequestKeyReused.
         """
         request = redemptions_pb2.RetryRedemptionRequest(
             programme=self._connection.programme,
@@ -217,7 +217,7 @@ class Client:
     def fail(self, redemption_id: str, *, comment: str = "", request_key: str = "") -> Redemption:
         """Give a rejected or retrying redemption up; what was held goes back to the member.
 
-        Raises NotFound, IllegalTransition, CutOffPassed, RequestKeyReused.
+        Raises NotFound, IllegalTransition, CutOffPassed, SecondPersonNeeded, RequestKeyReused.
         """
         request = redemptions_pb2.FailRedemptionRequest(
             programme=self._connection.programme,
