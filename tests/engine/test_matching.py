@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from agreements import source_of
 from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
+from handback.formats.findings import DETAIL
 from handback.ids import Prefix, attempt_key, public_id
 from handback.intake import prepare
 from handback.intake.pickup import pick_up
 from handback.partners import registry
-from handback.reconcile import nearest
+from handback.partners.vocabulary import MatchColumn
+from handback.reconcile import nearest, normal
+from handback.reconcile.rules import Arrival, ask
 from handback.reconcile.run import reconcile
 from handback.store.session import Store
 from world import Answer, World, skyways_file
@@ -71,7 +75,10 @@ def test_a_mangled_reference_is_found_by_its_normal_form(world: World) -> None:
     world.assert_laws()
 
 
-def test_a_normalisation_declared_later_finds_what_went_out_before(world: World) -> None:
+def test_a_normalisation_declared_later_finds_what_went_out_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(normal, "_PAGE", 1)
     terms(world, ("reference_key",))
     ids = world.submit(100, 200)
     world.send()
@@ -271,3 +278,27 @@ def test_so_many_strangers_of_a_chunk_and_no_more_are_looked_at(
     world.answer(skyways_file([Answer(f"?{n}", "M000009", 400, "0000") for n in range(3)]))
     told = [[name for name in one.facts if name.startswith("nearest")] for one in world.breaks()]
     assert [len(names) for names in told] == [nearest.SHOWN, nearest.SHOWN, 0]
+
+
+def test_what_is_alike_is_asked_for_once(world: World) -> None:
+    """Thirty records of one member and thirty requests are thirty candidates, not nine hundred."""
+    terms(world, ("reference_key",), BY_MEMBER)
+    world.submit(*[500] * 30, member_ref="M000009")
+    world.send()
+    file = world.answer(
+        skyways_file([Answer(f"?{n}", "M000009", 500, "0000") for n in range(30)]),
+    )
+    breaks = world.breaks()
+    assert [one.kind for one in breaks] == [BreakKind.AMBIGUOUS_MATCH] * 30
+    assert {one.facts["records_alike"] for one in breaks} == {"30"}
+    assert {one.facts["candidates"].count("rdm_") for one in breaks} == {20}
+    assert breaks[0].facts["candidates"].endswith("/1, and more")
+    said = {"member_ref": "M000009", "quantity": 500}
+    rows = [dict.fromkeys(DETAIL) | said | {"ordinal": number} for number in range(1, 31)]
+    records = pl.DataFrame(rows, schema=DETAIL)
+    rule = MatchColumn.MEMBER, MatchColumn.QUANTITY
+    with world.store.write() as tx:
+        partner = world.agreements.current(tx, "aurora", "skyways")
+        arrival = Arrival(file.file_id, world.clock.now())
+        asked = ask(world.store, tx, partner, rule, records, arrival)
+    assert (len(asked.values), len(asked.candidates)) == (30, 30)

@@ -124,5 +124,6 @@ def latest_of(candidates: pl.DataFrame) -> pl.DataFrame:
 
 
 def listing() -> pl.Expr:
-    """The candidates of a group as one text: ids and attempts, so many at most."""
-    return pl.format("{}/{}", "redemption_id", "answered_attempt").head(_LISTED).str.join(", ")
+    """The candidates of a group as one text: ids and attempts, or that there are more of them."""
+    listed = pl.format("{}/{}", "redemption_id", "answered_attempt").head(_LISTED).str.join(", ")
+    return pl.when(pl.len() > _LISTED).then(pl.format("{}, and more", listed)).otherwise(listed)

@@ -7,7 +7,6 @@ declared or changed later finds all earlier attempts too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -23,7 +22,7 @@ from handback.store.tables import Attempt, NormalForm, NormalReference, PayoutBa
 ATTEMPT, BATCH = table_of(Attempt), table_of(PayoutBatch)
 FORM, NORMAL = table_of(NormalForm), table_of(NormalReference)
 
-_PAGE: Final = 50_000
+_PAGE: Final = 20_000  # of references, taken up in one transaction
 
 
 def keep_normal_forms(
@@ -31,18 +30,11 @@ def keep_normal_forms(
 ) -> None:
     """See to it that the references of all batches sealed by an instant are there as the terms
     normalise them."""
-    steps = terms.agreement.handback.normalise
-    assert steps is not None, terms
-    while True:
+    more = True
+    while more:
         with store.write() as tx:
             store.dialect.serialise(tx, f"normal forms of partner {terms.partner_id}")
-            batch = _next_batch(tx, terms.partner_id, steps.form, received_at)
-            if batch is None:
-                return
-            printed_by = agreements.at_version(tx, terms.partner_id, batch.agreement_version)
-            for attempts in _pages(tx, batch.batch_id):
-                _keep(store, tx, steps, _printed(printed_by, batch, attempts), terms.partner_id)
-            _note(store, tx, terms.partner_id, steps.form, batch.sequence)
+            more = _keep_page(store, tx, agreements, terms, received_at)
 
 
 class _Batch(NamedTuple):
@@ -52,37 +44,53 @@ class _Batch(NamedTuple):
     sealed_at: datetime
 
 
-def _next_batch(
-    tx: sa.Connection, partner_id: int, form: int, received_at: datetime
-) -> _Batch | None:
-    up_to = sa.select(FORM.c.up_to).where(FORM.c.partner_id == partner_id, FORM.c.form == form)
-    done = tx.scalar(up_to) or 0
+def _keep_page(
+    store: Store, tx: sa.Connection, agreements: Agreements, terms: Terms, received_at: datetime
+) -> bool:
+    """Take up the next references; whether there were any."""
+    steps, partner_id = terms.agreement.handback.normalise, terms.partner_id
+    assert steps is not None, terms
+    mark = FORM.c.partner_id == partner_id, FORM.c.form == steps.form
+    kept = tx.execute(sa.select(FORM.c.up_to, FORM.c.ordinal).where(*mark)).one_or_none()
+    up_to, ordinal = kept or (0, 0)
+    batch = _batch_after(tx, partner_id, up_to)
+    if batch is None or batch.sealed_at > received_at:
+        return False
+    attempts = _attempts_after(tx, batch.batch_id, ordinal)
+    printed_by = agreements.at_version(tx, partner_id, batch.agreement_version)
+    printed = _printed(printed_by, batch, attempts)
+    _insert(store, tx, steps, partner_id, printed)
+    reached = {"up_to": batch.sequence, "ordinal": 0}
+    if len(attempts) == _PAGE:
+        reached = {"up_to": up_to, "ordinal": int(attempts["ordinal"][-1])}
+    if kept is None:
+        tx.execute(sa.insert(FORM).values(partner_id=partner_id, form=steps.form, **reached))
+    else:
+        tx.execute(sa.update(FORM).where(*mark).values(**reached))
+    return True
+
+
+def _batch_after(tx: sa.Connection, partner_id: int, sequence: int) -> _Batch | None:
     following = (
         sa.select(*(BATCH.c[name] for name in _Batch._fields))
-        .where(BATCH.c.partner_id == partner_id, BATCH.c.sequence > done)
+        .where(BATCH.c.partner_id == partner_id, BATCH.c.sequence > sequence)
         .order_by(BATCH.c.sequence)
         .limit(1)
     )
     row = tx.execute(following).one_or_none()
-    return _Batch(*row) if row is not None and row.sealed_at <= received_at else None
+    return None if row is None else _Batch(*row)
 
 
-def _pages(tx: sa.Connection, batch_id: int) -> Iterator[pl.DataFrame]:
-    """The attempts of a batch in the order of its file."""
+def _attempts_after(tx: sa.Connection, batch_id: int, ordinal: int) -> pl.DataFrame:
+    """A page of the attempts of a batch, in the order of its file."""
     names = ("ordinal", "redemption_id", "attempt", "reference")
-    last = 0
-    while True:
-        select = (
-            sa.select(*(ATTEMPT.c[name] for name in names))
-            .where(ATTEMPT.c.batch_id == batch_id, ATTEMPT.c.ordinal > last)
-            .order_by(ATTEMPT.c.ordinal)
-            .limit(_PAGE)
-        )
-        attempts = fetch_frame(tx, select)
-        if attempts.is_empty():
-            return
-        yield attempts
-        last = int(attempts["ordinal"][-1])
+    select = (
+        sa.select(*(ATTEMPT.c[name] for name in names))
+        .where(ATTEMPT.c.batch_id == batch_id, ATTEMPT.c.ordinal > ordinal)
+        .order_by(ATTEMPT.c.ordinal)
+        .limit(_PAGE)
+    )
+    return fetch_frame(tx, select)
 
 
 def _printed(terms: Terms, batch: _Batch, attempts: pl.DataFrame) -> pl.DataFrame:
@@ -96,8 +104,8 @@ def _printed(terms: Terms, batch: _Batch, attempts: pl.DataFrame) -> pl.DataFram
     return attempts.with_columns(reference=pl.coalesce("reference", rendered["reference"]))
 
 
-def _keep(
-    store: Store, tx: sa.Connection, steps: Normalisation, printed: pl.DataFrame, partner_id: int
+def _insert(
+    store: Store, tx: sa.Connection, steps: Normalisation, partner_id: int, printed: pl.DataFrame
 ) -> None:
     rows = printed.select(
         "redemption_id",
@@ -107,10 +115,3 @@ def _keep(
         form=pl.lit(steps.form, pl.Int64),
     ).drop_nulls("reference")
     store.dialect.insert_frame(tx, NORMAL, rows.sort("reference"))
-
-
-def _note(store: Store, tx: sa.Connection, partner_id: int, form: int, sequence: int) -> None:
-    key = {"partner_id": partner_id, "form": form}
-    store.dialect.insert_absent(tx, FORM, {**key, "up_to": sequence})
-    of_form = (FORM.c.partner_id == partner_id) & (FORM.c.form == form)
-    tx.execute(sa.update(FORM).where(of_form).values(up_to=sequence))

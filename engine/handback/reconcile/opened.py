@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -216,7 +217,8 @@ def _encoded(row: dict[str, Any], misses: Mapping[int, Sequence[str]]) -> str:
 
 def _named(candidates: str) -> str:
     """A list of attempts by the public ids of their redemptions."""
-    pairs = (one.split("/") for one in candidates.split(", "))
-    return ", ".join(
-        f"{public_id(Prefix.REDEMPTION, int(number))}/{last}" for number, last in pairs
-    )
+
+    def renamed(found: re.Match[str]) -> str:
+        return f"{public_id(Prefix.REDEMPTION, int(found[1]))}/"
+
+    return re.sub(r"(\d+)/", renamed, candidates)

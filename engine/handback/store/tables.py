@@ -432,7 +432,7 @@ class Attempt(SQLModel, table=True):
 
 class NormalForm(SQLModel, table=True):
     """How far the references printed for a partner are kept in a normal form: `form` says which,
-    `up_to` is the last of its batches of which they are."""
+    `up_to` is the last of its batches of which all are, `ordinal` how far those of the next are."""
 
     __tablename__ = "normal_form"
     __table_args__ = (
@@ -444,6 +444,7 @@ class NormalForm(SQLModel, table=True):
     partner_id: int = _big()
     form: int = _big()
     up_to: int = _big()
+    ordinal: int = Field(default=None, sa_type=sa.Integer)
 
 
 class NormalReference(SQLModel, table=True):

@@ -329,6 +329,7 @@ def _attempts() -> None:
         big("partner_id"),
         big("form"),
         big("up_to"),
+        whole("ordinal"),
         sa.PrimaryKeyConstraint("partner_id", "form", name="pk_normal_form"),
         sa.ForeignKeyConstraint(
             ["partner_id"], ["partner.partner_id"], name="fk_normal_form_partner"

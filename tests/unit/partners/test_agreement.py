@@ -250,6 +250,10 @@ def test_single_mistakes(old: str, new: str, key: str) -> None:
         ('match = [["reference", "date"]]', "handback.match[0]"),
         ('match = [["window"]]', "handback.match"),
         ("match_days = 3", "handback.match_days"),
+        (
+            'match = [["normalised_reference"]]\n[handback.normalise]\nfirst = 3\nlast = 3',
+            "handback.normalise.last",
+        ),
         ('[handback.normalise]\nzeros = "drop"', "handback.normalise"),
         (
             'match = [["normalised_reference"]]\n[handback.normalise]\nwidth = 3',
