@@ -44,8 +44,10 @@ _SEAL: Final = (
     " select redemption_id, 1, partner_id, 1, redemption_id, held from redemption"
     " order by redemption_id",
     "delete from due where partner_id = 1 and unit_id = 1",
-    "insert into payout_batch select 1, programme_id, partner_id, unit_id, 1, 1, 1, count(*),"
-    " sum(held), 'OUT_000001.csv', '', 0, null, {at}, null, null from redemption"
+    "insert into payout_batch (batch_id, programme_id, partner_id, unit_id, sequence,"
+    " agreement_version, state, record_count, quantity, file_name, fingerprint, size_bytes, due_by,"
+    " sealed_at) select 1, programme_id, partner_id, unit_id, 1, 1, 1, count(*),"
+    " sum(held), 'OUT_000001.csv', '', 0, {at}, {at} from redemption"
     " group by programme_id, partner_id, unit_id",
 )
 _DISPATCH: Final = (
