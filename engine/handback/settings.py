@@ -116,6 +116,10 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name for part in text.split(",") if (name := part.strip()))
+
+
 _POLL: Final = "seconds between looks for "
 
 
@@ -143,6 +147,10 @@ class Settings:
     ]
     max_watches: Annotated[
         int, Setting("1024", _whole(1, 1_000_000), "how many watches it serves at a time")
+    ]
+    restricted_readers: Annotated[
+        frozenset[str],
+        Setting("", _names, "callers who see restricted reasons, by name, between commas"),
     ]
     workers: Annotated[int, Setting("8", _whole(1, 64), "threads that work on the store")]
     horizon: Annotated[
@@ -211,7 +219,13 @@ class Settings:
     def listed(self) -> Mapping[str, str]:
         """Every setting by its name, as text without secrets; for people to read."""
         values = {name: getattr(self, name.removeprefix(PREFIX).lower()) for name in declarations()}
-        return {name: "" if value is None else str(value) for name, value in values.items()}
+        return {name: _listed(value) for name, value in values.items()}
+
+
+def _listed(value: object) -> str:
+    if isinstance(value, frozenset):
+        return ",".join(sorted(value))
+    return "" if value is None else str(value)
 
 
 def declarations() -> Mapping[str, Setting]:

@@ -35,6 +35,16 @@ def actor_of(context: Context) -> str:
     return named
 
 
+def sees_restricted(context: Context, readers: frozenset[str]) -> bool:
+    """Whether a caller is one of those who may see restricted reasons."""
+    if not readers:
+        return False
+    try:
+        return actor_of(context) in readers
+    except NotAuthenticated:
+        return False
+
+
 def _is_name(text: str) -> bool:
     return bool(text.strip()) and len(text) <= MAX_TEXT and text.isprintable()
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from handback.journal.names import Names
 from handback.journal.read import Page
+from handback.partners.restricted import RESTRICTED, SHOWN
 from handback_server.cursors import Cursor
 from handback_server.wire import Encoder, Numbers, Records, response
 
@@ -43,13 +46,57 @@ class Column:
         return np.isin(self._values, list(shared))
 
 
+class Encoders:
+    """What encodes a page: for those who may see restricted reasons, and for everybody else.
+
+    It is the same for both wherever a page has no such reason, which is nearly always.
+    """
+
+    def __init__(self, page: Page, names: Names) -> None:
+        self._page, self._names = page, names
+        restricted = page.events["reason_class"] == int(RESTRICTED)
+        self.differ = bool(restricted.any())
+        self.masked = Encoder(_masked(page) if self.differ else page, names)
+
+    @cached_property
+    def unmasked(self) -> Encoder:
+        """Made when somebody asks for it."""
+        return Encoder(self._page, self._names) if self.differ else self.masked
+
+
+def _masked(page: Page) -> Page:
+    restricted = pl.col("reason_class") == int(RESTRICTED)
+    events = page.events.with_columns(
+        reason_class=pl.when(restricted).then(int(SHOWN)).otherwise("reason_class"),
+        reason_code=pl.when(restricted).then(pl.lit("")).otherwise("reason_code"),
+    )
+    return replace(page, events=events)
+
+
+class Encoded:
+    """The events of a stretch as bytes, made when they are asked for."""
+
+    def __init__(self, encoder: Encoder, rows: slice, end: Cursor) -> None:
+        self._encoder, self._rows, self._end = encoder, rows, end
+
+    @cached_property
+    def records(self) -> Records:
+        """Each event by itself."""
+        return self._encoder.records(self._rows)
+
+    @cached_property
+    def message(self) -> bytes:
+        """The response that brings all of them."""
+        return response(self.records.content, self._end)
+
+
 class Stretch:
     """Events in a row: those after the cursor `start`, up to `end`; `page` is what they are of."""
 
-    def __init__(self, page: Page, encoder: Encoder, programme_id: Numbers, offset: int) -> None:
+    def __init__(self, page: Page, encoders: Encoders, programme_id: Numbers, offset: int) -> None:
         """Those of a page from a row on; `programme_id` has a value for each row of the page."""
         self.page = page
-        self._encoder = encoder
+        self._encoders = encoders
         self._rows = slice(offset, min(offset + STRETCH_EVENTS, len(page.events)))
         self._programme_id = programme_id
         self._columns: dict[str, Column] = {}
@@ -68,28 +115,32 @@ class Stretch:
         return _STRETCH_BYTES + _EVENT_BYTES * len(self)
 
     @cached_property
-    def _records(self) -> Records:
-        return self._encoder.records(self._rows)
+    def _masked(self) -> Encoded:
+        return Encoded(self._encoders.masked, self._rows, self.end)
 
     @cached_property
-    def _message(self) -> bytes:
-        return response(self._records.content, self.end)
+    def _unmasked(self) -> Encoded:
+        if not self._encoders.differ:
+            return self._masked
+        return Encoded(self._encoders.unmasked, self._rows, self.end)
 
-    def wanted(self, by: Filter, after: Cursor) -> bytes:
+    def wanted(self, by: Filter, after: Cursor, *, unmasked: bool = False) -> bytes:
         """The response that brings what passes a filter after a cursor; empty where none does.
 
-        Who wants all is given the same bytes as everybody who does.
+        Who wants all is given the same bytes as everybody who does. Restricted reasons are shown
+        where they are `unmasked`.
         """
+        encoded = self._unmasked if unmasked else self._masked
         passes: npt.NDArray[np.bool_] | bool = True
         for name, values in by.items():
             passes = passes & self._column(name).among(values)
             if passes is False:
                 return b""
         if passes is True and after <= self.start:
-            return self._message
+            return encoded.message
         rows = np.flatnonzero(np.broadcast_to(passes, len(self)))
         rows = rows[rows >= self._taken(after)]
-        return response(self._records.of(rows), self.end) if len(rows) else b""
+        return response(encoded.records.of(rows), self.end) if len(rows) else b""
 
     def _taken(self, after: Cursor) -> int:
         """How many of the events are not after the cursor, which is in the first of the blocks."""
@@ -111,11 +162,11 @@ def stretches_of(page: Page, names: Names) -> list[Stretch]:
     """A page of the journal, in stretches. Raises KeyError where it names what `names` has not."""
     if page.events.is_empty():
         return []
-    encoder = Encoder(page, names)
+    encoders = Encoders(page, names)
     partner_ids, which = np.unique(page.events["partner_id"].to_numpy(), return_inverse=True)
     programmes = np.array([names.partners[number][0] for number in partner_ids.tolist()])
     offsets = range(0, len(page.events), STRETCH_EVENTS)
-    return [Stretch(page, encoder, programmes[which], offset) for offset in offsets]
+    return [Stretch(page, encoders, programmes[which], offset) for offset in offsets]
 
 
 class Kept:

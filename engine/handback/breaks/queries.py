@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from handback.breaks.kinds import BreakKind, Resolution, Severity
 from handback.errors import NotFound
 from handback.ids import Prefix, public_id
 from handback.partners.codes import ReasonClass
+from handback.partners.restricted import RESTRICTED, SHOWN
 from handback.store.bulk import table_of
 from handback.store.tables import Break, BreakProposal, Partner, Programme, Redemption
 
@@ -76,6 +77,26 @@ class BreakView:
     def severity(self) -> Severity:
         """How grave it is, by its kind."""
         return self.kind.severity
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether not everybody may see why it is there."""
+        return self.reason_class is RESTRICTED
+
+    def masked(self) -> BreakView:
+        """The break, as whoever may not see restricted reasons is shown it."""
+        if not self.is_restricted:
+            return self
+        proposal = self.proposal and replace(self.proposal, comment="")
+        return replace(
+            self,
+            reason_code=None,
+            reason_class=SHOWN,
+            raw=None,
+            facts={},
+            comment=None,
+            proposal=proposal,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,14 @@ from handback.intake.opening import opened
 from handback.intake.prepare import CHUNK_RECORDS
 from handback.intake.queries import FileView
 from handback.partners.agreement import Agreement
-from handback.partners.codes import CodeMap, ReasonClass
+from handback.partners.codes import CodeMap
+from handback.partners.restricted import RESTRICTED, telling
 
 RECORDS: Final = pl.Schema({**DETAIL, "flaw": pl.String()})
 """A detail; or a record that cannot be read, of which there is its place, its text and the flaw."""
 
 # What a restricted record would tell of its reason.
-_TELLING: Final = ("code", "raw")
+_TELLING: Final = ("code", "outcome", "raw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,22 @@ def placed_record(
         lines = tuple(around(found.content, agreement.handback.layout, row["line"]))
     if unmasked:
         return PlacedRecord(row, lines)
-    classes = codes_of(agreement, file).classify(nearby)["reason_class"]
-    hidden = nearby.filter(classes == int(ReasonClass.HOLD))
+    hidden = nearby.filter(restricted(nearby, file, agreement))
     if ordinal in hidden["ordinal"]:
         row |= dict.fromkeys(_TELLING)
     return PlacedRecord(row, tuple(line for line in lines if not _of(hidden, nearby, line.number)))
+
+
+def restricted(found: pl.DataFrame, file: FileView, agreement: Agreement) -> pl.Series:
+    """Which records of a file (columns of RECORDS) have a reason that not everybody may see.
+
+    What could not be read has no class; its text has to do.
+    """
+    tells = telling(agreement.handback)
+    texts = found.select("flaw", "raw").rows()
+    unread = [flaw is not None and tells(raw or "") for flaw, raw in texts]
+    classes = codes_of(agreement, file).classify(found)["reason_class"]
+    return (classes == int(RESTRICTED)) | pl.Series(unread, dtype=pl.Boolean)
 
 
 def _nearby(desk: Desk, file: FileView, ordinal: int) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from handback import telemetry
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
+from handback.partners.restricted import RESTRICTED, SHOWN
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
 from handback.store.tables import TraceLink
@@ -54,6 +55,8 @@ def trace_steps(changes: pl.DataFrame, links: pl.DataFrame, at: datetime) -> Non
 
 def _step(row: dict[str, int | str]) -> telemetry.Step:
     reason = ReasonClass(int(row["reason_class"]))
+    if reason is RESTRICTED:
+        reason = SHOWN
     return telemetry.Step(
         trace_context=str(row["trace_context"]),
         redemption_id=int(row["redemption_id"]),

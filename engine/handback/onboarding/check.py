@@ -7,7 +7,7 @@ today says what tomorrow's pick-up will do, as far as the file itself decides.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, BinaryIO, Final
 
@@ -26,9 +26,10 @@ from handback.intake.judge import judge, state_after
 from handback.intake.opening import NOTHING, Look
 from handback.intake.states import FileState, Verdict
 from handback.lifecycle.table import Trigger
-from handback.partners.agreement import Agreement
+from handback.partners.agreement import Agreement, Handback
 from handback.partners.codes import TRIGGER_OF, CodeMap, ReasonClass
 from handback.partners.policy import Action
+from handback.partners.restricted import RESTRICTED, SHOWN, telling
 from handback.partners.vocabulary import EmptyFile, RowTrouble
 
 # What tells a record's class.
@@ -84,11 +85,18 @@ class FileCheck:
 
 
 def check(
-    desk: Desk, agreement: Agreement, partner_id: int | None, received: BinaryIO, name: str
+    desk: Desk,
+    agreement: Agreement,
+    partner_id: int | None,
+    received: BinaryIO,
+    name: str,
+    *,
+    unmasked: bool = False,
 ) -> FileCheck:
     """Try a file, open at its beginning, under an agreement.
 
-    Without a `partner_id` it is compared with no other files. Raises what reading raises.
+    Without a `partner_id` it is compared with no other files. Restricted reasons are shown where
+    they are `unmasked`. Raises what reading raises.
     """
     terms = agreement.handback
     arrived_on = desk.clock.now().astimezone(agreement.time_zone).date()
@@ -108,7 +116,27 @@ def check(
         reading.log.tell(reason.flaw, reason.message)
     if look.content.sha256 == NOTHING and terms.empty is EmptyFile.HEARTBEAT:
         reading = _Reading(agreement, codes)
-    return _judged(desk, agreement, partner_id, name, look, reading)
+    found_out = _judged(desk, agreement, partner_id, name, look, reading)
+    return found_out if unmasked else _masked(found_out, agreement.handback, codes)
+
+
+def _masked(found: FileCheck, handback: Handback, codes: CodeMap) -> FileCheck:
+    """The check, as whoever may not see restricted reasons is shown it."""
+    tells = telling(handback)
+    restricted = codes.classify(found.details)["reason_class"] == int(RESTRICTED)
+    hidden = [pl.when(~restricted).then(name).alias(name) for name in ("code", "outcome", "raw")]
+    raw = [None if text and tells(text) else text for text in found.findings["raw"]]
+    return replace(
+        found,
+        codes=[
+            replace(one, code="", outcome="", reason_class=SHOWN)
+            if one.reason_class is RESTRICTED
+            else one
+            for one in found.codes
+        ],
+        details=found.details.with_columns(hidden),
+        findings=found.findings.with_columns(pl.Series("raw", raw, pl.String)),
+    )
 
 
 def _judged(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from handback.ids import Prefix, public_id
 from handback.journal.commit import CauseKind
 from handback.lifecycle.table import State, Trigger, View, apply, rows_of
 from handback.partners.codes import ReasonClass
+from handback.partners.restricted import RESTRICTED, SHOWN
 from handback.store.bulk import table_of
 from handback.store.tables import (
     Block,
@@ -142,6 +143,19 @@ def page(
     if wanted.states:
         selected = selected.where(REDEMPTION.c.state.in_([int(s) for s in wanted.states]))
     return [_view(row) for row in tx.execute(selected)]
+
+
+def masked(events: Sequence[EventView]) -> list[EventView]:
+    """A redemption's steps, as whoever may not see restricted reasons is shown them.
+
+    From the first such step on nobody's comments are shown, as they would speak of it.
+    """
+    shown, told = [], False
+    for event in events:
+        if event.reason_class is RESTRICTED:
+            event, told = replace(event, reason_class=SHOWN, reason_code=None), True
+        shown.append(replace(event, comment=None) if told else event)
+    return shown
 
 
 def history(tx: sa.Connection, programme: str, redemption_id: int) -> list[EventView]:

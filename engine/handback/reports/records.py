@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from handback.ids import Prefix
 from handback.intake import queries
 from handback.intake.queries import FileView
-from handback.intake.records import agreement_of, codes_of, records
+from handback.intake.records import agreement_of, codes_of, records, restricted
 from handback.intake.states import FileState
 from handback.partners.codes import ReasonClass
+from handback.partners.restricted import SHOWN
 from handback.reports import declaring as d
 from handback.reports.breaks import BREAK
 from handback.reports.events import CHUNK
@@ -64,12 +65,12 @@ def rows(asked: Reading) -> d.Rows:
 def _coded(asked: Reading, file: FileView, found: pl.DataFrame) -> pl.DataFrame:
     """Records with the class of their code, as the caller may see it; restricted ones lose what
     they say."""
-    codes = codes_of(agreement_of(asked.desk, file), file)
-    classified = codes.classify(found.drop("reason_class"))
-    hidden = (pl.col("reason_class") == int(ReasonClass.HOLD)) & (not asked.unmasked)
+    agreement = agreement_of(asked.desk, file)
+    classified = codes_of(agreement, file).classify(found.drop("reason_class"))
+    hidden = restricted(found, file, agreement) & (not asked.unmasked)
     sound = pl.col("flaw").is_null()
     masked = classified.with_columns(
-        reason_class=pl.when(hidden).then(int(ReasonClass.OPS)).otherwise("reason_class"),
+        reason_class=pl.when(hidden).then(int(SHOWN)).otherwise("reason_class"),
         reason_code=pl.when(~hidden).then("code").fill_null(""),
         raw=pl.when(~hidden).then("raw"),
     )

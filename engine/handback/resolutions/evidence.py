@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -32,6 +32,21 @@ class Dossier:
     file: FileView | None
     findings: Sequence[FindingView]
     earlier: Sequence[BreakView]
+
+    def masked(self) -> Dossier:
+        """All this, as whoever may not see restricted reasons is shown it.
+
+        Of the history of a restricted break is left what was done, by whom and when.
+        """
+        restricted = self.view.is_restricted
+        notes = [replace(note, text=None) for note in self.history] if restricted else self.history
+        return replace(
+            self,
+            view=self.view.masked(),
+            history=notes,
+            findings=[] if restricted else self.findings,
+            earlier=[one.masked() for one in self.earlier],
+        )
 
 
 def dossier(tx: sa.Connection, programme: str, break_id: int) -> Dossier:

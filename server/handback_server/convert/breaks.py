@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from handback.breaks.notes import Note
@@ -81,8 +82,10 @@ def break_evidence(dossier: Dossier, now: datetime) -> breaks_pb2.BreakEvidence:
     )
 
 
-def resolve_outcome(outcome: Outcome, now: datetime) -> breaks_pb2.ResolveOutcome:
-    """What a decision came to for one break."""
+def resolve_outcome(
+    outcome: Outcome, shown: Callable[[BreakView], breaks_pb2.Break]
+) -> breaks_pb2.ResolveOutcome:
+    """What a decision came to for one break; `shown` makes messages of breaks."""
     told = breaks_pb2.ResolveOutcome(
         break_id=public_id(Prefix.BREAK, outcome.break_id),
         proposed=outcome.proposed,
@@ -91,5 +94,5 @@ def resolve_outcome(outcome: Outcome, now: datetime) -> breaks_pb2.ResolveOutcom
     if isinstance(outcome.result, HandbackError):
         told.error.CopyFrom(status_of(outcome.result))
     else:
-        told.resolved_break.CopyFrom(break_of(outcome.result, now))
+        told.resolved_break.CopyFrom(shown(outcome.result))
     return told

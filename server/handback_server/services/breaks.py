@@ -13,7 +13,7 @@ from handback.breaks import commands, queries
 from handback.breaks.commands import Done
 from handback.breaks.decisions import Decision
 from handback.breaks.kinds import BreakKind, Severity
-from handback.breaks.queries import BreakFilter
+from handback.breaks.queries import BreakFilter, BreakView
 from handback.errors import InvalidRequest, Violation
 from handback.ids import Prefix, number_of
 from handback.redemptions.requests import MAX_TEXT
@@ -24,7 +24,7 @@ from handback.store.requests import Command
 from handback_server import convert
 from handback_server._stubs.v1 import breaks_pb2 as pb
 from handback_server._stubs.v1.breaks_pb2_grpc import BreakServiceServicer
-from handback_server.callers import Context, command_of
+from handback_server.callers import Context, command_of, sees_restricted
 from handback_server.paging import page_of
 from handback_server.runtime import Runtime
 
@@ -45,6 +45,7 @@ class Breaks(BreakServiceServicer):
     def __init__(self, runtime: Runtime) -> None:
         self._bridge = runtime.bridge
         self._now = runtime.clock.now
+        self._readers = runtime.settings.restricted_readers
         self._resolving = Resolving(runtime.store, runtime.clock, runtime.agreements)
 
     async def ListBreaks(
@@ -68,7 +69,7 @@ class Breaks(BreakServiceServicer):
         )
         found = await self._bridge.read(queries.page, wanted, page.after, page.fetch)
         views, token = page.cut(found, lambda view: view.break_id)
-        breaks = [convert.break_of(view, now) for view in views]
+        breaks = map(self._shown(context), views)
         return pb.ListBreaksResponse(breaks=breaks, next_page_token=token)
 
     async def GetBreak(self, request: pb.GetBreakRequest, context: Context) -> pb.GetBreakResponse:
@@ -76,6 +77,8 @@ class Breaks(BreakServiceServicer):
         programme, now = convert.named(request.programme, "programme"), self._now()
         number = number_of(Prefix.BREAK, request.break_id, "break_id")
         found = await self._bridge.read(dossier, programme, number)
+        if not sees_restricted(context, self._readers):
+            found = found.masked()
         return pb.GetBreakResponse(
             found_break=convert.break_of(found.view, now),
             history=map(convert.break_note, found.history),
@@ -88,7 +91,7 @@ class Breaks(BreakServiceServicer):
         """Close a break that needs no further step."""
         command = command_of(context, request.request_key, request.comment)
         done = await self._do(commands.dismiss, request, command)
-        closed = convert.break_of(done.view, self._now())
+        closed = self._shown(context)(done.view)
         return pb.DismissBreakResponse(closed_break=closed, replayed=done.replayed)
 
     async def AssignBreak(
@@ -101,7 +104,7 @@ class Breaks(BreakServiceServicer):
             raise InvalidRequest([Violation("owner", expected)])
         command = command_of(context, request.request_key)
         done = await self._do(partial(commands.assign, owner=owner), request, command)
-        assigned = convert.break_of(done.view, self._now())
+        assigned = self._shown(context)(done.view)
         return pb.AssignBreakResponse(assigned_break=assigned, replayed=done.replayed)
 
     async def CommentBreak(
@@ -110,7 +113,7 @@ class Breaks(BreakServiceServicer):
         """Add a comment to a break."""
         command = command_of(context, request.request_key, request.comment)
         done = await self._do(commands.comment, request, command)
-        commented = convert.break_of(done.view, self._now())
+        commented = self._shown(context)(done.view)
         return pb.CommentBreakResponse(commented_break=commented, replayed=done.replayed)
 
     async def ReopenBreak(
@@ -119,7 +122,7 @@ class Breaks(BreakServiceServicer):
         """Open a closed break again."""
         command = command_of(context, request.request_key, request.comment)
         done = await self._do(commands.reopen, request, command)
-        reopened = convert.break_of(done.view, self._now())
+        reopened = self._shown(context)(done.view)
         return pb.ReopenBreakResponse(open_break=reopened, replayed=done.replayed)
 
     async def ResolveBreaks(
@@ -142,8 +145,8 @@ class Breaks(BreakServiceServicer):
         else:
             ids = [number_of(Prefix.BREAK, one, "break_ids") for one in request.break_ids]
             bulk = await self._bridge.run(self._resolving.resolve, programme, ids, wanted, command)
-        now = self._now()
-        outcomes = [convert.resolve_outcome(one, now) for one in bulk.outcomes]
+        shown = self._shown(context)
+        outcomes = [convert.resolve_outcome(one, shown) for one in bulk.outcomes]
         return pb.ResolveBreaksResponse(outcomes=outcomes, more=bulk.more)
 
     async def ApproveResolution(
@@ -152,7 +155,7 @@ class Breaks(BreakServiceServicer):
         """Do what somebody else has proposed."""
         command = command_of(context, request.request_key, request.comment)
         done = await self._decide(self._resolving.approve, request, command)
-        closed = convert.break_of(done.view, self._now())
+        closed = self._shown(context)(done.view)
         return pb.ApproveResolutionResponse(closed_break=closed, replayed=done.replayed)
 
     async def DeclineResolution(
@@ -161,8 +164,13 @@ class Breaks(BreakServiceServicer):
         """Turn a proposal down."""
         command = command_of(context, request.request_key, request.comment)
         done = await self._decide(self._resolving.decline, request, command)
-        left = convert.break_of(done.view, self._now())
+        left = self._shown(context)(done.view)
         return pb.DeclineResolutionResponse(open_break=left, replayed=done.replayed)
+
+    def _shown(self, context: Context) -> Callable[[BreakView], pb.Break]:
+        """What makes messages of breaks for this caller, as of now."""
+        unmasked, now = sees_restricted(context, self._readers), self._now()
+        return lambda view: convert.break_of(view if unmasked else view.masked(), now)
 
     async def _do(self, act: Callable[..., Done], request: OfBreak, command: Command) -> Done:
         """What a command does with one break, in a transaction of its own."""

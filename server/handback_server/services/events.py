@@ -13,7 +13,7 @@ from handback.journal.names import Names
 from handback.lifecycle.table import Trigger
 from handback_server import convert
 from handback_server._stubs.v1 import events_pb2 as pb
-from handback_server.callers import Context
+from handback_server.callers import Context, sees_restricted
 from handback_server.calls import Calls
 from handback_server.cursors import Cursor
 from handback_server.runtime import Runtime
@@ -31,6 +31,7 @@ class Events:
         self._tail = runtime.tail
         self._drain = runtime.drain
         self._max_watches = runtime.settings.max_watches
+        self._readers = runtime.settings.restricted_readers
 
     async def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[bytes]:
         """Send what comes after the cursor, in batches, for as long as the caller stays."""
@@ -45,7 +46,8 @@ class Events:
                 extent.check(cursor.position)
             else:
                 cursor = Cursor(extent.newest if request.only_new else extent.horizon)
-            async for response in self._follow(wanted, cursor, extent.newest):
+            unmasked = sees_restricted(context, self._readers)
+            async for response in self._follow(wanted, cursor, extent.newest, unmasked):
                 yield response
         finally:
             self._tail.watchers -= 1
@@ -67,7 +69,9 @@ class Events:
             wanted["redemption_id"] = frozenset([number])
         return wanted
 
-    async def _follow(self, wanted: Filter, cursor: Cursor, goal: int) -> AsyncIterator[bytes]:
+    async def _follow(
+        self, wanted: Filter, cursor: Cursor, goal: int, unmasked: bool
+    ) -> AsyncIterator[bytes]:
         """The stream after a cursor; at `goal` it says that it has caught up."""
         silent, caught_up = 0, False
         while True:
@@ -81,7 +85,7 @@ class Events:
                 if not await self._moved(cursor.position):
                     yield _mark(cursor)
                 continue
-            response = stretch.wanted(wanted, cursor)
+            response = stretch.wanted(wanted, cursor, unmasked=unmasked)
             cursor = stretch.end
             silent = 0 if response else silent + len(stretch)
             # While the message is on its way nothing else is held in memory for this stream.

@@ -19,7 +19,7 @@ from handback_server import convert
 from handback_server._stubs.v1 import formats_pb2 as pb
 from handback_server._stubs.v1 import handback_files_pb2, lifecycle_pb2, payouts_pb2
 from handback_server._stubs.v1.formats_pb2_grpc import FormatServiceServicer
-from handback_server.callers import Context
+from handback_server.callers import Context, sees_restricted
 from handback_server.paging import page_of
 from handback_server.runtime import Runtime
 from handback_server.uploads import check_size, spool
@@ -45,13 +45,16 @@ class Formats(FormatServiceServicer):
         settings = self._runtime.settings
         with TemporaryFile(dir=settings.home) as spooled:
             await spool(self._bridge, requests, spooled, settings.max_file_bytes)
-            found = await self._bridge.run(self._check, first.header, spooled)
+            readers = settings.restricted_readers
+            unmasked = sees_restricted(context, readers)
+            found = await self._bridge.run(self._check, first.header, spooled, unmasked)
         return pb.CheckHandbackFileResponse(check=_file_check(found))
 
-    def _check(self, header: pb.FileCheckHeader, spooled: BinaryIO) -> FileCheck:
+    def _check(self, header: pb.FileCheckHeader, spooled: BinaryIO, unmasked: bool) -> FileCheck:
         name = convert.named(header.file_name, "header.file_name")
         agreement, partner_id = self._terms(header)
-        return check(self._runtime.desk, agreement, partner_id, spooled, name)
+        desk = self._runtime.desk
+        return check(desk, agreement, partner_id, spooled, name, unmasked=unmasked)
 
     def _terms(self, header: pb.FileCheckHeader) -> tuple[Agreement, int | None]:
         """The agreement and, where it is there already, the number of its partner."""

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from handback.errors import InvalidRequest, Violation
 from handback.intake import quarantine, queries
 from handback.intake.context import PlacedFinding, placed_finding
+from handback.intake.masking import masked_findings, masked_place
 from handback.intake.queries import FileFilter
 from handback.intake.receive import Origin, ReceivedFile, receive
 from handback.intake.records import PlacedRecord, placed_record
@@ -18,7 +19,7 @@ from handback.store.requests import Command
 from handback_server import convert
 from handback_server._stubs.v1 import handback_files_pb2 as pb
 from handback_server._stubs.v1.handback_files_pb2_grpc import HandbackFileServiceServicer
-from handback_server.callers import Context, command_of
+from handback_server.callers import Context, command_of, sees_restricted
 from handback_server.paging import page_of
 from handback_server.runtime import Runtime
 from handback_server.uploads import spool
@@ -92,6 +93,9 @@ class HandbackFiles(HandbackFileServiceServicer):
             queries.findings_page, programme, number, page.after, page.fetch
         )
         views, token = page.cut(found, lambda view: view.number)
+        if not self._sees_restricted(context):
+            desk = self._runtime.desk
+            views = await self._bridge.run(masked_findings, desk, programme, number, views)
         findings = map(convert.finding, views)
         return pb.ListFindingsResponse(findings=findings, next_page_token=token)
 
@@ -105,6 +109,8 @@ class HandbackFiles(HandbackFileServiceServicer):
         found: PlacedFinding = await self._bridge.run(
             placed_finding, desk, programme, file_id, number
         )
+        if not self._sees_restricted(context):
+            found = await self._bridge.run(masked_place, desk, programme, file_id, found)
         return pb.GetFindingResponse(
             finding=convert.finding(found.finding), lines=map(convert.file_line, found.lines)
         )
@@ -117,11 +123,19 @@ class HandbackFiles(HandbackFileServiceServicer):
         file_id = convert.file_number(request.file_id)
         desk, ordinal = self._runtime.desk, request.ordinal
         found: PlacedRecord = await self._bridge.run(
-            placed_record, desk, programme, file_id, ordinal, unmasked=True
+            placed_record,
+            desk,
+            programme,
+            file_id,
+            ordinal,
+            unmasked=self._sees_restricted(context),
         )
         return pb.GetRecordResponse(
             record=convert.file_record(found.record), lines=map(convert.file_line, found.lines)
         )
+
+    def _sees_restricted(self, context: Context) -> bool:
+        return sees_restricted(context, self._runtime.settings.restricted_readers)
 
     async def GetRunReport(
         self, request: pb.GetRunReportRequest, context: Context

@@ -16,7 +16,7 @@ from handback.redemptions.requests import Cancel, Command, Fail, Retry, Submit
 from handback_server import convert
 from handback_server._stubs.v1 import redemptions_pb2 as pb
 from handback_server._stubs.v1.redemptions_pb2_grpc import RedemptionServiceServicer
-from handback_server.callers import Context, actor_of
+from handback_server.callers import Context, actor_of, sees_restricted
 from handback_server.paging import page_of
 from handback_server.runtime import Runtime
 from handback_server.status import status_of
@@ -93,6 +93,8 @@ class Redemptions(RedemptionServiceServicer):
         number = convert.redemption_number(request.redemption_id)
         view = await self._read(queries.get, programme, number)
         steps = await self._read(queries.history, programme, number)
+        if not sees_restricted(context, self._runtime.settings.restricted_readers):
+            steps = queries.masked(steps)
         later = [step for step in steps if step.version > page.after]
         taken, token = page.cut(later, lambda step: step.version)
         events = [convert.event(step, view) for step in taken]

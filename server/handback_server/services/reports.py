@@ -15,7 +15,7 @@ from handback.reports.run import running
 from handback_server import convert
 from handback_server._stubs.v1 import reports_pb2 as pb
 from handback_server._stubs.v1.reports_pb2_grpc import ReportServiceServicer
-from handback_server.callers import Context
+from handback_server.callers import Context, sees_restricted
 from handback_server.paging import page_of
 from handback_server.runtime import Runtime
 
@@ -56,7 +56,9 @@ class Reports(ReportServiceServicer):
         name = convert.named(request.report, "report")
         home = self._runtime.settings.home
         with SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=str(home)) as spooled:
-            run = _Run(self._runtime, spooled, programme, name, dict(request.parameters))
+            unmasked = sees_restricted(context, self._runtime.settings.restricted_readers)
+            asked = (programme, name, dict(request.parameters))
+            run = _Run(self._runtime, spooled, *asked, unmasked=unmasked)
             await self._write(run)
             while response := await self._bridge.run(run.read):
                 yield response
@@ -84,15 +86,18 @@ class _Run:
         programme: str,
         name: str,
         parameters: Mapping[str, str],
+        *,
+        unmasked: bool,
     ) -> None:
         self._desk = runtime.desk
+        self._unmasked = unmasked
         self._spooled = spooled
         self._asked = (programme, name, parameters)
         self.unwanted = threading.Event()
 
     def write(self) -> None:
         """Write the parts down, unless the caller leaves meanwhile. Raises what a run raises."""
-        with running(self._desk, *self._asked, unmasked=True) as run:
+        with running(self._desk, *self._asked, unmasked=self._unmasked) as run:
             header = convert.report_header(run.report, run.parameters, run.zone.key)
             self._part(pb.RunReportResponse(header=header))
             for rows in run:
