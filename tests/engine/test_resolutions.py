@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agreements import source_of
 from deciding import CONFIRM, DISMISS, FAIL, RETRY, Desk, contradicted, rejected, silent
 from fake_clock import FakeClock
 from handback.breaks.decisions import Decision
@@ -23,9 +24,11 @@ from handback.errors import (
     NotFound,
     ProposalLapsed,
     RequestKeyReused,
+    RetryExcluded,
     SecondPersonNeeded,
 )
 from handback.lifecycle.table import State, Trigger
+from handback.partners import registry
 from handback.redemptions.requests import Cancel, Fail, Retry
 from handback.resolutions.deciding import Wanted
 from handback.resolutions.resolve import MAX_KEY, Resolving
@@ -330,4 +333,16 @@ def test_a_decision_and_a_command_at_once_end_in_one_of_them(world: World, desk:
         deciding.result()
     assert world.get(redemption_id).state in (State.RETRYING, State.FAILED)
     assert desk.get(break_id).closed_at is not None
+    world.assert_laws()
+
+
+def test_what_a_policy_never_sends_again_two_persons_do(world: World, desk: Desk) -> None:
+    source = source_of("skyways") + '\n[policy.fix_member]\ndo = "never"\n'
+    registry.apply(world.store, world.clock, source, "tests")
+    redemption_id, break_id = rejected(world, "0101")
+    (refused,) = world.run(Retry(PROGRAMME, "alone", redemption_id))
+    assert isinstance(refused, RetryExcluded)
+    desk.propose(break_id, RETRY)
+    desk.approve(break_id)
+    assert world.get(redemption_id).state is State.RETRYING
     world.assert_laws()

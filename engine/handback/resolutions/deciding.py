@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
 
-from handback.breaks import commands, doubts, proposals, queries, resolve
+from handback.breaks import commands, proposals, queries, resolve
 from handback.breaks.decisions import Decision
 from handback.breaks.proposals import Proposed
 from handback.breaks.queries import BreakView, Proposal
-from handback.errors import BreakClosed, HandbackError, InvalidRequest, Violation
+from handback.errors import (
+    BreakClosed,
+    HandbackError,
+    InvalidRequest,
+    RetryExcluded,
+    SecondPersonNeeded,
+    Violation,
+)
 from handback.ids import Prefix, public_id
 from handback.journal.commit import Cause, CauseKind
 from handback.lifecycle.table import State, Trigger
@@ -32,7 +40,7 @@ from handback.store.session import Store
 _STEPS: Final[dict[Decision, type[StepCommand]]] = {Decision.RETRY: Retry, Decision.FAIL: Fail}
 _UNASKED: Final = (*_STEPS, Decision.LINK)
 _ALONE: Final = (State.REJECTED, State.RETRYING)
-"""Where one person may retry or fail, as long as nothing says that it may stand credited."""
+"""Where one person may retry or fail, unless it may stand credited or its policy excludes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ def decide(room: Room, view: BreakView, wanted: Wanted, command: Command) -> Non
     """Close an open break by a decision, or propose that where it needs a second person.
 
     Raises BreakClosed, InvalidRequest, NotFound, IllegalTransition, CutOffPassed, LimitReached,
-    BreakHoldsRedemption.
+    FieldsUnchanged, BreakHoldsRedemption.
     """
     if view.closed_at is not None:
         raise BreakClosed(break_id=public_id(Prefix.BREAK, view.break_id))
@@ -71,9 +79,10 @@ def decide(room: Room, view: BreakView, wanted: Wanted, command: Command) -> Non
         return
     redemption = _redemption(room, view, wanted)
     proposed = _proposed(view, wanted, redemption)
-    if not _needs_second(room, wanted.decision, redemption):
-        carry_out(room, view, proposed, command, approved=False)
-        return
+    if wanted.decision in _STEPS and redemption.state in _ALONE:
+        with suppress(SecondPersonNeeded, RetryExcluded):
+            carry_out(room, view, proposed, command, approved=False)
+            return
     if wanted.decision is not Decision.LINK:
         # Nobody is asked about what cannot be done.
         _drafted(room, proposed, command, approved=True)
@@ -130,14 +139,6 @@ def _proposed(view: BreakView, wanted: Wanted, redemption: RedemptionView) -> Pr
         redemption.version,
         quantity,
     )
-
-
-def _needs_second(room: Room, decision: Decision, redemption: RedemptionView) -> bool:
-    """Whether value is at stake that the partner may have credited."""
-    if decision not in _STEPS:
-        return True
-    in_doubt = doubts.doubts(room.tx, [redemption.redemption_id])
-    return redemption.state not in _ALONE or bool(in_doubt)
 
 
 def _drafted(room: Room, proposed: Proposed, command: Command, *, approved: bool) -> Sheet:

@@ -181,7 +181,7 @@ class AsyncClient:
     ) -> Redemption:
         """Take a redemption back that has not left yet; what was held goes back to the member.
 
-        Raises NotFound, IllegalTransition, CutOffPassed, RequestKeyReused.
+        Raises NotFound, IllegalTransition, CutOffPassed, SecondPersonNeeded, RequestKeyReused.
         """
         request = redemptions_pb2.CancelRedemptionRequest(
             programme=self._connection.programme,
@@ -204,7 +204,7 @@ class AsyncClient:
         """Send a rejected redemption to its partner once more.
 
         `member_ref` and `fields` are what is other than before. Raises NotFound, IllegalTransition,
-        FieldsUnchanged, RetryExcluded, RequestKeyReused.
+        FieldsUnchanged, RetryExcluded, SecondPersonNeeded, RequestKeyReused.
         """
         request = redemptions_pb2.RetryRedemptionRequest(
             programme=self._connection.programme,
@@ -222,7 +222,7 @@ class AsyncClient:
     ) -> Redemption:
         """Give a rejected or retrying redemption up; what was held goes back to the member.
 
-        Raises NotFound, IllegalTransition, CutOffPassed, RequestKeyReused.
+        Raises NotFound, IllegalTransition, CutOffPassed, SecondPersonNeeded, RequestKeyReused.
         """
         request = redemptions_pb2.FailRedemptionRequest(
             programme=self._connection.programme,

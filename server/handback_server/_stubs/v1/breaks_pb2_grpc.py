@@ -123,7 +123,7 @@ class BreakServiceServicer(object):
         ApproveResolution; all else is done. Each break has an outcome of its own.
         Reasons: INVALID_REQUEST, REQUEST_KEY_REUSED.
         Reasons of an outcome besides: NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION,
-        ILLEGAL_TRANSITION, CUT_OFF_PASSED.
+        ILLEGAL_TRANSITION, CUT_OFF_PASSED, FIELDS_UNCHANGED, LIMIT_REACHED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

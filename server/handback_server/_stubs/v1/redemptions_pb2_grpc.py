@@ -125,7 +125,8 @@ class RedemptionServiceServicer(object):
 
     def CancelRedemption(self, request, context):
         """Takes a redemption back that has not left yet; the held quantity goes back to the member.
-        Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, REQUEST_KEY_REUSED.
+        Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, SECOND_PERSON_NEEDED,
+        REQUEST_KEY_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,7 +136,7 @@ class RedemptionServiceServicer(object):
         """Sends a rejected redemption to its partner once more, with other details of the member where
         some are given. The policy for the reason of the rejection may want that, or exclude a retry.
         Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, FIELDS_UNCHANGED, RETRY_EXCLUDED,
-        REQUEST_KEY_REUSED.
+        SECOND_PERSON_NEEDED, REQUEST_KEY_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,7 +144,8 @@ class RedemptionServiceServicer(object):
 
     def FailRedemption(self, request, context):
         """Gives a rejected or retrying redemption up; the held quantity goes back to the member.
-        Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, REQUEST_KEY_REUSED.
+        Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, SECOND_PERSON_NEEDED,
+        REQUEST_KEY_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,7 +54,7 @@ class BreakServiceStub:
     ApproveResolution; all else is done. Each break has an outcome of its own.
     Reasons: INVALID_REQUEST, REQUEST_KEY_REUSED.
     Reasons of an outcome besides: NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION,
-    ILLEGAL_TRANSITION, CUT_OFF_PASSED.
+    ILLEGAL_TRANSITION, CUT_OFF_PASSED, FIELDS_UNCHANGED, LIMIT_REACHED.
     """
     ApproveResolution: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.ApproveResolutionRequest, _breaks_pb2.ApproveResolutionResponse]
     """Does what somebody else has proposed for a break, as long as its redemption has not moved
@@ -102,7 +102,7 @@ class BreakServiceAsyncStub(BreakServiceStub):
     ApproveResolution; all else is done. Each break has an outcome of its own.
     Reasons: INVALID_REQUEST, REQUEST_KEY_REUSED.
     Reasons of an outcome besides: NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION,
-    ILLEGAL_TRANSITION, CUT_OFF_PASSED.
+    ILLEGAL_TRANSITION, CUT_OFF_PASSED, FIELDS_UNCHANGED, LIMIT_REACHED.
     """
     ApproveResolution: _aio.UnaryUnaryMultiCallable[_breaks_pb2.ApproveResolutionRequest, _breaks_pb2.ApproveResolutionResponse]  # type: ignore[assignment]
     """Does what somebody else has proposed for a break, as long as its redemption has not moved
@@ -177,7 +177,7 @@ class BreakServiceServicer(metaclass=_abc_1.ABCMeta):
         ApproveResolution; all else is done. Each break has an outcome of its own.
         Reasons: INVALID_REQUEST, REQUEST_KEY_REUSED.
         Reasons of an outcome besides: NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION,
-        ILLEGAL_TRANSITION, CUT_OFF_PASSED.
+        ILLEGAL_TRANSITION, CUT_OFF_PASSED, FIELDS_UNCHANGED, LIMIT_REACHED.
         """
 
     @_abc_1.abstractmethod

@@ -61,17 +61,19 @@ class RedemptionServiceStub:
     """
     CancelRedemption: _grpc.UnaryUnaryMultiCallable[_redemptions_pb2.CancelRedemptionRequest, _redemptions_pb2.CancelRedemptionResponse]
     """Takes a redemption back that has not left yet; the held quantity goes back to the member.
-    Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, REQUEST_KEY_REUSED.
+    Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, SECOND_PERSON_NEEDED,
+    REQUEST_KEY_REUSED.
     """
     RetryRedemption: _grpc.UnaryUnaryMultiCallable[_redemptions_pb2.RetryRedemptionRequest, _redemptions_pb2.RetryRedemptionResponse]
     """Sends a rejected redemption to its partner once more, with other details of the member where
     some are given. The policy for the reason of the rejection may want that, or exclude a retry.
     Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, FIELDS_UNCHANGED, RETRY_EXCLUDED,
-    REQUEST_KEY_REUSED.
+    SECOND_PERSON_NEEDED, REQUEST_KEY_REUSED.
     """
     FailRedemption: _grpc.UnaryUnaryMultiCallable[_redemptions_pb2.FailRedemptionRequest, _redemptions_pb2.FailRedemptionResponse]
     """Gives a rejected or retrying redemption up; the held quantity goes back to the member.
-    Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, REQUEST_KEY_REUSED.
+    Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, SECOND_PERSON_NEEDED,
+    REQUEST_KEY_REUSED.
     """
 
 @_typing.type_check_only
@@ -103,17 +105,19 @@ class RedemptionServiceAsyncStub(RedemptionServiceStub):
     """
     CancelRedemption: _aio.UnaryUnaryMultiCallable[_redemptions_pb2.CancelRedemptionRequest, _redemptions_pb2.CancelRedemptionResponse]  # type: ignore[assignment]
     """Takes a redemption back that has not left yet; the held quantity goes back to the member.
-    Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, REQUEST_KEY_REUSED.
+    Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, SECOND_PERSON_NEEDED,
+    REQUEST_KEY_REUSED.
     """
     RetryRedemption: _aio.UnaryUnaryMultiCallable[_redemptions_pb2.RetryRedemptionRequest, _redemptions_pb2.RetryRedemptionResponse]  # type: ignore[assignment]
     """Sends a rejected redemption to its partner once more, with other details of the member where
     some are given. The policy for the reason of the rejection may want that, or exclude a retry.
     Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, FIELDS_UNCHANGED, RETRY_EXCLUDED,
-    REQUEST_KEY_REUSED.
+    SECOND_PERSON_NEEDED, REQUEST_KEY_REUSED.
     """
     FailRedemption: _aio.UnaryUnaryMultiCallable[_redemptions_pb2.FailRedemptionRequest, _redemptions_pb2.FailRedemptionResponse]  # type: ignore[assignment]
     """Gives a rejected or retrying redemption up; the held quantity goes back to the member.
-    Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, REQUEST_KEY_REUSED.
+    Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, SECOND_PERSON_NEEDED,
+    REQUEST_KEY_REUSED.
     """
 
 class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -178,7 +182,8 @@ class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_redemptions_pb2.CancelRedemptionResponse, _abc.Awaitable[_redemptions_pb2.CancelRedemptionResponse]]:
         """Takes a redemption back that has not left yet; the held quantity goes back to the member.
-        Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, REQUEST_KEY_REUSED.
+        Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, SECOND_PERSON_NEEDED,
+        REQUEST_KEY_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -190,7 +195,7 @@ class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sends a rejected redemption to its partner once more, with other details of the member where
         some are given. The policy for the reason of the rejection may want that, or exclude a retry.
         Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, FIELDS_UNCHANGED, RETRY_EXCLUDED,
-        REQUEST_KEY_REUSED.
+        SECOND_PERSON_NEEDED, REQUEST_KEY_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -200,7 +205,8 @@ class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_redemptions_pb2.FailRedemptionResponse, _abc.Awaitable[_redemptions_pb2.FailRedemptionResponse]]:
         """Gives a rejected or retrying redemption up; the held quantity goes back to the member.
-        Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, REQUEST_KEY_REUSED.
+        Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, SECOND_PERSON_NEEDED,
+        REQUEST_KEY_REUSED.
         """
 
 def add_RedemptionServiceServicer_to_server(servicer: RedemptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
