@@ -71,9 +71,10 @@ def test_a_file_cut_anywhere_is_not_complete(name: str, file: str) -> None:
 
 def lacks_filling_alone(layout: Layout, content: bytes, length: int) -> bool:
     """Are all records there, and none of the lines that fill up the last block?"""
-    filler = layout.filler.encode() * layout.width
-    records = len(content.partition(filler)[0])
-    return layout.block > 0 and length in (records - 1, records)
+    if not layout.block:
+        return False
+    records = len(content.partition(layout.filler.encode() * layout.width)[0])
+    return length in (records - 1, records)
 
 
 def closes(layout: Layout) -> bool:
