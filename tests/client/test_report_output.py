@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,6 +21,7 @@ from client.scripted_server import Refuse, ScriptedServer
 from handback_client import errors
 from handback_client._stubs.v1 import reports_pb2
 from handback_client.cli.exporting import FORMULA_BEGINS, CsvWriter, JsonWriter
+from handback_client.cli.tables import _parts
 from handback_client.cli.workbook import Workbook
 from handback_client.models.reports import (
     Behind,
@@ -67,6 +69,19 @@ HEADER = ReportHeader(
     ),
     parameters={"zone": "Europe/Lisbon"},
     zone="Pacific/Auckland",
+)
+PAIRED = replace(
+    HEADER,
+    report=replace(
+        HEADER.report,
+        columns=tuple(
+            ReportColumn(name=name, kind=kind, sentence="It is.", total=True)
+            for name, kind in (
+                ("sent", ColumnKind.INTEGER),
+                ("sent_quantity", ColumnKind.QUANTITY),
+            )
+        ),
+    ),
 )
 FOOTER = ReportFooter(row_count=1, totals=(), as_of_position=9, as_of_at=NOON)
 
@@ -235,11 +250,23 @@ def test_a_terminal_shows_totals_and_the_way_down(run: Run, server: ScriptedServ
     assert said.splitlines() == [
         "records 1,234",
         "behind records: handback report records --file FILE_ID",
-        "2 rows, as of position 9, days in UTC",
+        "2 rows, as of position 9, times in UTC",
     ]
     assert dict(server.calls["RunReport"][0].requests[0].parameters) == {"partner": "skyways"}
     piped = run("report", "runs").stdout
     assert piped.splitlines() == ["file_id\trecords", "hbf_0\t1234", "hbf_1\t"]
+
+
+def test_rows_too_wide_for_a_terminal_become_cards(run: Run, server: ScriptedServer) -> None:
+    server.on("RunReport", whole)
+    shown = run("report", "runs", terminal=True, COLUMNS="19").stdout
+    cards = [line.split() for line in shown.splitlines() if line.strip()][:3]
+    assert cards == [["file", "id", "hbf_0"], ["records", "1,234"], ["file", "id", "hbf_1"]]
+
+
+def test_a_count_and_its_quantity_stand_together() -> None:
+    parts = list(_parts(PAIRED, [ReportRow(PAIRED, (4, 1_000)), ReportRow(PAIRED, (12, 9))]))
+    assert [(one.title, one.cells) for one in parts] == [("sent", ["4 / 1,000", "12 /     9"])]
 
 
 async def test_a_report_that_is_cut_off_is_no_report(
