@@ -138,6 +138,17 @@ def test_reference_quantity_and_date_tell_a_reused_reference_apart(world: World)
     assert one.kind is BreakKind.UNKNOWN_REFERENCE
 
 
+def test_a_place_in_a_batch_is_searched_for_before_what_comes_after(world: World) -> None:
+    place = "{batch:06}{ordinal:06}"
+    terms(world, ("batch", "ordinal"), ("reference", "quantity"), template=place)
+    ids = world.submit(100, 200)
+    world.send()
+    answers = [Answer("000001000002", "", 200, "0000"), Answer("000009000001", "", 100, "0000")]
+    world.answer(skyways_file(answers))
+    assert world.states(ids) == ["awaiting_handback", "confirmed"]
+    assert [one.kind for one in world.breaks()] == [BreakKind.UNKNOWN_REFERENCE]
+
+
 def test_member_and_quantity_match_where_both_sides_are_alone(world: World) -> None:
     terms(world, ("reference_key",), BY_MEMBER)
     alone, *twins = world.submit(100, 200, 200)

@@ -305,4 +305,4 @@ def _on_day(parts: set[MatchColumn], stage: sa.Table) -> list[sa.ColumnElement[b
 def _sealed_at() -> sa.ScalarSelect[datetime]:
     """When the batch of an attempt was sealed."""
     of_attempt = BATCH.c.batch_id == ATTEMPT.c.batch_id
-    return sa.select(BATCH.c.sealed_at).where(of_attempt).scalar_subquery()
+    return sa.select(BATCH.c.sealed_at).where(of_attempt).correlate(ATTEMPT).scalar_subquery()
