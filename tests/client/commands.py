@@ -23,6 +23,7 @@ RDM = "rdm_0000000000a3k"
 HBF = "hbf_0000000000007"
 BAT = "bat_0000000000003"
 BRK = "brk_0000000000009"
+COR = "cor_0000000000005"
 
 REDEMPTION = lifecycle_pb2.Redemption(
     redemption_id=RDM,
@@ -57,6 +58,20 @@ EVENT = lifecycle_pb2.RedemptionEvent(
     actor="pickup",
     position=12,
     cursor="12",
+)
+CORRECTION = redemptions_pb2.Correction(
+    correction_id=COR,
+    programme="aurora",
+    partner="skyways",
+    member_ref="M-1",
+    named_member="M-9",
+    redemption_id=RDM,
+    file_id=HBF,
+    ordinal=2,
+    reason_code="0001",
+    raised_at=AT,
+    acknowledged_at=AT,
+    acknowledged_by="ada",
 )
 FILE = handback_files_pb2.HandbackFile(
     envelope="gzip",
@@ -313,6 +328,16 @@ CASES: dict[str, tuple[list[str], str, Any]] = {
         ["files", "replay", HBF, "--agreement-version", "2", "--key", "k"],
         "ReplayHandbackFile",
         handback_files_pb2.ReplayHandbackFileResponse(file=FILE),
+    ),
+    "correction_list": (
+        ["correction", "list", "--partner", "skyways", "--member", "M-1", "--all"],
+        "ListCorrections",
+        redemptions_pb2.ListCorrectionsResponse(corrections=[CORRECTION]),
+    ),
+    "correction_acknowledge": (
+        ["correction", "acknowledge", COR, "--comment", "told the member", "--key", "k"],
+        "AcknowledgeCorrection",
+        redemptions_pb2.AcknowledgeCorrectionResponse(correction=CORRECTION),
     ),
     "breaks_list": (
         [

@@ -25,6 +25,7 @@ from handback.store.tables import (
     Partner,
     Programme,
     Redemption,
+    Remainder,
     Request,
     Unit,
 )
@@ -32,6 +33,7 @@ from handback.store.tables import (
 BLOCK, DUE, EVENT = table_of(Block), table_of(Due), table_of(Event)
 PARTNER, PROGRAMME, UNIT = table_of(Partner), table_of(Programme), table_of(Unit)
 FORMER, REDEMPTION, REQUEST = (table_of(one) for one in (FormerDetail, Redemption, Request))
+REMAINDER = table_of(Remainder)
 
 
 class RedemptionView(NamedTuple):
@@ -112,6 +114,22 @@ def get(tx: sa.Connection, programme: str, redemption_id: int) -> RedemptionView
     if row is None:
         raise not_found(redemption_id)
     return _view(row)
+
+
+class Links(NamedTuple):
+    """What a redemption is the remainder of, None for none, and what was made of its own."""
+
+    origin_id: int | None
+    remainder_ids: Sequence[int]
+
+
+def links(tx: sa.Connection, redemption_id: int) -> Links:
+    """How a redemption hangs together with others, whoever asks."""
+    origin: int | None = tx.scalar(
+        sa.select(REMAINDER.c.origin_id).where(REMAINDER.c.redemption_id == redemption_id)
+    )
+    made = sa.select(REMAINDER.c.redemption_id).where(REMAINDER.c.origin_id == redemption_id)
+    return Links(origin, tx.scalars(made.order_by(REMAINDER.c.redemption_id)).all())
 
 
 def owned(

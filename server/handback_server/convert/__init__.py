@@ -22,7 +22,13 @@ from handback_server.convert.files import (
 )
 from handback_server.convert.ledger import balance
 from handback_server.convert.payouts import batch_report, partner_hold, payout_batch, tally
-from handback_server.convert.redemptions import event, event_block, event_kind, redemption
+from handback_server.convert.redemptions import (
+    correction,
+    event,
+    event_block,
+    event_kind,
+    redemption,
+)
 from handback_server.convert.reports import report, report_footer, report_header, report_rows
 from handback_server.convert.values import (
     Enum,
@@ -45,6 +51,7 @@ __all__ = [
     "break_note",
     "break_of",
     "cause_id",
+    "correction",
     "event",
     "event_block",
     "event_kind",

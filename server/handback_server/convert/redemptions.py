@@ -7,9 +7,11 @@ from typing import Any
 
 from handback.ids import Prefix, public_id
 from handback.journal.names import Names
+from handback.redemptions.corrections import CorrectionView
 from handback.redemptions.queries import EventView, RedemptionView
 from handback_server._stubs.v1 import (
     lifecycle_pb2,
+    redemptions_pb2,
 )
 from handback_server.convert.values import cause_id, instant, optional_id
 
@@ -31,6 +33,24 @@ def redemption(view: RedemptionView) -> lifecycle_pb2.Redemption:
         submitted_at=instant(view.submitted_at),
         due_at=instant(view.due_at),
         next_cut_off_at=instant(view.next_cut_off_at),
+    )
+
+
+def correction(view: CorrectionView) -> redemptions_pb2.Correction:
+    """A correction as it stands."""
+    return redemptions_pb2.Correction(
+        correction_id=public_id(Prefix.CORRECTION, view.correction_id),
+        programme=view.programme,
+        partner=view.partner,
+        member_ref=view.member_ref,
+        named_member=view.named_member or "",
+        redemption_id=public_id(Prefix.REDEMPTION, view.redemption_id),
+        file_id=optional_id(Prefix.HANDBACK_FILE, view.file_id),
+        ordinal=view.ordinal or 0,
+        reason_code=view.reason_code or "",
+        raised_at=instant(view.raised_at),
+        acknowledged_at=instant(view.acknowledged_at),
+        acknowledged_by=view.acknowledged_by or "",
     )
 
 

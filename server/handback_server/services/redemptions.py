@@ -7,16 +7,18 @@ from typing import Final
 
 from handback import telemetry
 from handback.errors import HandbackError, InvalidRequest, LimitReached, Violation
+from handback.ids import Prefix, number_of, public_id
 from handback.lifecycle.table import State
-from handback.redemptions import queries
+from handback.redemptions import corrections, queries
 from handback.redemptions.commands import Caller, execute
+from handback.redemptions.corrections import CorrectionFilter
 from handback.redemptions.draft import Outcome
 from handback.redemptions.queries import RedemptionFilter
 from handback.redemptions.requests import Cancel, Command, Fail, Retry, Submit
 from handback_server import convert
 from handback_server._stubs.v1 import redemptions_pb2 as pb
 from handback_server._stubs.v1.redemptions_pb2_grpc import RedemptionServiceServicer
-from handback_server.callers import Context, actor_of, sees_restricted
+from handback_server.callers import Context, actor_of, command_of, sees_restricted
 from handback_server.paging import page_of
 from handback_server.runtime import Runtime
 from handback_server.status import status_of
@@ -66,7 +68,12 @@ class Redemptions(RedemptionServiceServicer):
         programme = convert.named(request.programme, "programme")
         number = convert.redemption_number(request.redemption_id)
         view = await self._read(queries.get, programme, number)
-        return pb.GetRedemptionResponse(redemption=convert.redemption(view))
+        links = await self._read(queries.links, number)
+        redemption = convert.redemption(view)
+        redemption.origin_id = convert.optional_id(Prefix.REDEMPTION, links.origin_id)
+        made = (public_id(Prefix.REDEMPTION, number) for number in links.remainder_ids)
+        redemption.remainder_ids.extend(made)
+        return pb.GetRedemptionResponse(redemption=redemption)
 
     async def ListRedemptions(
         self, request: pb.ListRedemptionsRequest, context: Context
@@ -126,6 +133,35 @@ class Redemptions(RedemptionServiceServicer):
         outcome = await self._step(Fail, request, context)
         redemption = convert.redemption(outcome.redemption)
         return pb.FailRedemptionResponse(redemption=redemption, replayed=outcome.replayed)
+
+    async def ListCorrections(
+        self, request: pb.ListCorrectionsRequest, context: Context
+    ) -> pb.ListCorrectionsResponse:
+        """Give a page of corrections."""
+        page = page_of(request, 0)
+        wanted = CorrectionFilter(
+            programme=convert.named(request.programme, "programme"),
+            partner=request.partner or None,
+            member_ref=request.member_ref or None,
+            include_acknowledged=request.include_acknowledged,
+        )
+        found = await self._read(corrections.page, wanted, page.after, page.fetch)
+        views, token = page.cut(found, lambda view: view.correction_id)
+        listed = map(convert.correction, views)
+        return pb.ListCorrectionsResponse(corrections=listed, next_page_token=token)
+
+    async def AcknowledgeCorrection(
+        self, request: pb.AcknowledgeCorrectionRequest, context: Context
+    ) -> pb.AcknowledgeCorrectionResponse:
+        """Note that a correction was taken in."""
+        programme = convert.named(request.programme, "programme")
+        number = number_of(Prefix.CORRECTION, request.correction_id, "correction_id")
+        command = command_of(context, request.request_key, request.comment)
+        done = await self._runtime.bridge.write(
+            corrections.acknowledge, programme, number, command, self._runtime.clock.now()
+        )
+        correction = convert.correction(done.view)
+        return pb.AcknowledgeCorrectionResponse(correction=correction, replayed=done.replayed)
 
     async def _step(
         self, step: type[Cancel | Fail], request: StepRequest, context: Context

@@ -14,6 +14,7 @@ from handback_client._stubs.v1.redemptions_pb2_grpc import RedemptionServiceStub
 from handback_client.aio.batches import AsyncBatches
 from handback_client.aio.breaks import AsyncBreaks
 from handback_client.aio.connection import Connection
+from handback_client.aio.corrections import AsyncCorrections
 from handback_client.aio.files import AsyncFiles
 from handback_client.aio.formats import AsyncFormats
 from handback_client.aio.ledger import AsyncLedger
@@ -32,12 +33,12 @@ from handback_client.retry import ALWAYS, USUAL, RetryPolicy
 class AsyncClient:
     """A connection to one server on behalf of one programme.
 
-    Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `partners`,
-    `formats`, `reports` and `ledger` hold the calls about payout batches, hand-back files, breaks,
-    agreements, trying files and drafting layouts, reports, and balances. Every method raises a
-    `HandbackError`; each names the leaves it may raise beside those any call may end with
-    (InvalidRequest, ServerUnreachable, StoreUnavailable, ShuttingDown, DeadlineExceeded,
-    NotAuthenticated, NotAllowed).
+    Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `corrections`,
+    `partners`, `formats`, `reports` and `ledger` hold the calls about payout batches, hand-back
+    files, breaks, corrections of members, agreements, trying files and drafting layouts, reports,
+    and balances. Every method raises a `HandbackError`; each names the leaves it may raise beside
+    those any call may end with (InvalidRequest, ServerUnreachable, StoreUnavailable, ShuttingDown,
+    DeadlineExceeded, NotAuthenticated, NotAllowed).
 
     A command without a `request_key` gets one of its own: repeating it by itself the client does
     nothing twice, but a program that may be started anew should choose its keys and keep them.
@@ -72,6 +73,7 @@ class AsyncClient:
         self.batches = AsyncBatches(connection)
         self.files = AsyncFiles(connection)
         self.breaks = AsyncBreaks(connection)
+        self.corrections = AsyncCorrections(connection)
         self.partners = AsyncPartners(connection)
         self.formats = AsyncFormats(connection)
         self.reports = AsyncReports(connection)
@@ -138,7 +140,7 @@ class AsyncClient:
         return AsyncBulkSubmit(self._connection).outcomes(each(submissions))
 
     async def get(self, redemption_id: str) -> Redemption:
-        """One redemption as it stands. Raises NotFound."""
+        """One redemption as it stands, and with which others it hangs together. Raises NotFound."""
         request = redemptions_pb2.GetRedemptionRequest(
             programme=self._connection.programme, redemption_id=redemption_id
         )

@@ -24,6 +24,7 @@ _HOME_OF_COMMAND: Mapping[str, str] = {
     "files": "files",
     "format": "formats",
     "breaks": "breaks",
+    "correction": "corrections",
     "batches": "batches",
     "partner": "partner",
     "report": "report",

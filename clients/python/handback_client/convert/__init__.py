@@ -8,6 +8,7 @@ from handback_client.convert.files import finding, handback_file, run_report
 from handback_client.convert.ledger import balance
 from handback_client.convert.payouts import batch_report, partner_hold, payout_batch, tally
 from handback_client.convert.redemptions import (
+    correction,
     event,
     event_batch,
     redemption,
@@ -30,6 +31,7 @@ __all__ = [
     "balance",
     "batch_report",
     "batch_states",
+    "correction",
     "dossier",
     "event",
     "event_batch",

@@ -57,7 +57,28 @@ def redemption(message: lifecycle_pb2.Redemption, replayed: bool = False) -> mod
         fulfilled=message.fulfilled,
         submitted_at=instant(message.submitted_at),
         due_at=instant(message.due_at),
+        origin_id=message.origin_id,
+        remainder_ids=tuple(message.remainder_ids),
         next_cut_off_at=instant(message.next_cut_off_at),
+        replayed=replayed,
+    )
+
+
+def correction(message: redemptions_pb2.Correction, replayed: bool = False) -> models.Correction:
+    """One correction."""
+    return models.Correction(
+        correction_id=message.correction_id,
+        programme=message.programme,
+        partner=message.partner,
+        member_ref=message.member_ref,
+        named_member=message.named_member,
+        redemption_id=message.redemption_id,
+        file_id=message.file_id,
+        ordinal=message.ordinal,
+        reason_code=message.reason_code,
+        raised_at=instant(message.raised_at),
+        acknowledged_at=instant(message.acknowledged_at),
+        acknowledged_by=message.acknowledged_by,
         replayed=replayed,
     )
 

@@ -19,6 +19,7 @@ from handback_client.models.files import Finding, HandbackFile, RunReport
 from handback_client.models.ledger import Balance
 from handback_client.models.payouts import BatchReport, PartnerHold, PayoutBatch, Tally
 from handback_client.models.redemptions import (
+    Correction,
     Event,
     EventBatch,
     Redemption,
@@ -43,6 +44,7 @@ __all__ = [
     "Break",
     "BreakNote",
     "CauseKind",
+    "Correction",
     "Dossier",
     "Event",
     "EventBatch",

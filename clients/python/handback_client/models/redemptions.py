@@ -51,6 +51,9 @@ class Redemption:
     fulfilled: int
     submitted_at: datetime | None
     due_at: datetime | None
+    # Of which it is the remainder, and what was made of its own; told of one that is asked for.
+    origin_id: str = ""
+    remainder_ids: tuple[str, ...] = ()
     next_cut_off_at: datetime | None = field(default=None, compare=False)
     # True where the same request had been answered before and this is that answer.
     replayed: bool = field(default=False, compare=False)
@@ -63,6 +66,30 @@ class SubmitOutcome:
     submission: Submission
     redemption: Redemption | None = None
     error: HandbackError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """A partner credited to other details of a member than those it was given.
+
+    `named_member` is whom it names instead, empty where nobody else. As long as nobody has
+    acknowledged it, submits of the member to that partner are refused.
+    """
+
+    correction_id: str
+    programme: str
+    partner: str
+    member_ref: str
+    named_member: str
+    redemption_id: str
+    file_id: str
+    ordinal: int
+    reason_code: str
+    raised_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str
+    # True where the same request had been answered before and this is that answer.
+    replayed: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from handback_client.retry import ALWAYS, USUAL, RetryPolicy
 from handback_client.sync.batches import Batches
 from handback_client.sync.breaks import Breaks
 from handback_client.sync.connection import Connection
+from handback_client.sync.corrections import Corrections
 from handback_client.sync.files import Files
 from handback_client.sync.formats import Formats
 from handback_client.sync.ledger import Ledger
@@ -33,12 +34,12 @@ from handback_client.sync.watch import Watch
 class Client:
     """A connection to one server on behalf of one programme.
 
-    Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `partners`,
-    `formats`, `reports` and `ledger` hold the calls about payout batches, hand-back files, breaks,
-    agreements, trying files and drafting layouts, reports, and balances. Every method raises a
-    `HandbackError`; each names the leaves it may raise beside those any call may end with
-    (InvalidRequest, ServerUnreachable, StoreUnavailable, ShuttingDown, DeadlineExceeded,
-    NotAuthenticated, NotAllowed).
+    Use it as a context manager, or `close` it. `batches`, `files`, `breaks`, `corrections`,
+    `partners`, `formats`, `reports` and `ledger` hold the calls about payout batches, hand-back
+    files, breaks, corrections of members, agreements, trying files and drafting layouts, reports,
+    and balances. Every method raises a `HandbackError`; each names the leaves it may raise beside
+    those any call may end with (InvalidRequest, ServerUnreachable, StoreUnavailable, ShuttingDown,
+    DeadlineExceeded, NotAuthenticated, NotAllowed).
 
     A command without a `request_key` gets one of its own: repeating it by itself the client does
     nothing twice, but a program that may be started anew should choose its keys and keep them.
@@ -73,6 +74,7 @@ class Client:
         self.batches = Batches(connection)
         self.files = Files(connection)
         self.breaks = Breaks(connection)
+        self.corrections = Corrections(connection)
         self.partners = Partners(connection)
         self.formats = Formats(connection)
         self.reports = Reports(connection)
@@ -137,7 +139,7 @@ class Client:
         return BulkSubmit(self._connection).outcomes(each(submissions))
 
     def get(self, redemption_id: str) -> Redemption:
-        """One redemption as it stands. Raises NotFound."""
+        """One redemption as it stands, and with which others it hangs together. Raises NotFound."""
         request = redemptions_pb2.GetRedemptionRequest(
             programme=self._connection.programme, redemption_id=redemption_id
         )

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from . import lifecycle_pb2 as handback_dot_v1_dot_lifecycle__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhandback/v1/redemptions.proto\x12\x0bhandback.v1\x1a\x17google/rpc/status.proto\x1a\x1bhandback/v1/lifecycle.proto\"\xe1\x01\n\nSubmission\x12\x13\n\x0brequest_key\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x12\n\nmember_ref\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x03\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x33\n\x06\x66ields\x18\x06 \x03(\x0b\x32#.handback.v1.Submission.FieldsEntry\x12\x15\n\rtrace_context\x18\x07 \x01(\t\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x7f\n\rSubmitOutcome\x12-\n\nredemption\x18\x01 \x01(\x0b\x32\x17.handback.v1.RedemptionH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x10\n\x08replayed\x18\x03 \x01(\x08\x42\x08\n\x06result\"Y\n\x17SubmitRedemptionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12+\n\nsubmission\x18\x02 \x01(\x0b\x32\x17.handback.v1.Submission\"Y\n\x18SubmitRedemptionResponse\x12+\n\nredemption\x18\x01 \x01(\x0b\x32\x17.handback.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"[\n\x18SubmitRedemptionsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12,\n\x0bsubmissions\x18\x02 \x03(\x0b\x32\x17.handback.v1.Submission\"I\n\x19SubmitRedemptionsResponse\x12,\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1a.handback.v1.SubmitOutcome\"@\n\x14GetRedemptionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x15\n\rredemption_id\x18\x02 \x01(\t\"D\n\x15GetRedemptionResponse\x12+\n\nredemption\x18\x01 \x01(\x0b\x32\x17.handback.v1.Redemption\"\xa5\x01\n\x16ListRedemptionsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x12\n\nmember_ref\x18\x03 \x01(\t\x12,\n\x06states\x18\x04 \x03(\x0e\x32\x1c.handback.v1.RedemptionState\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"`\n\x17ListRedemptionsResponse\x12,\n\x0bredemptions\x18\x01 \x03(\x0b\x32\x17.handback.v1.Redemption\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x1bListRedemptionEventsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x15\n\rredemption_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"e\n\x1cListRedemptionEventsResponse\x12,\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1c.handback.v1.RedemptionEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"i\n\x17\x43\x61ncelRedemptionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x15\n\rredemption_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"Y\n\x18\x43\x61ncelRedemptionResponse\x12+\n\nredemption\x18\x01 \x01(\x0b\x32\x17.handback.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\xec\x01\n\x16RetryRedemptionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x15\n\rredemption_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12?\n\x06\x66ields\x18\x05 \x03(\x0b\x32/.handback.v1.RetryRedemptionRequest.FieldsEntry\x12\x12\n\nmember_ref\x18\x06 \x01(\t\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x17RetryRedemptionResponse\x12+\n\nredemption\x18\x01 \x01(\x0b\x32\x17.handback.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"g\n\x15\x46\x61ilRedemptionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x15\n\rredemption_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"W\n\x16\x46\x61ilRedemptionResponse\x12+\n\nredemption\x18\x01 \x01(\x0b\x32\x17.handback.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\x99\x06\n\x11RedemptionService\x12_\n\x10SubmitRedemption\x12$.handback.v1.SubmitRedemptionRequest\x1a%.handback.v1.SubmitRedemptionResponse\x12\x66\n\x11SubmitRedemptions\x12%.handback.v1.SubmitRedemptionsRequest\x1a&.handback.v1.SubmitRedemptionsResponse(\x01\x30\x01\x12V\n\rGetRedemption\x12!.handback.v1.GetRedemptionRequest\x1a\".handback.v1.GetRedemptionResponse\x12\\\n\x0fListRedemptions\x12#.handback.v1.ListRedemptionsRequest\x1a$.handback.v1.ListRedemptionsResponse\x12k\n\x14ListRedemptionEvents\x12(.handback.v1.ListRedemptionEventsRequest\x1a).handback.v1.ListRedemptionEventsResponse\x12_\n\x10\x43\x61ncelRedemption\x12$.handback.v1.CancelRedemptionRequest\x1a%.handback.v1.CancelRedemptionResponse\x12\\\n\x0fRetryRedemption\x12#.handback.v1.RetryRedemptionRequest\x1a$.handback.v1.RetryRedemptionResponse\x12Y\n\x0e\x46\x61ilRedemption\x12\".handback.v1.FailRedemptionRequest\x1a#.handback.v1.FailRedemptionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhandback/v1/redemptions.proto\x12\x0bhandback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1bhandback/v1/lifecycle.proto\"\xe1\x01\n\nSubmission\x12\x13\n\x0brequest_key\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x12\n\nmember_ref\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x03\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x33\n\x06\x66ields\x18\x06 \x03(\x0b\x32#.handback.v1.Submission.FieldsEntry\x12\x15\n\rtrace_context\x18\x07 \x01(\t\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x7f\n\rSubmitOutcome\x12-\n\nredemption\x18\x01 \x01(\x0b\x32\x17.handback.v1.RedemptionH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x10\n\x08replayed\x18\x03 \x01(\x08\x42\x08\n\x06result\"Y\n\x17SubmitRedemptionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12+\n\nsubmission\x18\x02 \x01(\x0b\x32\x17.handback.v1.Submission\"Y\n\x18SubmitRedemptionResponse\x12+\n\nredemption\x18\x01 \x01(\x0b\x32\x17.handback.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"[\n\x18SubmitRedemptionsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12,\n\x0bsubmissions\x18\x02 \x03(\x0b\x32\x17.handback.v1.Submission\"I\n\x19SubmitRedemptionsResponse\x12,\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1a.handback.v1.SubmitOutcome\"@\n\x14GetRedemptionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x15\n\rredemption_id\x18\x02 \x01(\t\"D\n\x15GetRedemptionResponse\x12+\n\nredemption\x18\x01 \x01(\x0b\x32\x17.handback.v1.Redemption\"\xa5\x01\n\x16ListRedemptionsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x12\n\nmember_ref\x18\x03 \x01(\t\x12,\n\x06states\x18\x04 \x03(\x0e\x32\x1c.handback.v1.RedemptionState\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"`\n\x17ListRedemptionsResponse\x12,\n\x0bredemptions\x18\x01 \x03(\x0b\x32\x17.handback.v1.Redemption\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x1bListRedemptionEventsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x15\n\rredemption_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"e\n\x1cListRedemptionEventsResponse\x12,\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1c.handback.v1.RedemptionEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"i\n\x17\x43\x61ncelRedemptionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x15\n\rredemption_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"Y\n\x18\x43\x61ncelRedemptionResponse\x12+\n\nredemption\x18\x01 \x01(\x0b\x32\x17.handback.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\xec\x01\n\x16RetryRedemptionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x15\n\rredemption_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12?\n\x06\x66ields\x18\x05 \x03(\x0b\x32/.handback.v1.RetryRedemptionRequest.FieldsEntry\x12\x12\n\nmember_ref\x18\x06 \x01(\t\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x17RetryRedemptionResponse\x12+\n\nredemption\x18\x01 \x01(\x0b\x32\x17.handback.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"g\n\x15\x46\x61ilRedemptionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x15\n\rredemption_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"W\n\x16\x46\x61ilRedemptionResponse\x12+\n\nredemption\x18\x01 \x01(\x0b\x32\x17.handback.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\xbc\x02\n\nCorrection\x12\x15\n\rcorrection_id\x18\x01 \x01(\t\x12\x11\n\tprogramme\x18\x02 \x01(\t\x12\x0f\n\x07partner\x18\x03 \x01(\t\x12\x12\n\nmember_ref\x18\x04 \x01(\t\x12\x14\n\x0cnamed_member\x18\x05 \x01(\t\x12\x15\n\rredemption_id\x18\x06 \x01(\t\x12\x0f\n\x07\x66ile_id\x18\x07 \x01(\t\x12\x0f\n\x07ordinal\x18\x08 \x01(\x03\x12\x13\n\x0breason_code\x18\t \x01(\t\x12-\n\traised_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0f\x61\x63knowledged_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x61\x63knowledged_by\x18\x0c \x01(\t\"\x95\x01\n\x16ListCorrectionsRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x0f\n\x07partner\x18\x02 \x01(\t\x12\x12\n\nmember_ref\x18\x03 \x01(\t\x12\x1c\n\x14include_acknowledged\x18\x04 \x01(\x08\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"`\n\x17ListCorrectionsResponse\x12,\n\x0b\x63orrections\x18\x01 \x03(\x0b\x32\x17.handback.v1.Correction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x1c\x41\x63knowledgeCorrectionRequest\x12\x11\n\tprogramme\x18\x01 \x01(\t\x12\x13\n\x0brequest_key\x18\x02 \x01(\t\x12\x15\n\rcorrection_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\"^\n\x1d\x41\x63knowledgeCorrectionResponse\x12+\n\ncorrection\x18\x01 \x01(\x0b\x32\x17.handback.v1.Correction\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\xe7\x07\n\x11RedemptionService\x12_\n\x10SubmitRedemption\x12$.handback.v1.SubmitRedemptionRequest\x1a%.handback.v1.SubmitRedemptionResponse\x12\x66\n\x11SubmitRedemptions\x12%.handback.v1.SubmitRedemptionsRequest\x1a&.handback.v1.SubmitRedemptionsResponse(\x01\x30\x01\x12V\n\rGetRedemption\x12!.handback.v1.GetRedemptionRequest\x1a\".handback.v1.GetRedemptionResponse\x12\\\n\x0fListRedemptions\x12#.handback.v1.ListRedemptionsRequest\x1a$.handback.v1.ListRedemptionsResponse\x12k\n\x14ListRedemptionEvents\x12(.handback.v1.ListRedemptionEventsRequest\x1a).handback.v1.ListRedemptionEventsResponse\x12_\n\x10\x43\x61ncelRedemption\x12$.handback.v1.CancelRedemptionRequest\x1a%.handback.v1.CancelRedemptionResponse\x12\\\n\x0fRetryRedemption\x12#.handback.v1.RetryRedemptionRequest\x1a$.handback.v1.RetryRedemptionResponse\x12Y\n\x0e\x46\x61ilRedemption\x12\".handback.v1.FailRedemptionRequest\x1a#.handback.v1.FailRedemptionResponse\x12\\\n\x0fListCorrections\x12#.handback.v1.ListCorrectionsRequest\x1a$.handback.v1.ListCorrectionsResponse\x12n\n\x15\x41\x63knowledgeCorrection\x12).handback.v1.AcknowledgeCorrectionRequest\x1a*.handback.v1.AcknowledgeCorrectionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,46 +38,56 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMISSION_FIELDSENTRY']._serialized_options = b'8\001'
   _globals['_RETRYREDEMPTIONREQUEST_FIELDSENTRY']._loaded_options = None
   _globals['_RETRYREDEMPTIONREQUEST_FIELDSENTRY']._serialized_options = b'8\001'
-  _globals['_SUBMISSION']._serialized_start=101
-  _globals['_SUBMISSION']._serialized_end=326
-  _globals['_SUBMISSION_FIELDSENTRY']._serialized_start=281
-  _globals['_SUBMISSION_FIELDSENTRY']._serialized_end=326
-  _globals['_SUBMITOUTCOME']._serialized_start=328
-  _globals['_SUBMITOUTCOME']._serialized_end=455
-  _globals['_SUBMITREDEMPTIONREQUEST']._serialized_start=457
-  _globals['_SUBMITREDEMPTIONREQUEST']._serialized_end=546
-  _globals['_SUBMITREDEMPTIONRESPONSE']._serialized_start=548
-  _globals['_SUBMITREDEMPTIONRESPONSE']._serialized_end=637
-  _globals['_SUBMITREDEMPTIONSREQUEST']._serialized_start=639
-  _globals['_SUBMITREDEMPTIONSREQUEST']._serialized_end=730
-  _globals['_SUBMITREDEMPTIONSRESPONSE']._serialized_start=732
-  _globals['_SUBMITREDEMPTIONSRESPONSE']._serialized_end=805
-  _globals['_GETREDEMPTIONREQUEST']._serialized_start=807
-  _globals['_GETREDEMPTIONREQUEST']._serialized_end=871
-  _globals['_GETREDEMPTIONRESPONSE']._serialized_start=873
-  _globals['_GETREDEMPTIONRESPONSE']._serialized_end=941
-  _globals['_LISTREDEMPTIONSREQUEST']._serialized_start=944
-  _globals['_LISTREDEMPTIONSREQUEST']._serialized_end=1109
-  _globals['_LISTREDEMPTIONSRESPONSE']._serialized_start=1111
-  _globals['_LISTREDEMPTIONSRESPONSE']._serialized_end=1207
-  _globals['_LISTREDEMPTIONEVENTSREQUEST']._serialized_start=1209
-  _globals['_LISTREDEMPTIONEVENTSREQUEST']._serialized_end=1319
-  _globals['_LISTREDEMPTIONEVENTSRESPONSE']._serialized_start=1321
-  _globals['_LISTREDEMPTIONEVENTSRESPONSE']._serialized_end=1422
-  _globals['_CANCELREDEMPTIONREQUEST']._serialized_start=1424
-  _globals['_CANCELREDEMPTIONREQUEST']._serialized_end=1529
-  _globals['_CANCELREDEMPTIONRESPONSE']._serialized_start=1531
-  _globals['_CANCELREDEMPTIONRESPONSE']._serialized_end=1620
-  _globals['_RETRYREDEMPTIONREQUEST']._serialized_start=1623
-  _globals['_RETRYREDEMPTIONREQUEST']._serialized_end=1859
-  _globals['_RETRYREDEMPTIONREQUEST_FIELDSENTRY']._serialized_start=281
-  _globals['_RETRYREDEMPTIONREQUEST_FIELDSENTRY']._serialized_end=326
-  _globals['_RETRYREDEMPTIONRESPONSE']._serialized_start=1861
-  _globals['_RETRYREDEMPTIONRESPONSE']._serialized_end=1949
-  _globals['_FAILREDEMPTIONREQUEST']._serialized_start=1951
-  _globals['_FAILREDEMPTIONREQUEST']._serialized_end=2054
-  _globals['_FAILREDEMPTIONRESPONSE']._serialized_start=2056
-  _globals['_FAILREDEMPTIONRESPONSE']._serialized_end=2143
-  _globals['_REDEMPTIONSERVICE']._serialized_start=2146
-  _globals['_REDEMPTIONSERVICE']._serialized_end=2939
+  _globals['_SUBMISSION']._serialized_start=134
+  _globals['_SUBMISSION']._serialized_end=359
+  _globals['_SUBMISSION_FIELDSENTRY']._serialized_start=314
+  _globals['_SUBMISSION_FIELDSENTRY']._serialized_end=359
+  _globals['_SUBMITOUTCOME']._serialized_start=361
+  _globals['_SUBMITOUTCOME']._serialized_end=488
+  _globals['_SUBMITREDEMPTIONREQUEST']._serialized_start=490
+  _globals['_SUBMITREDEMPTIONREQUEST']._serialized_end=579
+  _globals['_SUBMITREDEMPTIONRESPONSE']._serialized_start=581
+  _globals['_SUBMITREDEMPTIONRESPONSE']._serialized_end=670
+  _globals['_SUBMITREDEMPTIONSREQUEST']._serialized_start=672
+  _globals['_SUBMITREDEMPTIONSREQUEST']._serialized_end=763
+  _globals['_SUBMITREDEMPTIONSRESPONSE']._serialized_start=765
+  _globals['_SUBMITREDEMPTIONSRESPONSE']._serialized_end=838
+  _globals['_GETREDEMPTIONREQUEST']._serialized_start=840
+  _globals['_GETREDEMPTIONREQUEST']._serialized_end=904
+  _globals['_GETREDEMPTIONRESPONSE']._serialized_start=906
+  _globals['_GETREDEMPTIONRESPONSE']._serialized_end=974
+  _globals['_LISTREDEMPTIONSREQUEST']._serialized_start=977
+  _globals['_LISTREDEMPTIONSREQUEST']._serialized_end=1142
+  _globals['_LISTREDEMPTIONSRESPONSE']._serialized_start=1144
+  _globals['_LISTREDEMPTIONSRESPONSE']._serialized_end=1240
+  _globals['_LISTREDEMPTIONEVENTSREQUEST']._serialized_start=1242
+  _globals['_LISTREDEMPTIONEVENTSREQUEST']._serialized_end=1352
+  _globals['_LISTREDEMPTIONEVENTSRESPONSE']._serialized_start=1354
+  _globals['_LISTREDEMPTIONEVENTSRESPONSE']._serialized_end=1455
+  _globals['_CANCELREDEMPTIONREQUEST']._serialized_start=1457
+  _globals['_CANCELREDEMPTIONREQUEST']._serialized_end=1562
+  _globals['_CANCELREDEMPTIONRESPONSE']._serialized_start=1564
+  _globals['_CANCELREDEMPTIONRESPONSE']._serialized_end=1653
+  _globals['_RETRYREDEMPTIONREQUEST']._serialized_start=1656
+  _globals['_RETRYREDEMPTIONREQUEST']._serialized_end=1892
+  _globals['_RETRYREDEMPTIONREQUEST_FIELDSENTRY']._serialized_start=314
+  _globals['_RETRYREDEMPTIONREQUEST_FIELDSENTRY']._serialized_end=359
+  _globals['_RETRYREDEMPTIONRESPONSE']._serialized_start=1894
+  _globals['_RETRYREDEMPTIONRESPONSE']._serialized_end=1982
+  _globals['_FAILREDEMPTIONREQUEST']._serialized_start=1984
+  _globals['_FAILREDEMPTIONREQUEST']._serialized_end=2087
+  _globals['_FAILREDEMPTIONRESPONSE']._serialized_start=2089
+  _globals['_FAILREDEMPTIONRESPONSE']._serialized_end=2176
+  _globals['_CORRECTION']._serialized_start=2179
+  _globals['_CORRECTION']._serialized_end=2495
+  _globals['_LISTCORRECTIONSREQUEST']._serialized_start=2498
+  _globals['_LISTCORRECTIONSREQUEST']._serialized_end=2647
+  _globals['_LISTCORRECTIONSRESPONSE']._serialized_start=2649
+  _globals['_LISTCORRECTIONSRESPONSE']._serialized_end=2745
+  _globals['_ACKNOWLEDGECORRECTIONREQUEST']._serialized_start=2747
+  _globals['_ACKNOWLEDGECORRECTIONREQUEST']._serialized_end=2857
+  _globals['_ACKNOWLEDGECORRECTIONRESPONSE']._serialized_start=2859
+  _globals['_ACKNOWLEDGECORRECTIONRESPONSE']._serialized_end=2953
+  _globals['_REDEMPTIONSERVICE']._serialized_start=2956
+  _globals['_REDEMPTIONSERVICE']._serialized_end=3955
 # @@protoc_insertion_point(module_scope)

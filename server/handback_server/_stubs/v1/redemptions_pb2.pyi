@@ -10,6 +10,7 @@ with NOT_AUTHENTICATED, LIMIT_REACHED, VERSION_CONFLICT, STORE_UNAVAILABLE or SH
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.rpc import status_pb2 as _status_pb2
 from . import lifecycle_pb2 as _lifecycle_pb2
@@ -637,3 +638,205 @@ class FailRedemptionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FailRedemptionResponse: _TypeAlias = FailRedemptionResponse  # noqa: Y015
+
+@_typing.final
+class Correction(_message.Message):
+    """A partner credited to other details of a member than those it was given."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRECTION_ID_FIELD_NUMBER: _builtins.int
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    PARTNER_FIELD_NUMBER: _builtins.int
+    MEMBER_REF_FIELD_NUMBER: _builtins.int
+    NAMED_MEMBER_FIELD_NUMBER: _builtins.int
+    REDEMPTION_ID_FIELD_NUMBER: _builtins.int
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    ORDINAL_FIELD_NUMBER: _builtins.int
+    REASON_CODE_FIELD_NUMBER: _builtins.int
+    RAISED_AT_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_AT_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_BY_FIELD_NUMBER: _builtins.int
+    correction_id: _builtins.str
+    """Its id, such as `cor_0000000000a3k`."""
+    programme: _builtins.str
+    """The programme that owns it."""
+    partner: _builtins.str
+    """The partner."""
+    member_ref: _builtins.str
+    """The member, as the redemption names it."""
+    named_member: _builtins.str
+    """Whom the partner names instead; empty where it names nobody else."""
+    redemption_id: _builtins.str
+    """The redemption that was credited."""
+    file_id: _builtins.str
+    """The hand-back file that says so."""
+    ordinal: _builtins.int
+    """The ordinal of the record among the detail records of its file, counted from 1."""
+    reason_code: _builtins.str
+    """The partner's code as received."""
+    acknowledged_by: _builtins.str
+    """Who did; empty as long as nobody has."""
+    @_builtins.property
+    def raised_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was heard of."""
+
+    @_builtins.property
+    def acknowledged_at(self) -> _timestamp_pb2.Timestamp:
+        """When somebody acknowledged it; unset as long as nobody has."""
+
+    def __init__(
+        self,
+        *,
+        correction_id: _builtins.str = ...,
+        programme: _builtins.str = ...,
+        partner: _builtins.str = ...,
+        member_ref: _builtins.str = ...,
+        named_member: _builtins.str = ...,
+        redemption_id: _builtins.str = ...,
+        file_id: _builtins.str = ...,
+        ordinal: _builtins.int = ...,
+        reason_code: _builtins.str = ...,
+        raised_at: _timestamp_pb2.Timestamp | None = ...,
+        acknowledged_at: _timestamp_pb2.Timestamp | None = ...,
+        acknowledged_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledged_at", b"acknowledged_at", "raised_at", b"raised_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_at", b"acknowledged_at", "acknowledged_by", b"acknowledged_by", "correction_id", b"correction_id", "file_id", b"file_id", "member_ref", b"member_ref", "named_member", b"named_member", "ordinal", b"ordinal", "partner", b"partner", "programme", b"programme", "raised_at", b"raised_at", "reason_code", b"reason_code", "redemption_id", b"redemption_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Correction: _TypeAlias = Correction  # noqa: Y015
+
+@_typing.final
+class ListCorrectionsRequest(_message.Message):
+    """Asks for a page of corrections; filters that are left empty let everything pass."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    PARTNER_FIELD_NUMBER: _builtins.int
+    MEMBER_REF_FIELD_NUMBER: _builtins.int
+    INCLUDE_ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme whose corrections are listed."""
+    partner: _builtins.str
+    """Only those of this partner."""
+    member_ref: _builtins.str
+    """Only those of this member."""
+    include_acknowledged: _builtins.bool
+    """Whether those that were acknowledged are listed too."""
+    page_size: _builtins.int
+    """How many to give at most: 100 where it is 0, and never more than 1,000."""
+    page_token: _builtins.str
+    """The token of the page before; empty for the first page. Filters must stay the same."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        partner: _builtins.str = ...,
+        member_ref: _builtins.str = ...,
+        include_acknowledged: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_acknowledged", b"include_acknowledged", "member_ref", b"member_ref", "page_size", b"page_size", "page_token", b"page_token", "partner", b"partner", "programme", b"programme"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCorrectionsRequest: _TypeAlias = ListCorrectionsRequest  # noqa: Y015
+
+@_typing.final
+class ListCorrectionsResponse(_message.Message):
+    """A page of corrections."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRECTIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Asks for the next page; empty on the last one."""
+    @_builtins.property
+    def corrections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Correction]:
+        """The corrections, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        corrections: _abc.Iterable[Global___Correction] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["corrections", b"corrections", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCorrectionsResponse: _TypeAlias = ListCorrectionsResponse  # noqa: Y015
+
+@_typing.final
+class AcknowledgeCorrectionRequest(_message.Message):
+    """Asks to note that a correction was taken in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    REQUEST_KEY_FIELD_NUMBER: _builtins.int
+    CORRECTION_ID_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    programme: _builtins.str
+    """The programme that owns it."""
+    request_key: _builtins.str
+    """Chosen by the caller, unique in the programme; makes repeating safe."""
+    correction_id: _builtins.str
+    """The correction."""
+    comment: _builtins.str
+    """What was done about it, in the caller's words; may be empty."""
+    def __init__(
+        self,
+        *,
+        programme: _builtins.str = ...,
+        request_key: _builtins.str = ...,
+        correction_id: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "correction_id", b"correction_id", "programme", b"programme", "request_key", b"request_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeCorrectionRequest: _TypeAlias = AcknowledgeCorrectionRequest  # noqa: Y015
+
+@_typing.final
+class AcknowledgeCorrectionResponse(_message.Message):
+    """The correction that was acknowledged."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRECTION_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """True where the same request had been answered before and this is that answer."""
+    @_builtins.property
+    def correction(self) -> Global___Correction:
+        """The correction as it stands."""
+
+    def __init__(
+        self,
+        *,
+        correction: Global___Correction | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["correction", b"correction"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["correction", b"correction", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeCorrectionResponse: _TypeAlias = AcknowledgeCorrectionResponse  # noqa: Y015

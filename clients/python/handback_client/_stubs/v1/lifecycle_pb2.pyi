@@ -302,6 +302,8 @@ class Redemption(_message.Message):
     SUBMITTED_AT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
     NEXT_CUT_OFF_AT_FIELD_NUMBER: _builtins.int
+    ORIGIN_ID_FIELD_NUMBER: _builtins.int
+    REMAINDER_IDS_FIELD_NUMBER: _builtins.int
     redemption_id: _builtins.str
     """Its id, such as `rdm_0000000000a3k`."""
     programme: _builtins.str
@@ -324,6 +326,10 @@ class Redemption(_message.Message):
     """How much is held for it and not yet fulfilled or given back."""
     fulfilled: _builtins.int
     """How much the partner has fulfilled."""
+    origin_id: _builtins.str
+    """The redemption of which it is the remainder, empty where it is none; told of one that is asked
+    for by itself.
+    """
     @_builtins.property
     def submitted_at(self) -> _timestamp_pb2.Timestamp:
         """When it was submitted."""
@@ -337,6 +343,10 @@ class Redemption(_message.Message):
         """The partner's cut-off at which it is gathered, if there is room; only in the answer to a submit,
         and unset where the partner has no cut-offs.
         """
+
+    @_builtins.property
+    def remainder_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The redemptions that were made of what the partner had not credited of it; told likewise."""
 
     def __init__(
         self,
@@ -355,10 +365,12 @@ class Redemption(_message.Message):
         submitted_at: _timestamp_pb2.Timestamp | None = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
         next_cut_off_at: _timestamp_pb2.Timestamp | None = ...,
+        origin_id: _builtins.str = ...,
+        remainder_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "next_cut_off_at", b"next_cut_off_at", "submitted_at", b"submitted_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "due_at", b"due_at", "fulfilled", b"fulfilled", "held", b"held", "member_ref", b"member_ref", "next_cut_off_at", b"next_cut_off_at", "partner", b"partner", "programme", b"programme", "quantity", b"quantity", "redemption_id", b"redemption_id", "state", b"state", "submitted_at", b"submitted_at", "unit", b"unit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "due_at", b"due_at", "fulfilled", b"fulfilled", "held", b"held", "member_ref", b"member_ref", "next_cut_off_at", b"next_cut_off_at", "origin_id", b"origin_id", "partner", b"partner", "programme", b"programme", "quantity", b"quantity", "redemption_id", b"redemption_id", "remainder_ids", b"remainder_ids", "state", b"state", "submitted_at", b"submitted_at", "unit", b"unit", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -75,6 +75,16 @@ class RedemptionServiceStub(object):
                 request_serializer=handback_dot_v1_dot_redemptions__pb2.FailRedemptionRequest.SerializeToString,
                 response_deserializer=handback_dot_v1_dot_redemptions__pb2.FailRedemptionResponse.FromString,
                 _registered_method=True)
+        self.ListCorrections = channel.unary_unary(
+                '/handback.v1.RedemptionService/ListCorrections',
+                request_serializer=handback_dot_v1_dot_redemptions__pb2.ListCorrectionsRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_redemptions__pb2.ListCorrectionsResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeCorrection = channel.unary_unary(
+                '/handback.v1.RedemptionService/AcknowledgeCorrection',
+                request_serializer=handback_dot_v1_dot_redemptions__pb2.AcknowledgeCorrectionRequest.SerializeToString,
+                response_deserializer=handback_dot_v1_dot_redemptions__pb2.AcknowledgeCorrectionResponse.FromString,
+                _registered_method=True)
 
 
 class RedemptionServiceServicer(object):
@@ -84,7 +94,7 @@ class RedemptionServiceServicer(object):
     def SubmitRedemption(self, request, context):
         """Takes in one redemption and holds its quantity. The same request key with the same content
         gives the first answer again, marked as replayed.
-        Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
+        Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED, MEMBER_CORRECTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -151,6 +161,22 @@ class RedemptionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCorrections(self, request, context):
+        """Lists members whom a partner credits under other details, oldest first.
+        Reasons: INVALID_REQUEST.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeCorrection(self, request, context):
+        """Notes that a correction was taken in: from then on it blocks no submits.
+        Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RedemptionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -193,6 +219,16 @@ def add_RedemptionServiceServicer_to_server(servicer, server):
                     servicer.FailRedemption,
                     request_deserializer=handback_dot_v1_dot_redemptions__pb2.FailRedemptionRequest.FromString,
                     response_serializer=handback_dot_v1_dot_redemptions__pb2.FailRedemptionResponse.SerializeToString,
+            ),
+            'ListCorrections': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCorrections,
+                    request_deserializer=handback_dot_v1_dot_redemptions__pb2.ListCorrectionsRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_redemptions__pb2.ListCorrectionsResponse.SerializeToString,
+            ),
+            'AcknowledgeCorrection': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeCorrection,
+                    request_deserializer=handback_dot_v1_dot_redemptions__pb2.AcknowledgeCorrectionRequest.FromString,
+                    response_serializer=handback_dot_v1_dot_redemptions__pb2.AcknowledgeCorrectionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -412,6 +448,60 @@ class RedemptionService(object):
             '/handback.v1.RedemptionService/FailRedemption',
             handback_dot_v1_dot_redemptions__pb2.FailRedemptionRequest.SerializeToString,
             handback_dot_v1_dot_redemptions__pb2.FailRedemptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCorrections(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.RedemptionService/ListCorrections',
+            handback_dot_v1_dot_redemptions__pb2.ListCorrectionsRequest.SerializeToString,
+            handback_dot_v1_dot_redemptions__pb2.ListCorrectionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeCorrection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/handback.v1.RedemptionService/AcknowledgeCorrection',
+            handback_dot_v1_dot_redemptions__pb2.AcknowledgeCorrectionRequest.SerializeToString,
+            handback_dot_v1_dot_redemptions__pb2.AcknowledgeCorrectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

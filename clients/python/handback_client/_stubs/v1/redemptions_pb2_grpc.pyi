@@ -40,7 +40,7 @@ class RedemptionServiceStub:
     SubmitRedemption: _grpc.UnaryUnaryMultiCallable[_redemptions_pb2.SubmitRedemptionRequest, _redemptions_pb2.SubmitRedemptionResponse]
     """Takes in one redemption and holds its quantity. The same request key with the same content
     gives the first answer again, marked as replayed.
-    Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
+    Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED, MEMBER_CORRECTED.
     """
     SubmitRedemptions: _grpc.StreamStreamMultiCallable[_redemptions_pb2.SubmitRedemptionsRequest, _redemptions_pb2.SubmitRedemptionsResponse]
     """Takes in redemptions in bulk. Each request is answered, in order, by one response that holds
@@ -75,6 +75,14 @@ class RedemptionServiceStub:
     Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, SECOND_PERSON_NEEDED,
     REQUEST_KEY_REUSED.
     """
+    ListCorrections: _grpc.UnaryUnaryMultiCallable[_redemptions_pb2.ListCorrectionsRequest, _redemptions_pb2.ListCorrectionsResponse]
+    """Lists members whom a partner credits under other details, oldest first.
+    Reasons: INVALID_REQUEST.
+    """
+    AcknowledgeCorrection: _grpc.UnaryUnaryMultiCallable[_redemptions_pb2.AcknowledgeCorrectionRequest, _redemptions_pb2.AcknowledgeCorrectionResponse]
+    """Notes that a correction was taken in: from then on it blocks no submits.
+    Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
+    """
 
 @_typing.type_check_only
 class RedemptionServiceAsyncStub(RedemptionServiceStub):
@@ -84,7 +92,7 @@ class RedemptionServiceAsyncStub(RedemptionServiceStub):
     SubmitRedemption: _aio.UnaryUnaryMultiCallable[_redemptions_pb2.SubmitRedemptionRequest, _redemptions_pb2.SubmitRedemptionResponse]  # type: ignore[assignment]
     """Takes in one redemption and holds its quantity. The same request key with the same content
     gives the first answer again, marked as replayed.
-    Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
+    Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED, MEMBER_CORRECTED.
     """
     SubmitRedemptions: _aio.StreamStreamMultiCallable[_redemptions_pb2.SubmitRedemptionsRequest, _redemptions_pb2.SubmitRedemptionsResponse]  # type: ignore[assignment]
     """Takes in redemptions in bulk. Each request is answered, in order, by one response that holds
@@ -119,6 +127,14 @@ class RedemptionServiceAsyncStub(RedemptionServiceStub):
     Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, SECOND_PERSON_NEEDED,
     REQUEST_KEY_REUSED.
     """
+    ListCorrections: _aio.UnaryUnaryMultiCallable[_redemptions_pb2.ListCorrectionsRequest, _redemptions_pb2.ListCorrectionsResponse]  # type: ignore[assignment]
+    """Lists members whom a partner credits under other details, oldest first.
+    Reasons: INVALID_REQUEST.
+    """
+    AcknowledgeCorrection: _aio.UnaryUnaryMultiCallable[_redemptions_pb2.AcknowledgeCorrectionRequest, _redemptions_pb2.AcknowledgeCorrectionResponse]  # type: ignore[assignment]
+    """Notes that a correction was taken in: from then on it blocks no submits.
+    Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
+    """
 
 class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes in redemptions and says where they stand."""
@@ -131,7 +147,7 @@ class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_redemptions_pb2.SubmitRedemptionResponse, _abc.Awaitable[_redemptions_pb2.SubmitRedemptionResponse]]:
         """Takes in one redemption and holds its quantity. The same request key with the same content
         gives the first answer again, marked as replayed.
-        Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
+        Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED, MEMBER_CORRECTED.
         """
 
     @_abc_1.abstractmethod
@@ -207,6 +223,26 @@ class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gives a rejected or retrying redemption up; the held quantity goes back to the member.
         Reasons: INVALID_REQUEST, NOT_FOUND, ILLEGAL_TRANSITION, CUT_OFF_PASSED, SECOND_PERSON_NEEDED,
         REQUEST_KEY_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListCorrections(
+        self,
+        request: _redemptions_pb2.ListCorrectionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_redemptions_pb2.ListCorrectionsResponse, _abc.Awaitable[_redemptions_pb2.ListCorrectionsResponse]]:
+        """Lists members whom a partner credits under other details, oldest first.
+        Reasons: INVALID_REQUEST.
+        """
+
+    @_abc_1.abstractmethod
+    def AcknowledgeCorrection(
+        self,
+        request: _redemptions_pb2.AcknowledgeCorrectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_redemptions_pb2.AcknowledgeCorrectionResponse, _abc.Awaitable[_redemptions_pb2.AcknowledgeCorrectionResponse]]:
+        """Notes that a correction was taken in: from then on it blocks no submits.
+        Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
         """
 
 def add_RedemptionServiceServicer_to_server(servicer: RedemptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
