@@ -18,7 +18,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.lifecycle.table import Trigger
-from handback.partners.codes import ReasonClass
+from handback.partners.restricted import RESTRICTED, SHOWN
 from handback.reports.reading import Reading
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.tables import Block, Event, Redemption
@@ -113,13 +113,13 @@ def reason_columns(
 ) -> tuple[sa.ColumnElement[int], sa.ColumnElement[str]]:
     """The class and the code of events as the caller may see them.
 
-    Restricted reasons are shown as `ops` without a code to those who may not see them.
+    Restricted reasons have the class that stands for them, and no code, for those who may not.
     """
     code = sa.func.coalesce(event.c.reason_code, sa.literal("", sa.Text))
     if asked.unmasked:
         return event.c.reason_class, code.label("reason_code")
-    hidden = event.c.reason_class == int(ReasonClass.HOLD)
-    shown = sa.case((hidden, int(ReasonClass.OPS)), else_=event.c.reason_class)
+    hidden = event.c.reason_class == int(RESTRICTED)
+    shown = sa.case((hidden, int(SHOWN)), else_=event.c.reason_class)
     return (
         sa.type_coerce(shown, sa.SmallInteger).label("reason_class"),
         sa.type_coerce(sa.case((hidden, ""), else_=code), sa.Text).label("reason_code"),
