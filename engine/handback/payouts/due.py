@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
@@ -22,6 +23,11 @@ from handback.store.tables import Attempt, Break, Due, MemberDetail, Redemption
 
 ATTEMPT, BREAK, DUE = table_of(Attempt), table_of(Break), table_of(Due)
 DETAIL, REDEMPTION = table_of(MemberDetail), table_of(Redemption)
+
+# The numbers of recalled attempts are not given anew.
+_COMING: Final = sa.cast(
+    REDEMPTION.c.attempt + 1 + sa.func.coalesce(DUE.c.recalled, 0), sa.SmallInteger
+)
 
 # When a redemption that no file could carry is tried again, in case the terms were mended.
 _POSTPONED_BY = timedelta(days=1)
@@ -40,11 +46,10 @@ def due_rows(
     select = (
         sa.select(
             REDEMPTION.c.redemption_id,
-            REDEMPTION.c.attempt,
+            _COMING.label("attempt"),
             REDEMPTION.c.held.label("quantity"),
             REDEMPTION.c.member_ref,
             DUE.c.same_reference,
-            DUE.c.recalled,
         )
         .join(DUE, DUE.c.redemption_id == REDEMPTION.c.redemption_id)
         .where(stretch.inside)
@@ -55,9 +60,6 @@ def due_rows(
         known = DETAIL.c.redemption_id == REDEMPTION.c.redemption_id
         select = select.add_columns(DETAIL.c.fields).outerjoin(DETAIL, known)
     rows = fetch_frame(tx, select).sort("redemption_id")
-    # The numbers of recalled attempts are not given anew.
-    coming = pl.col("attempt") + 1 + pl.col("recalled").fill_null(0)
-    rows = rows.with_columns(attempt=coming.cast(pl.Int16)).drop("recalled")
     if fields:
         rows = _with_fields(rows, fields)
     if "submitted_on" in wanted:

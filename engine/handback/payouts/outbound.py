@@ -162,9 +162,10 @@ class OutboundFile:
 
     def _within_limits(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows, those `refused` that have no attempt left, or more than a file may hold."""
-        spent = pl.col("attempt") > MAX_ATTEMPT  # by recalls, for no policy goes so far
-        told = pl.lit("attempt: no number is left for another one")
-        rows = rows.with_columns(refused=pl.when(spent).then(told).otherwise("refused"))
+        spent = rows["attempt"] > MAX_ATTEMPT  # by recalls, for no policy goes so far
+        if spent.any():
+            told = pl.lit("attempt: no number is left for another one")
+            rows = rows.with_columns(refused=pl.when(spent).then(told).otherwise("refused"))
         most = self._payout.largest_quantity
         if most is None:
             return rows
