@@ -53,7 +53,7 @@ def test_an_outcome_that_was_not_planned_is_told(
     assert isinstance(console.file, io.StringIO)
     printed = console.file.getvalue()
     assert re.search(r"redemptions by state +staywell +awaiting_handback +2 +3", printed), printed
-    assert "4 of 87 counts are not as planned." in printed
+    assert "4 of 85 counts are not as planned." in printed
 
 
 @contextmanager

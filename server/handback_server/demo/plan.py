@@ -98,7 +98,7 @@ CASES: Final[Mapping[str, Sequence[Case]]] = {
         Case(10, "waits for next month", "0302 reject retry", "retrying"),
         Case(20, "credits the next day", "0002 acknowledge > 0000 confirm", "confirmed"),
         Case(2, "credits and rejects it", "0000 0101 confirm", "confirmed", "contradiction"),
-        Case(2, "credits another quantity", "0000+100", "awaiting_handback", "quantity_mismatch"),
+        Case(2, "credits more than asked", "0000+100 confirm", "confirmed", "over_credit"),
     ),
     NORTHBANK: (
         Case(0, "pays out", "A confirm", "confirmed"),
