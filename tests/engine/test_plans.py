@@ -88,7 +88,15 @@ def long_grown(open_store: OpenStore, tmp_path_factory: pytest.TempPathFactory) 
         folder = tmp_path_factory.mktemp("grown")
         place = Place(kind, url.render_as_string(hide_password=False), folder, None)
         grown.load(place, REDEMPTIONS)
-        grown.load(place, DUE, State.SUBMITTED)
+        due = grown.load(place, DUE, State.SUBMITTED)
+        former = grown.TABLES["former_detail"]
+        given = [
+            {"redemption_id": one, "version": 2, "member_ref": "M1", "changed": "[]"} for one in due
+        ]
+        with store.write() as tx:
+            tx.execute(sa.insert(former), given)
+        with store.read() as tx:
+            tx.execute(sa.text("analyze"))
         yield store
 
 
