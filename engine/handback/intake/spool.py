@@ -1,9 +1,10 @@
 """The spool: what a file was decoded to, sorted and cut into chunks, waiting to be reconciled.
 
-Canonical detail rows (`formats.findings.DETAIL`) lie in runs, each an Arrow file; a chunk is read
-as a slice of several (see `steps`). The spool of a file appears as a
-whole or not at all, and is never the only copy: it is decoded again from the landing, chunk for
-chunk the same, wherever it is missing.
+Canonical detail rows (`formats.findings.DETAIL`) lie in runs; a chunk is read as a slice of several
+(see `steps`). A run is a file of *segments*, each an Arrow stream behind its length, so that of a
+slice no more is in memory than the segments it touches. The spool of a file appears as a whole or
+not at all, and is never the only copy: it is decoded again from the landing, chunk for chunk the
+same, wherever it is missing.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, NamedTuple
 
 import polars as pl
 
@@ -39,14 +43,19 @@ from handback.intake.steps import (
 )
 
 _CONTENTS: Final = "contents.json"
-# Of a run is read what a slice touches: whole batches of so many records.
-_BATCH_RECORDS: Final = 2_048
-# While a slice of it is read, the whole file of a run is mapped into memory.
-_RUNS_AT_ONCE: Final = 4
+_SEGMENT_RECORDS: Final = 2_048
+_LENGTH_BYTES: Final = 8
 _RUN_DIGITS: Final = 6
 _SLICES: Final = "slices.arrow"
+# `offset` is where the segment with the first record of the slice begins in the file of its run.
 _SLICE: Final = pl.Schema(
-    {"chunk": pl.Int64(), "run": pl.Int64(), "start": pl.Int64(), "end": pl.Int64()}
+    {
+        "chunk": pl.Int64(),
+        "run": pl.Int64(),
+        "start": pl.Int64(),
+        "end": pl.Int64(),
+        "offset": pl.Int64(),
+    }
 )
 
 
@@ -108,18 +117,16 @@ class Spool:
         """One chunk of a file, counted from 0."""
         place = self._place(file_id)
         slices = pl.read_ipc(place / _SLICES).filter(pl.col("chunk") == chunk)
-        scans = [
-            pl.scan_ipc(place / _run_name(run)).slice(start, end - start)
-            for run, start, end in slices.drop("chunk").iter_rows()
+        rows = [
+            _read_slice(place / _run_name(run), start, end, offset)
+            for run, start, end, offset in slices.drop("chunk").iter_rows()
         ]
-        groups = (scans[at : at + _RUNS_AT_ONCE] for at in range(0, len(scans), _RUNS_AT_ONCE))
-        return merged([rows for group in groups for rows in pl.collect_all(group)])
+        return merged(rows)
 
     def runs(self, file_id: int) -> list[pl.LazyFrame]:
         """All records of a file (columns of DETAIL), run by run and so in no order."""
-        runs = sorted(self._place(file_id).glob(f"{'[0-9]' * _RUN_DIGITS}.arrow"))
-        every = DETAIL.to_frame().lazy()
-        return [pl.concat([every, pl.scan_ipc(run)], how="diagonal") for run in runs]
+        runs = sorted(self._place(file_id).glob(f"{'[0-9]' * _RUN_DIGITS}.run"))
+        return [pl.defer(partial(_read_run, run), schema=DETAIL) for run in runs]
 
     def matches(self, file_id: int) -> Path:
         """The folder for what its records are matched to; it goes where the spool of it goes."""
@@ -150,7 +157,8 @@ class SpoolWriter:
         self._thread = thread
         self._gathered: list[pl.DataFrame] = []
         self._runs = 0
-        self._window: list[Future[Keys]] = []
+        self._window: list[Future[_Run]] = []
+        self._offsets: list[list[int]] = []
         self._steps: list[Step] = []
         self.closed = False
 
@@ -169,7 +177,7 @@ class SpoolWriter:
             # Records of which none could be decoded still have to be accounted for.
             self._steps.append(((),))
         chunks = [chunk for step in self._steps for chunk in step]
-        _write_durably(_as_frame(chunks), self._folder / _SLICES)
+        self._placed(chunks).write_ipc(self._folder / _SLICES)
         counts = tuple(map(len, self._steps))
         contents = Contents(agreement_version, counts, records, rejected)
         with (self._folder / _CONTENTS).open("w") as target:
@@ -190,31 +198,66 @@ class SpoolWriter:
             self._end_window()
 
     def _end_window(self) -> None:
-        keys = [written.result() for written in self._window]
-        first = self._runs - len(keys)
-        self._steps += steps(keys, self._chunk_records, first) if keys else ()
+        runs = [written.result() for written in self._window]
+        first = self._runs - len(runs)
+        self._steps += steps([run.keys for run in runs], self._chunk_records, first) if runs else ()
+        self._offsets += [run.offsets for run in runs]
         self._window = []
 
+    def _placed(self, chunks: Sequence[Chunk]) -> pl.DataFrame:
+        """The slices of chunks, with the columns of `_SLICE`."""
+        rows = [
+            (number, run, start, end, self._offsets[run][start // _SEGMENT_RECORDS])
+            for number, chunk in enumerate(chunks)
+            for run, start, end in chunk
+        ]
+        return pl.DataFrame(rows, schema=_SLICE, orient="row")
 
-def _write_run(details: list[pl.DataFrame], path: Path) -> Keys:
-    """Sort a run and write it down durably, but for columns that nothing is said in; its keys."""
+
+class _Run(NamedTuple):
+    """The keys of a run that is written, and where each of its segments begins."""
+
+    keys: Keys
+    offsets: list[int]
+
+
+def _write_run(details: list[pl.DataFrame], path: Path) -> _Run:
+    """Sort a run and write it down durably, but for columns that nothing is said in."""
     run = sorted_run(details)
-    _write_durably(run.select(s for s in run if s.null_count() < len(run)), path)
-    return keys_of(run)
-
-
-def _write_durably(frame: pl.DataFrame, path: Path) -> None:
+    told = run.select(s for s in run if s.null_count() < len(run))
+    offsets = []
     with path.open("wb") as target:
-        # A fifth of the size, and removing a large file takes long.
-        frame.write_ipc(target, compression="lz4", record_batch_size=_BATCH_RECORDS)
+        for segment in told.iter_slices(_SEGMENT_RECORDS):
+            content = BytesIO()
+            # A fifth of the size, and removing a large file takes long.
+            segment.write_ipc_stream(content, compression="lz4")
+            offsets.append(target.tell())
+            target.write(content.tell().to_bytes(_LENGTH_BYTES, "big"))
+            target.write(content.getbuffer())
         target.flush()
         os.fsync(target.fileno())
+    return _Run(keys_of(run), offsets)
 
 
-def _as_frame(chunks: list[Chunk]) -> pl.DataFrame:
-    rows = [(number, *cut) for number, chunk in enumerate(chunks) for cut in chunk]
-    return pl.DataFrame(rows, schema=_SLICE, orient="row")
+def _read_slice(path: Path, start: int, end: int, offset: int) -> pl.DataFrame:
+    """The rows of a run from `start` to before `end`; the segment of the first is at `offset`."""
+    count = (end - 1) // _SEGMENT_RECORDS - start // _SEGMENT_RECORDS + 1
+    with path.open("rb") as source:
+        source.seek(offset)
+        rows = pl.concat(islice(_segments(source), count))
+    return rows.slice(start % _SEGMENT_RECORDS, end - start)
+
+
+def _read_run(path: Path) -> pl.DataFrame:
+    with path.open("rb") as source:
+        return pl.concat([DETAIL.to_frame(), *_segments(source)], how="diagonal")
+
+
+def _segments(source: BinaryIO) -> Iterator[pl.DataFrame]:
+    """The segments from where a file of a run stands to its end."""
+    while length := int.from_bytes(source.read(_LENGTH_BYTES), "big"):
+        yield pl.read_ipc_stream(BytesIO(source.read(length)))
 
 
 def _run_name(run: int) -> str:
-    return f"{run:0{_RUN_DIGITS}}.arrow"
+    return f"{run:0{_RUN_DIGITS}}.run"
