@@ -160,9 +160,9 @@ class AsyncLedger:
             unit=unit,
             page_size=page_size,
         )
-        pages = [
-            page async for page in self._connection.pages(self._ledger.ListMemberStatement, request)
-        ]
+        pages = []
+        async for page in self._connection.pages(self._ledger.ListMemberStatement, request):
+            pages.append(page)
         return MemberStatement(
             opening=tuple(map(convert.member_standing, pages[0].opening)),
             lines=tuple(convert.statement_line(line) for page in pages for line in page.lines),

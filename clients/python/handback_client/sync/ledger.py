@@ -161,7 +161,9 @@ class Ledger:
             unit=unit,
             page_size=page_size,
         )
-        pages = [page for page in self._connection.pages(self._ledger.ListMemberStatement, request)]
+        pages = []
+        for page in self._connection.pages(self._ledger.ListMemberStatement, request):
+            pages.append(page)
         return MemberStatement(
             opening=tuple(map(convert.member_standing, pages[0].opening)),
             lines=tuple(convert.statement_line(line) for page in pages for line in page.lines),
