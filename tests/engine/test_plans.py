@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from conftest import OpenStore
 from handback.breaks import notes
 from handback.breaks import queries as breaks
-from handback.breaks.doubts import doubts
+from handback.breaks.doubts import doubts, in_doubt
 from handback.breaks.queries import BreakFilter
 from handback.journal.read import extent
 from handback.ledger import queries as ledger
@@ -24,10 +24,14 @@ from handback.ledger.snapshots import roll_up
 from handback.lifecycle.table import State
 from handback.redemptions import queries as redemptions
 from handback.redemptions.queries import RedemptionFilter
+from handback.store.bulk import table_of
 from handback.store.session import Store
+from handback.store.tables import Redemption
 from handback_server.bench import grown, left_behind, past
 from handback_server.bench.engine import PROGRAMME
 from handback_server.bench.ground import Place
+
+REDEMPTION = table_of(Redemption)
 
 # Large enough for PostgreSQL to prefer an index wherever it can use one.
 REDEMPTIONS = 20_000
@@ -64,6 +68,9 @@ READS: dict[str, Read] = {
         tx, replace(breaks.get(tx, PROGRAMME, 1), redemption_id=None, reference="HB1")
     ),
     "doubts about a redemption": lambda tx: doubts(tx, [77]),
+    "whether it is in doubt": lambda tx: tx.execute(
+        sa.select(in_doubt(REDEMPTION.c.redemption_id)).where(REDEMPTION.c.redemption_id == 77)
+    ),
     "balances": lambda tx: ledger.page(tx, BalanceFilter(PROGRAMME)),
     "a partner's balances": lambda tx: ledger.page(tx, BalanceFilter(PROGRAMME, "airline")),
     "balances of long ago": lambda tx: ledger.page(tx, BalanceFilter(PROGRAMME, at_position=1_049)),

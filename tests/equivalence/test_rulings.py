@@ -102,6 +102,7 @@ def standings() -> pl.DataFrame:
             "unit_id": 1,
             "unit": "miles",
             "member_ref": "M1",
+            "in_doubt": 0,
             "first_sent_at": NOW,
         }
         for number, ((state, attempt, waiting), _, _, _) in enumerate(CASES, start=1)

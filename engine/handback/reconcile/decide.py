@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from handback.breaks.doubts import MAY_BE_CREDITED
 from handback.breaks.kinds import BreakKind
 from handback.journal.changes import CHANGES, changes_of
 from handback.lifecycle import relation
@@ -98,7 +99,7 @@ def decide(
         outcome = _round(now.join(standings, on="redemption_id", how="inner"), answers, given)
         decided += outcome.decided
         if len(left):
-            standings = _moved_on(standings, outcome.decided)
+            standings = _moved_on(standings, now, outcome.decided)
             answers = pl.concat([answers, outcome.answers])
     return decided + Decided(fates=_fates(left, Fate.BREAK, BreakKind.CONTRADICTION))
 
@@ -263,8 +264,8 @@ def _fates(
     return named.select(pl.col(name).cast(dtype) for name, dtype in FATES.items())
 
 
-def _moved_on(standings: pl.DataFrame, outcome: Decided) -> pl.DataFrame:
-    """The standings after a round."""
+def _moved_on(standings: pl.DataFrame, records: pl.DataFrame, outcome: Decided) -> pl.DataFrame:
+    """The standings after a round of these records."""
     last = (
         outcome.changes.sort("version")
         .unique("redemption_id", keep="last")
@@ -283,6 +284,11 @@ def _moved_on(standings: pl.DataFrame, outcome: Decided) -> pl.DataFrame:
             outcome.no_longer_due.select("redemption_id", waiting=pl.lit(0, pl.Int16)),
         ]
     )
-    return standings.update(last, on="redemption_id", how="left").update(
-        waiting, on="redemption_id", how="left"
+    opening = outcome.fates.filter(pl.col("kind") > 0).select("ordinal")
+    doubting = records.join(opening, on="ordinal", how="semi").filter(
+        pl.col("reason_class").is_in([int(one) for one in MAY_BE_CREDITED])
     )
+    doubted = doubting.select("redemption_id", in_doubt=pl.lit(1, pl.Int16))
+    for news in (last, waiting, doubted):
+        standings = standings.update(news, on="redemption_id", how="left")
+    return standings

@@ -1,4 +1,8 @@
-"""What follows a rejection by the policies: another attempt, the end, or a person's review."""
+"""What follows a rejection by the policies: another attempt, the end, or a person's review.
+
+No policy sends out again or gives back what an earlier attempt may have credited: that waits for a
+person.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,7 @@ DUE_AGAIN = pl.Schema(
 )
 
 _TRIGGERS: Final = {int(Action.RETRY): int(Trigger.RETRY), int(Action.FAIL): int(Trigger.FAIL)}
+_REVIEW: Final = pl.lit(int(Action.REVIEW), pl.Int16)
 _STEPPED: Final = ("action", "due_at", "same_reference", "sent_since")
 
 
@@ -50,6 +55,7 @@ def follow(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What the policies make of the rejections among steps that the relation allowed.
 
+    `taken` has `in_doubt` beside them: 1 where a redemption may stand credited all the same.
     Answers with the changes that follow (columns of CHANGES), and with the steps themselves beside
     `action` (null where nothing was rejected), `due_at`, `same_reference` and `sent_since`.
     """
@@ -57,7 +63,9 @@ def follow(
     if not rejecting.any():
         nothing = [pl.lit(None).alias(name) for name in _STEPPED]
         return CHANGES.to_frame(), taken.with_columns(nothing)
-    stepped = policy.steps(policies, moved_on(taken.filter(rejecting)), now)
+    stepped = policy.steps(policies, moved_on(taken.filter(rejecting)), now).with_columns(
+        action=pl.when(pl.col("in_doubt") == 1).then(_REVIEW).otherwise("action")
+    )
     going_on = stepped.filter(pl.col("action").is_in(list(_TRIGGERS)))
     second = relation.decide(
         going_on.with_columns(

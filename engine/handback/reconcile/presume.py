@@ -50,15 +50,15 @@ _CONDITIONS: Final = (
 class Presumption:
     """Records (as `presume` got them), what they come to, and the breaks that they open.
 
-    `sent_since` says of redemptions that are to be tried again (columns `redemption_id` and
-    `sent_since`) from when on their first attempt must have been delivered for that: the update
-    cannot compare it.
+    `followed` are the redemptions that a policy is to retry or fail (columns `redemption_id` and
+    `sent_since`). They may not be in doubt, and the first attempt of one that is to be tried again
+    must have been delivered from `sent_since` on: the update cannot compare that.
     """
 
     records: pl.DataFrame
     decided: Decided
     breaks: pl.DataFrame
-    sent_since: pl.DataFrame
+    followed: pl.DataFrame
     presumed: Presumed
 
 
@@ -87,9 +87,16 @@ def presume(terms: Terms, records: pl.DataFrame, given: Given) -> Presumption:
         telling,
         decided,
         broken(matched, standings, decided.fates),
-        decided.due_again.select("redemption_id", "sent_since"),
+        _followed(decided),
         Presumed.on(decided.changes, conditions),
     )
+
+
+def _followed(decided: Decided) -> pl.DataFrame:
+    """The redemptions that a policy follows up by itself, see `Presumption`."""
+    failed = decided.changes.filter(pl.col("trigger") == int(Trigger.FAIL))
+    retried = decided.due_again.select("redemption_id", "sent_since")
+    return pl.concat([retried, failed.select("redemption_id")], how="diagonal")
 
 
 def _telling(terms: Terms, records: pl.DataFrame) -> pl.DataFrame:
@@ -138,6 +145,7 @@ def _standings(terms: Terms, telling: pl.DataFrame, given: Given) -> pl.DataFram
         programme_id=pl.lit(terms.programme_id),
         partner_id=pl.lit(terms.partner_id),
         unit_id=_unit(terms).replace_strict(dict(terms.unit_ids), return_dtype=pl.Int64),
+        in_doubt=pl.lit(0),
         first_sent_at=pl.lit(given.now),
     )
     return presumed.select(pl.col(name).cast(kind) for name, kind in STANDINGS.items())

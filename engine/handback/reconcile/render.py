@@ -61,8 +61,10 @@ on what those before it have left. The tolerance is that of the redemption's uni
 _AFTER: Final = """\
 After a `reject` or a `return` the policy of the code, or else of its class, says what follows at
 once: `retry`, `fail`, or a person's review, for which the break `review`, `unmapped_code` or
-`returned` is opened. A code of class `ok_changed` is a correction besides: the member's old number
-is blocked for submits to that partner until somebody has acknowledged it.
+`returned` is opened. Where an earlier attempt may stand credited, because a break that says so
+([operations.md](operations.md#no-second-credit)) is open or was dismissed, it is always a review. A
+code of class `ok_changed` is a correction besides: the member's old number is blocked for submits
+to that partner until somebody has acknowledged it.
 """
 
 _SILENCE: Final = """\

@@ -28,7 +28,8 @@ READ_AS: Final[Mapping[AnswerStyle, Trigger]] = MappingProxyType(
 )
 """The trigger that silence pulls; a partner of any other style owes an answer to everything."""
 
-# A redemption that awaits an answer to its live attempt, of which nothing was heard.
+# A redemption that awaits an answer to its live attempt, of which nothing was heard. `in_doubt` is
+# 1 where an earlier attempt may have credited it.
 SILENT = pl.Schema(
     {
         "redemption_id": pl.Int64(),
@@ -41,6 +42,7 @@ SILENT = pl.Schema(
         "programme_id": pl.Int64(),
         "partner_id": pl.Int64(),
         "unit_id": pl.Int64(),
+        "in_doubt": pl.Int16(),
         "first_sent_at": INSTANT,
     }
 )

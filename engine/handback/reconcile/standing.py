@@ -7,6 +7,7 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 
+from handback.breaks.doubts import in_doubt
 from handback.journal.commit import CauseKind
 from handback.lifecycle.table import State, Trigger
 from handback.store.bulk import fetch_frame, table_of
@@ -26,8 +27,8 @@ ATTEMPT, BATCH = table_of(Attempt), table_of(PayoutBatch)
 BLOCK, DUE, EVENT = table_of(Block), table_of(Due), table_of(Event)
 REDEMPTION, UNIT = table_of(Redemption), table_of(Unit)
 
-# One row per redemption. `waiting` is 1 where it has a row in the due queue; its first attempt was
-# delivered at `first_sent_at`.
+# One row per redemption. `waiting` is 1 where it has a row in the due queue, `in_doubt` where it
+# may stand credited, see `breaks.doubts`; its first attempt was delivered at `first_sent_at`.
 STANDINGS = pl.Schema(
     {
         "redemption_id": pl.Int64(),
@@ -43,6 +44,7 @@ STANDINGS = pl.Schema(
         "unit_id": pl.Int64(),
         "unit": pl.String(),
         "member_ref": pl.String(),
+        "in_doubt": pl.Int16(),
         "first_sent_at": pl.Datetime("us", "UTC"),
     }
 )
@@ -96,6 +98,7 @@ def standings(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.
             REDEMPTION.c.unit_id,
             UNIT.c.name.label("unit"),
             REDEMPTION.c.member_ref,
+            in_doubt(REDEMPTION.c.redemption_id).label("in_doubt"),
         )
         .join(keys, keys.c.redemption_id == REDEMPTION.c.redemption_id)
         .join(UNIT, UNIT.c.unit_id == REDEMPTION.c.unit_id)
@@ -126,19 +129,21 @@ def with_first_sent(select: sa.Select[Any]) -> sa.Select[Any]:
     )
 
 
-def sent_before(store: Store, tx: sa.Connection, bounds: pl.DataFrame) -> pl.Series:
-    """Those among redemptions whose first attempt was delivered before their `sent_since`.
+def held_back(store: Store, tx: sa.Connection, bounds: pl.DataFrame) -> pl.Series:
+    """Those among redemptions that no policy may retry or fail as `bounds` has it.
 
-    `bounds` has the columns `redemption_id` and `sent_since`.
+    They are in doubt, or their first attempt was delivered before their `sent_since`. `bounds` has
+    the columns `redemption_id` and `sent_since`, which is null where a policy fails them.
     """
     if bounds.is_empty():
         return pl.Series("redemption_id", [], pl.Int64)
-    stage = store.dialect.stage(tx, "sent", bounds.sort("redemption_id"))
+    stage = store.dialect.stage(tx, "followed", bounds.sort("redemption_id"))
     first = (ATTEMPT.c.redemption_id == stage.c.redemption_id) & (ATTEMPT.c.attempt == 1)
     too_early = (BATCH.c.batch_id == ATTEMPT.c.batch_id) & (
         BATCH.c.delivered_at < stage.c.sent_since
     )
-    found = sa.case((BATCH.c.batch_id.is_not(None), stage.c.redemption_id))
+    held = BATCH.c.batch_id.is_not(None) | (in_doubt(stage.c.redemption_id) == 1)
+    found = sa.case((held, stage.c.redemption_id))
     # Outer joins, so that no plan begins with the batches.
     outer = stage.outerjoin(ATTEMPT, first).outerjoin(BATCH, too_early)
     select = sa.select(found.label("redemption_id")).select_from(outer)

@@ -18,6 +18,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback import telemetry
+from handback.breaks.doubts import in_doubt
 from handback.clock import Clock
 from handback.errors import HandbackError, StoreUnavailable
 from handback.ids import Prefix, public_id
@@ -164,9 +165,9 @@ def silent_attempts(batch_id: int, answered_to: int | None) -> sa.Select[Any]:
     spoken_of = sa.exists().where(
         BREAK.c.redemption_id == REDEMPTION.c.redemption_id, BREAK.c.closed_at.is_(None)
     )
-    columns = (REDEMPTION.c[name] for name in SILENT if name != "first_sent_at")
+    columns = (REDEMPTION.c[name] for name in SILENT if name in REDEMPTION.c)
     select = (
-        sa.select(*columns)
+        sa.select(*columns, in_doubt(REDEMPTION.c.redemption_id).label("in_doubt"))
         .select_from(ATTEMPT)
         .join(REDEMPTION, REDEMPTION.c.redemption_id == ATTEMPT.c.redemption_id)
         .join(EVENT, last)

@@ -1,0 +1,141 @@
+"""What may stand credited no policy sends out again or gives back, on both stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agreements import source_of
+from deciding import DISMISS, RETRY, Desk
+from fake_clock import FakeClock
+from handback.breaks.kinds import BreakKind
+from handback.lifecycle.table import State
+from handback.partners import registry
+from handback.reconcile.sweep import sweep_round
+from handback.redemptions.requests import Fail
+from handback.resolutions.resolve import Resolving
+from handback.store.session import Store
+from world import PROGRAMME, Answer, Sent, World, skyways_file
+
+OK, TEMPORARY, DEAD, KNOWN = "0000", "0301", "0201", "0501"
+FOLLOWED_UP = pytest.mark.parametrize("code", [TEMPORARY, DEAD])
+
+
+@pytest.fixture
+def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
+    """An engine with the terms of skyways."""
+    world = World(store, clock, tmp_path)
+    world.apply("skyways")
+    return world
+
+
+@pytest.fixture
+def desk(world: World) -> Desk:
+    """Two persons."""
+    return Desk(world, Resolving(world.store, world.clock, world.agreements))
+
+
+def says(world: World, name: str, *answers: tuple[Sent, str]) -> None:
+    """A file that answers these details so."""
+    content = skyways_file((Answer(*sent, code) for sent, code in answers), int(name))
+    world.answer(content, f"{name}.csv")
+
+
+def second_out(world: World) -> tuple[int, Sent, Sent]:
+    """A redemption whose first attempt was rejected, and whose second awaits its answer."""
+    (redemption_id,) = world.submit(100)
+    (file,) = world.send()
+    (first,) = world.sent(file)
+    says(world, "1", (first, TEMPORARY))
+    world.clock.advance(seconds=2)
+    (second,) = world.sent(world.send()[-1])
+    return redemption_id, first, second
+
+
+def kinds(world: World) -> list[BreakKind]:
+    return [one.kind for one in world.breaks()]
+
+
+def assert_waits(world: World, redemption_id: int) -> None:
+    """It is held and rejected, and a person has it to decide on."""
+    view = world.get(redemption_id)
+    assert (view.state, view.held) == (State.REJECTED, 100)
+    assert BreakKind.REVIEW in kinds(world)
+    sent = len(world.delivered())
+    world.clock.advance(days=1)
+    assert len(world.send()) == sent, "nothing goes out again"
+    world.assert_laws()
+
+
+@FOLLOWED_UP
+@pytest.mark.parametrize(
+    ("heard", "kind"),
+    [(OK, BreakKind.POSSIBLE_DOUBLE_CREDIT), (KNOWN, BreakKind.DUPLICATE_REJECTION)],
+)
+def test_no_policy_follows_a_rejection_while_an_earlier_attempt_may_be_credited(
+    world: World, code: str, heard: str, kind: BreakKind
+) -> None:
+    redemption_id, first, second = second_out(world)
+    says(world, "2", (first, heard))
+    says(world, "3", (second, code))
+    assert kinds(world) == [kind, BreakKind.REVIEW]
+    assert_waits(world, redemption_id)
+
+
+@FOLLOWED_UP
+def test_nor_where_one_file_says_both(world: World, code: str) -> None:
+    redemption_id, first, second = second_out(world)
+    says(world, "2", (first, OK), (second, code))
+    assert kinds(world) == [BreakKind.POSSIBLE_DOUBLE_CREDIT, BreakKind.REVIEW]
+    assert_waits(world, redemption_id)
+
+
+@FOLLOWED_UP
+def test_what_one_person_dismissed_proves_nothing(world: World, desk: Desk, code: str) -> None:
+    redemption_id, first, second = second_out(world)
+    says(world, "2", (first, OK))
+    (doubt,) = world.breaks()
+    desk.resolve(doubt.break_id, DISMISS)
+    says(world, "3", (second, code))
+    assert_waits(world, redemption_id)
+
+
+def test_it_is_then_for_two_persons(world: World, desk: Desk) -> None:
+    redemption_id, first, second = second_out(world)
+    says(world, "2", (first, OK))
+    says(world, "3", (second, DEAD))
+    (refused,) = world.run(Fail(PROGRAMME, "alone", redemption_id))
+    assert not hasattr(refused, "redemption")
+    (doubt,) = world.breaks(kinds=[BreakKind.POSSIBLE_DOUBLE_CREDIT])
+    desk.propose(doubt.break_id, RETRY)
+    desk.approve(doubt.break_id)
+    assert world.breaks() == []
+    (third,) = world.sent(world.send()[-1])
+    says(world, "4", (third, DEAD))
+    assert world.states([redemption_id]) == ["failed"], "nothing is in doubt any more"
+    world.assert_laws()
+
+
+@pytest.mark.parametrize("silence_class", ["temporary", "dead"])
+def test_nor_after_silence(world: World, desk: Desk, silence_class: str) -> None:
+    reading = f'style = "successes_only"\nsilence_class = "{silence_class}"'
+    source = source_of("skyways").replace('style = "full"', reading)
+    registry.apply(world.store, world.clock, source, "tests")
+    redemption_id, first, _ = second_out(world)
+    says(world, "2", (first, OK))
+    (doubt,) = world.breaks()
+    desk.resolve(doubt.break_id, DISMISS)
+    world.clock.advance(days=14)
+    assert sweep_round(world.store, world.agreements, world.clock) == 1
+    assert_waits(world, redemption_id)
+
+
+def test_others_in_the_same_file_are_followed_up(world: World) -> None:
+    redemption_id, first, second = second_out(world)
+    says(world, "2", (first, OK))
+    others = world.submit(200, 300)
+    busy, dead = world.sent(world.send()[-1])
+    says(world, "3", (second, DEAD), (busy, TEMPORARY), (dead, DEAD))
+    assert world.states([redemption_id, *others]) == ["rejected", "retrying", "failed"]
+    world.assert_laws()
