@@ -1,9 +1,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 FUZZ_SECONDS ?= 20
+SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz bench stubs
+.PHONY: help setup demo test check fuzz soak bench stubs
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +32,9 @@ check: setup  ## format, lint, types, imports, generated files and house rules
 fuzz: setup  ## every decoder and envelope under bytes made to break it, FUZZ_SECONDS=20 for each
 	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
+
+soak: setup  ## random lives against the model, SOAK_SECONDS=600 on each store, SOAK_SEED to repeat
+	SOAK_SECONDS=$(SOAK_SECONDS) SOAK_SEED=$(SOAK_SEED) $(BIN)/pytest -s tests/model
 
 bench: setup  ## records per second on this machine beside the floor, on both stores
 	for store in sqlite postgres; do for name in ingest payouts verify watch; do \

@@ -1,0 +1,96 @@
+"""What persons may do with a life: docs/operations.md, Decisions and No second credit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from model.life import HOLDING, Break, Life, Policy, Refused, Terms
+
+REMAINDERS = {"confirm": "release", "accept_variance": "adjust", "write_off": "write_off"}
+RESOLUTIONS = {
+    "retry": "retried",
+    "fail": "failed",
+    "confirm": "confirmed",
+    "accept_variance": "variance_accepted",
+    "write_off": "written_off",
+    "reinstate": "reinstated",
+}
+
+
+def command(
+    life: Life, wanted: str, terms: Terms, at: datetime, *, member: str = "", two: bool = False
+) -> None:
+    """`cancel`, `retry` or `fail`, by one person or by `two`. Raises Refused."""
+    if life.taken is not None:
+        raise Refused("a batch has taken it")
+    if two and life.state == "awaiting_handback":
+        if wanted == "retry":
+            _may_retry(life, Policy(), member, two=True)
+        life.step("reject", 0, at)
+    allowed = {
+        "cancel": ("submitted", "retrying"),
+        "retry": ("rejected",),
+        "fail": ("rejected", "retrying"),
+    }
+    if life.state not in allowed[wanted]:
+        raise Refused(f"{wanted} of what is {life.state}")
+    if life.doubted and not two:
+        raise Refused("a second person is needed")
+    if wanted == "retry":
+        fallen = life.last_of("reject", "return", "expire")
+        assert fallen is not None
+        _may_retry(life, terms.policy(fallen.reason), member, two=two)
+        life.member = member or life.member
+        life.step("retry", 0, at)
+        life.due_at = at
+    else:
+        life.step(wanted, life.held, at)
+    _close(life, HOLDING, "retried" if wanted == "retry" else "failed")
+
+
+def _may_retry(life: Life, policy: Policy, member: str, *, two: bool) -> None:
+    if policy.do == "never" and not two:
+        raise Refused("its policy says never")
+    if policy.changed and member in ("", life.member):
+        raise Refused("nothing was given anew")
+
+
+def credit(life: Life, wanted: str, quantity: int, at: datetime) -> None:
+    """`confirm`, `accept_variance`, `write_off` or `reinstate`, by two persons. Raises Refused."""
+    if life.taken is not None:
+        raise Refused("a batch has taken it")
+    if life.state == "failed":
+        steps = {"reinstate": "reinstate", "write_off": "bear"}
+        if wanted not in steps:
+            raise Refused("it was given up")
+        if quantity > life.given_back:
+            raise Refused("more than was given back")
+        life.step(steps[wanted], quantity, at)
+    elif life.state in ("awaiting_handback", "retrying", "rejected") and wanted in REMAINDERS:
+        if quantity > life.held:
+            raise Refused("more than is held")
+        if rest := life.held - quantity:
+            life.step(REMAINDERS[wanted], rest, at)
+        life.step("confirm", quantity, at)
+    else:
+        raise Refused(f"{wanted} of what is {life.state}")
+    _close(life, HOLDING, RESOLUTIONS[wanted])
+
+
+def dismiss(life: Life, found: Break) -> None:
+    """Close a break without any step. Raises Refused."""
+    if found.kind in HOLDING and life.state == "rejected":
+        raise Refused("a rejected redemption waits in it")
+    close(life, found, "dismissed")
+
+
+def close(life: Life, found: Break, resolution: str) -> None:
+    """Note that a break is closed, and where its redemption stood then."""
+    if found.is_open:
+        found.resolution, found.closed_version = resolution, len(life.steps)
+
+
+def _close(life: Life, kinds: tuple[str, ...], resolution: str) -> None:
+    for one in life.breaks:
+        if one.kind in kinds:
+            close(life, one, resolution)
