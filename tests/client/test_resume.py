@@ -38,6 +38,7 @@ def event(position: int) -> Event:
         position=position,
         cursor=str(position),
         comment="",
+        changed=(),
     )
 
 
