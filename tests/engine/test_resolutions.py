@@ -190,6 +190,28 @@ def test_what_was_given_back_can_stand_as_credited(
     world.assert_laws()
 
 
+@pytest.mark.parametrize("decision", [Decision.REINSTATE, Decision.WRITE_OFF])
+def test_no_more_is_taken_again_than_was_given_back(
+    world: World, desk: Desk, decision: Decision
+) -> None:
+    terms = '[quantity.tolerance]\nmiles = 2\n[policy.returned]\ndo = "fail"\n'
+    registry.apply(world.store, world.clock, f"{source_of('skyways')}\n{terms}", "tests")
+    (redemption_id,) = world.submit(300)
+    world.send()
+    (sent,) = world.sent(world.delivered()[-1])
+    # Two are let be; what came back is given back; all is said to be credited after all.
+    for number, (code, quantity) in enumerate([("0000", 298), ("0601", 298), ("0000", 300)], 1):
+        answer = replace(Answer(*sent, code), quantity=quantity)
+        world.answer(skyways_file([answer], number), f"{number}.csv")
+    (found,) = world.breaks()
+    refused = desk.refusal(found.break_id, Wanted(decision, quantity=299))
+    assert isinstance(refused, InvalidRequest)
+    desk.propose(found.break_id, Wanted(decision))
+    desk.approve(found.break_id)
+    assert world.get(redemption_id).fulfilled == 298
+    world.assert_laws()
+
+
 @pytest.mark.parametrize("quantity", [0, 301, -1])
 def test_no_more_is_credited_than_is_held(world: World, desk: Desk, quantity: int) -> None:
     _, break_id = rejected(world)

@@ -27,12 +27,12 @@ from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
 from handback.partners.registry import Agreements
 from handback.redemptions.draft import Draft
-from handback.redemptions.queries import RedemptionView, not_found, owned
+from handback.redemptions.queries import RedemptionView, history, not_found, owned
 from handback.redemptions.requests import Fail, Retry
 from handback.redemptions.requests import Step as StepCommand
 from handback.redemptions.sheet import Sheet, Standing
 from handback.resolutions.link import link
-from handback.resolutions.steps import credited, steps
+from handback.resolutions.steps import credited, given_back, steps
 from handback.store import requests
 from handback.store.requests import Command
 from handback.store.session import Store
@@ -78,7 +78,7 @@ def decide(room: Room, view: BreakView, wanted: Wanted, command: Command) -> Non
         commands.close_dismissed(room.tx, view, command.actor, command.comment, room.now)
         return
     redemption = _redemption(room, view, wanted)
-    proposed = _proposed(view, wanted, redemption)
+    proposed = _proposed(room, view, wanted, redemption)
     if wanted.decision in _STEPS and redemption.state in _ALONE:
         with suppress(SecondPersonNeeded, RetryExcluded):
             carry_out(room, view, proposed, command, approved=False)
@@ -121,10 +121,10 @@ def _redemption(room: Room, view: BreakView, wanted: Wanted) -> RedemptionView:
     return found
 
 
-def _proposed(view: BreakView, wanted: Wanted, redemption: RedemptionView) -> Proposed:
+def _proposed(room: Room, view: BreakView, wanted: Wanted, redemption: RedemptionView) -> Proposed:
     quantity = redemption.held
     if wanted.decision not in _UNASKED:
-        quantity = credited(redemption, wanted.quantity, view.quantity)
+        quantity = credited(_most(room, redemption), wanted.quantity, view.quantity)
     elif wanted.quantity is not None:
         raise InvalidRequest([Violation("quantity", f"expected none for {wanted.decision}")])
     if wanted.decision is Decision.LINK:
@@ -139,6 +139,14 @@ def _proposed(view: BreakView, wanted: Wanted, redemption: RedemptionView) -> Pr
         redemption.version,
         quantity,
     )
+
+
+def _most(room: Room, redemption: RedemptionView) -> int:
+    """How much can stand as credited: what is held, or once it was given up what was given back."""
+    if redemption.state is not State.FAILED:
+        return redemption.held
+    steps_so_far = history(room.tx, redemption.programme, redemption.redemption_id)
+    return min(redemption.quantity, given_back(steps_so_far))
 
 
 def _drafted(room: Room, proposed: Proposed, command: Command, *, approved: bool) -> Sheet:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from handback.breaks.decisions import Decision
 from handback.errors import InvalidRequest, Violation
-from handback.lifecycle.table import State, Trigger
-from handback.redemptions.queries import RedemptionView
+from handback.lifecycle.table import Account, State, Trigger, rows_of
+from handback.redemptions.queries import EventView, RedemptionView
 
 
 class Step(NamedTuple):
@@ -46,12 +46,21 @@ def steps(decision: Decision, view: RedemptionView, quantity: int) -> Sequence[S
     return [Step(REMAINDER[decision], rest), confirm] if rest else [confirm]
 
 
-def credited(view: RedemptionView, asked: int | None, said: int | None) -> int:
-    """How much counts as credited: what is asked for, or what the record says, or everything.
+def given_back(history: Iterable[EventView]) -> int:
+    """How much of a redemption the member has back, by its steps in their order."""
+    moved = 0
+    for event in history:
+        for row in rows_of(event.from_state, event.trigger):
+            if row.posting is not None and event.trigger is not Trigger.SUBMIT:
+                moved += event.quantity * row.posting.sign(Account.MEMBER)
+    return moved
+
+
+def credited(most: int, asked: int | None, said: int | None) -> int:
+    """How much counts as credited: what is asked for, or what the record says, or all there is.
 
     Raises InvalidRequest where more is asked for than there is.
     """
-    most = view.quantity if view.state is State.FAILED else view.held
     if asked is None:
         return min(said, most) if said else most
     if not 0 < asked <= most:
