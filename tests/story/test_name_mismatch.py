@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from handback_client import errors
+from handback_client.models import Break, Redemption
+from handback_server.demo.layouts import Request
 from story.stage import Stage
 
 NAME_DOES_NOT_FIT, CREDITED = "0102", "0000"
@@ -12,7 +14,8 @@ NAME_DOES_NOT_FIT, CREDITED = "0102", "0000"
 RULES = {"[formats.outbound]": '[policy.codes."0102"]\nchanged = ["surname"]\n\n[formats.outbound]'}
 
 
-def test_a_name_mismatch_is_corrected_by_an_agent(stage: Stage) -> None:
+def mismatched(stage: Stage) -> tuple[Redemption, Break, Request]:
+    """A redemption that the airline rejected: `Hoper` is not the name of that number."""
     stage.agree("skyways", RULES)
     (redemption,) = stage.submit("skyways", 4_000, surname="Hoper")
     stage.work()
@@ -21,7 +24,11 @@ def test_a_name_mismatch_is_corrected_by_an_agent(stage: Stage) -> None:
     assert stage.states([redemption]) == ["rejected"]
     (found,) = stage.ada.breaks.list()
     assert (found.kind, found.reason_class, found.reason_code) == ("review", "fix_member", "0102")
+    return redemption, found, request
 
+
+def test_what_was_rejected_never_goes_out_as_it_was(stage: Stage) -> None:
+    redemption, found, _ = mismatched(stage)
     # The value stays held, and nobody sends it out as it was: by the call or from the break.
     (balance,) = stage.ada.ledger.balances()
     assert (balance.member, balance.held, balance.fulfilled) == (-4_000, 4_000, 0)
@@ -34,6 +41,11 @@ def test_a_name_mismatch_is_corrected_by_an_agent(stage: Stage) -> None:
     assert stage.states([redemption]) == ["rejected"]
     stage.work()
     assert stage.skyways.letters() == []
+    stage.assert_laws()
+
+
+def test_a_name_mismatch_is_corrected_by_an_agent(stage: Stage) -> None:
+    redemption, found, request = mismatched(stage)
 
     # The agent asks the member, and types the name as it stands on the card.
     stage.ada.breaks.assign(found.break_id, "ada")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from handback_client.models import PayoutBatch, Redemption
+from handback_server.demo.layouts import Request
 from story.stage import Stage
 
 CREDITED, CLOSED_ACCOUNT = "0000", "0201"
@@ -17,32 +23,54 @@ WEDNESDAY = datetime(2026, 4, 1, 9, tzinfo=UTC)
 DEADLINE = datetime(2026, 4, 10, 23, tzinfo=UTC)
 
 
-def test_the_partner_who_goes_silent(stage: Stage) -> None:
+@dataclass
+class Silence:
+    """What the airline was sent, and knows of."""
+
+    stage: Stage
+    redemptions: Sequence[Redemption]
+    requests: Sequence[Request]
+    batch: PayoutBatch
+
+    def at(self, day: int, hour: int, minute: int = 0) -> list[str]:
+        """The open breaks once the server has worked on a moment of April."""
+        self.stage.clock.set(datetime(2026, 4, day, hour, minute, tzinfo=UTC))
+        self.stage.work()
+        return self.stage.open_breaks()
+
+
+@pytest.fixture
+def silence(stage: Stage) -> Silence:
+    """Three redemptions that were sent on the Wednesday before Easter."""
     stage.clock.set(WEDNESDAY)
     stage.agree("skyways", RULES)
     redemptions = stage.submit("skyways", 700, 800, 900)
     stage.work()
-    first, second, third = stage.skyways.letters()
+    requests = stage.skyways.letters()
     (batch,) = stage.ada.batches.list()
     assert batch.deadline_at == DEADLINE
+    return Silence(stage, redemptions, requests, batch)
 
-    # On Wednesday evening its usual file does not come. An hour of grace, then somebody is told.
-    stage.clock.set(datetime(2026, 4, 1, 17, 30, tzinfo=UTC))
-    stage.work()
-    assert stage.open_breaks() == []
-    stage.clock.set(datetime(2026, 4, 1, 18, 0, tzinfo=UTC))
-    stage.work()
-    assert stage.open_breaks() == ["missing_file"]
+
+def test_the_file_that_does_not_come_is_noticed_within_the_hour(silence: Silence) -> None:
+    # On Wednesday evening the usual file does not come. An hour of grace, then somebody is told.
+    assert silence.at(1, 17, 30) == []
+    assert silence.at(1, 18, 1) == ["missing_file"]
 
     # A file on Thursday closes the alarm. It answers one of three.
-    stage.clock.set(datetime(2026, 4, 2, 9, tzinfo=UTC))
-    stage.skyways.answer((first, CREDITED), day="20260402")
-    assert stage.open_breaks() == []
+    silence.stage.clock.set(datetime(2026, 4, 2, 9, tzinfo=UTC))
+    silence.stage.skyways.answer((silence.requests[0], CREDITED), day="20260402")
+    assert silence.stage.open_breaks() == []
+
     # Then nothing: one alarm for Thursday evening, and not another for each day of Easter.
     for day in (2, 3, 4, 5, 6):
-        stage.clock.set(datetime(2026, 4, day, 20, tzinfo=UTC))
-        stage.work()
-        assert stage.open_breaks() == ["missing_file"], day
+        assert silence.at(day, 20) == ["missing_file"], day
+    silence.stage.assert_laws()
+
+
+def test_the_partner_who_goes_silent(silence: Silence) -> None:
+    stage, (first, second, third) = silence.stage, silence.requests
+    stage.skyways.answer((first, CREDITED), day="20260401")
 
     # A minute before the deadline nobody is overdue, a minute later the batch is: once.
     stage.clock.set(DEADLINE - timedelta(minutes=1))
@@ -53,10 +81,16 @@ def test_the_partner_who_goes_silent(stage: Stage) -> None:
     stage.work()
     (overdue,) = stage.ada.breaks.list(kinds=["overdue"])
     assert (overdue.quantity, overdue.facts["outstanding"]) == (800 + 900, "2")
-    assert [one.batch_id for one in stage.ada.batches.list(overdue=True)] == [batch.batch_id]
+    assert [one.batch_id for one in stage.ada.batches.list(overdue=True)] == [
+        silence.batch.batch_id
+    ]
 
     # Silence of a partner that answers everything decides nothing: the value is still owed.
-    assert stage.states(redemptions) == ["confirmed", "awaiting_handback", "awaiting_handback"]
+    assert stage.states(silence.redemptions) == [
+        "confirmed",
+        "awaiting_handback",
+        "awaiting_handback",
+    ]
     (owed,) = stage.ada.ledger.liability(by="standing", bucket_days=[5])
     assert (owed.standing, owed.total.quantity) == ("sent", 1_700)
     assert [bucket.quantity for bucket in owed.buckets] == [0, 1_700]
@@ -69,7 +103,7 @@ def test_the_partner_who_goes_silent(stage: Stage) -> None:
     stage.grace.breaks.comment(overdue.break_id, "wrote to their desk, they had a power cut")
     stage.clock.set(datetime(2026, 4, 20, 10, tzinfo=UTC))
     stage.skyways.answer((second, CREDITED), (third, CLOSED_ACCOUNT), day="20260420")
-    assert stage.states(redemptions) == ["confirmed", "confirmed", "failed"]
+    assert stage.states(silence.redemptions) == ["confirmed", "confirmed", "failed"]
     stage.work()
     assert stage.open_breaks() == []
     closed = stage.ada.breaks.get(overdue.break_id)

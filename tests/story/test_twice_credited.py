@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handback_client import errors
-from handback_client.models import Redemption
+from handback_client.models import Break, Redemption
 from handback_server.demo.layouts import Request
 from story.stage import Stage
 
@@ -26,7 +26,8 @@ def second_attempt_out(stage: Stage) -> tuple[Redemption, Request, Request]:
     return redemption, first, second
 
 
-def test_the_twice_credited_member_who_is_not(stage: Stage) -> None:
+def doubtful(stage: Stage) -> tuple[Redemption, Break, Request]:
+    """The airline says of the first attempt that it is booked, of the second that it is known."""
     redemption, first, second = second_attempt_out(stage)
 
     # The airline has booked the first attempt after all, and says so while the second is out.
@@ -45,8 +46,11 @@ def test_the_twice_credited_member_who_is_not(stage: Stage) -> None:
     assert stage.open_breaks() == ["possible_double_credit", "duplicate_rejection"]
     (balance,) = stage.ada.ledger.balances()
     assert (balance.member, balance.held, balance.fulfilled) == (-2_500, 2_500, 0)
+    return redemption, double, second
 
-    # Alone nobody gets it out again or back to the member, whatever they try.
+
+def test_alone_nobody_gets_it_out_again_or_back(stage: Stage) -> None:
+    redemption, double, _ = doubtful(stage)
     for command in ("retry", "fail"):
         (outcome,) = stage.ada.breaks.resolve(
             command, [double.break_id], comment="the member calls every day"
@@ -56,6 +60,11 @@ def test_the_twice_credited_member_who_is_not(stage: Stage) -> None:
         with pytest.raises(errors.SecondPersonNeeded):
             call(redemption.redemption_id)
     assert stage.states([redemption]) == ["awaiting_handback"]
+    stage.assert_laws()
+
+
+def test_the_twice_credited_member_who_is_not(stage: Stage) -> None:
+    redemption, double, second = doubtful(stage)
 
     # Ada has the airline's statement: one credit. Grace looks at it too, and agrees.
     stage.ada.breaks.resolve(

@@ -32,12 +32,19 @@ _WIDTH = 120
     help="Work in this folder, which must be empty or new, and leave everything there.",
 )
 @click.option("--seed", default=1, show_default=True, metavar="N", help="Which plan is played.")
+@click.option("--server", is_flag=True, hidden=True, help="Be the demo's server.")
 @click.pass_context
-def demo(context: click.Context, records: int, keep: Path | None, seed: int) -> None:
+def demo(context: click.Context, records: int, keep: Path | None, seed: int, server: bool) -> None:
     """Show the whole loop with a server and three invented partners.
 
     Every count of the outcome is known before it starts; leaves with 1 where one is not met.
     """
+    environment: Mapping[str, str] = context.obj
+    if server:
+        from handback_server.demo.server import serve
+
+        serve(environment)
+        return
     if importlib.util.find_spec("handback_client") is None:
         raise click.ClickException(
             "the demo calls its server through the client: pip install handback-client"
@@ -47,7 +54,6 @@ def demo(context: click.Context, records: int, keep: Path | None, seed: int) -> 
     from handback_server.demo.failure import DemoFailed
     from handback_server.demo.run import run
 
-    environment: Mapping[str, str] = context.obj
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     for told in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(told, _leave)

@@ -81,7 +81,7 @@ def settings_of(environment: Mapping[str, str], folder: Path, width: int) -> dic
 @contextmanager
 def serving(environment: Mapping[str, str], folder: Path) -> Iterator[tuple[Child, str]]:
     """A server on a free port of this machine, and the address that it gave."""
-    command = [sys.executable, "-m", "handback_server", "serve"]
+    command = [sys.executable, "-m", "handback_server", "demo", "--server"]
     with _running("server", command, environment, folder) as server:
         address = re.fullmatch(r"listening on (\S+)", server.first_line())
         if address is None:

@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from handback_server.demo.plan import CASES, STRANGERS, TRICKS, Case, Plan
+from handback_server.demo.plan import (
+    CASES,
+    DAYS_LATER,
+    STRANGERS,
+    TRICKS,
+    Case,
+    Part,
+    Plan,
+)
 
 Key = tuple[str, str, str]
 Counts = Counter[Key]
@@ -23,6 +31,11 @@ FILES = "hand-back files by verdict"
 RECORDS = "records by what they became"
 ATTEMPTS = "attempts by answer"
 BALANCES = "balances"
+DECISIONS = "decisions by two people"
+OVERDUE = "attempts overdue"
+OWED = "owed by age"
+AGES: Final = {7: "0–7 days", 30: "8–30 days", 10_000: "older"}
+"""What the ages of open redemptions are called, by their last day."""
 
 _ANSWERS = ("acknowledge", "confirm", "reject", "return")
 _ANSWERED = {"confirm": "confirmed", "reject": "rejected", "return": "rejected"}
@@ -47,20 +60,19 @@ def differences(expected: Mapping[Key, int], found: Mapping[Key, int]) -> Sequen
     ]
 
 
-def expected_events(plan: Plan, *, next_day: bool) -> Counts:
-    """Events by partner and trigger, up to the end of the first day or of the next."""
+def expected_events(plan: Plan, until: Part) -> Counts:
+    """Events by partner and trigger, up to the end of a part."""
     events: Counts = Counter()
     for planned in plan.redemptions:
-        case = planned.case
-        later = case.triggers_next_day if next_day else ()
-        for trigger in ("submit", *case.triggers, *later):
+        for trigger in ("submit", *planned.case.triggers(until)):
             events[EVENTS, planned.partner, trigger] += 1
     return events
 
 
 def expected_counts(plan: Plan) -> Counts:
     """Every count at the end of the run, from the plan alone."""
-    counts = expected_events(plan, next_day=True)
+    counts = expected_events(plan, Part.WEEKS_LATER)
+    age = next(name for last, name in AGES.items() if last >= DAYS_LATER)
     for planned in plan.redemptions:
         case, partner = planned.case, planned.partner
         counts[REDEMPTIONS, partner, case.end] += 1
@@ -71,9 +83,15 @@ def expected_counts(plan: Plan) -> Counts:
         counts[BALANCES, partner, f"{planned.unit} member"] -= planned.quantity
         for fate, count in _fates(case):
             counts[RECORDS, partner, fate] += count
-        for answer in _answered(case):
+        for answer in _answered(case, Part.WEEKS_LATER):
             counts[ATTEMPTS, partner, "sent"] += 1
             counts[ATTEMPTS, partner, answer] += 1
+        counts[OVERDUE, partner, "unanswered"] += _answered(case, Part.DECISIONS).count("open")
+        if account == "held":
+            counts[OWED, partner, f"{planned.unit} {age}"] += planned.quantity
+        if case.is_decided:
+            for step in ("proposed", "refused", "approved"):
+                counts[DECISIONS, partner, step] += 1
     for partner in STRANGERS:
         counts[BREAKS, partner, "unknown_reference"] += 1
         counts[RECORDS, partner, "records"] += 1
@@ -86,7 +104,7 @@ def expected_counts(plan: Plan) -> Counts:
 def _fates(case: Case) -> Iterator[tuple[str, int]]:
     """What becomes of the records of one redemption: they add up."""
     records = [record for attempt in case.attempts for record in attempt] + [*case.next_day]
-    events = sum(trigger in _ANSWERS for trigger in (*case.triggers, *case.triggers_next_day))
+    events = sum(trigger in _ANSWERS for trigger in case.triggers(Part.NEXT_DAY))
     rejects = sum(not record.readable for record in records)
     yield "records", len(records)
     yield "events", events
@@ -95,10 +113,10 @@ def _fates(case: Case) -> Iterator[tuple[str, int]]:
     yield "breaks", len(records) - events - case.repeats - rejects
 
 
-def _answered(case: Case) -> Sequence[str]:
-    """How each attempt stands at the end, by its last answer."""
+def _answered(case: Case, until: Part) -> Sequence[str]:
+    """How each attempt stands at the end of a part, by its last answer."""
     trips: list[str] = []
-    for trigger in (*case.triggers, *case.triggers_next_day):
+    for trigger in case.triggers(until):
         if trigger == "dispatch":
             trips.append("open")
         trips[-1] = _ANSWERED.get(trigger, trips[-1])

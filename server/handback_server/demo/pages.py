@@ -11,17 +11,22 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from handback_server.demo.counts import Difference
+from handback_server.demo.counts import AGES, Difference
 from handback_server.demo.found import ANSWERS, FATES
-from handback_server.demo.plan import CASES, STRANGERS, TRICKS, Plan
+from handback_server.demo.people import Decided
+from handback_server.demo.plan import CASES, DAYS_LATER, STRANGERS, TRICKS, Plan
 from handback_server.demo.screen import STATES
 
 if TYPE_CHECKING:
     from handback_client.models import Balance, BatchReport, Break, PayoutBatch, RunReport
+    from handback_client.models.ledger import Liability
+    from handback_client.models.reports import ReportRow
 
 # From so many columns on there is room between them, and for the partners' codes.
 _ROOMY: Final = 100
 _WIDE: Final = 115
+
+SHARES: Final = ("sent", "confirmed", "rejected", "pending", "remainder")
 
 _COLOURS: Final = {
     **STATES,
@@ -29,6 +34,7 @@ _COLOURS: Final = {
     "ACCEPTED_WITH_FINDINGS": "yellow",
     "REPEAT": "cyan",
     "TRUNCATED": "red",
+    "NOT_ALLOWED": "yellow",
 }
 
 
@@ -81,7 +87,8 @@ class Pages:
         counts = Counter((one.partner, one.kind) for one in breaks)
         latest = {(one.partner, one.kind): one for one in breaks}
         for (partner, kind), count in sorted(counts.items()):
-            record = Text(latest[partner, kind].raw.strip(), no_wrap=True, overflow="ellipsis")
+            newest = latest[partner, kind]
+            record = Text(_said(newest), no_wrap=True, overflow="ellipsis")
             table.add_row(partner, kind, record, f"{count:,}")
         return table
 
@@ -92,6 +99,38 @@ class Pages:
         for one in balances:
             shares = _numbers((one.member, one.held, one.fulfilled))
             table.add_row(one.partner, one.unit, *shares)
+        return table
+
+    def decided(self, decided: Decided) -> Table:
+        """What took two people."""
+        columns = ("decided", "proposed by", "approved by her too", "by another")
+        table = self._table("Decided by two people", *columns, numbers=("redemptions",))
+        for proposed, approved in list(zip(decided.proposed, decided.approved, strict=True))[:1]:
+            assert proposed.proposal is not None
+            row = (f"{proposed.kind}: {approved.resolution}", proposed.proposal.actor)
+            refused = _word("NOT_ALLOWED") if decided.refused else Text("yes")
+            table.add_row(*row, refused, approved.closed_by, f"{len(decided.approved):,}")
+        return table
+
+    def overdue(self, rows: Sequence[ReportRow]) -> Table:
+        """One batch, reconciled: sent = confirmed + rejected + pending + remainder."""
+        title = "One batch that is overdue, reconciled"
+        table = self._table(title, "", numbers=SHARES)
+        for row in rows:
+            title = f"{title}: {row['file_name']} of {row['partner']}"
+            counts, quantities = SHARES, [f"{share}_quantity" for share in SHARES]
+            for name, figures in (("redemptions", counts), (str(row["unit"]), quantities)):
+                table.add_row(name, *_numbers(int(str(row[figure])) for figure in figures))
+        table.title = f"\n{title}"
+        return table
+
+    def owed(self, lines: Sequence[Liability]) -> Table:
+        """What is owed for open redemptions, by how long they have been open."""
+        title = f"What is owed, {DAYS_LATER} days later"
+        table = self._table(title, "partner", "unit", numbers=("open", *AGES.values()))
+        for one in lines:
+            shares = (one.total.count, *(bucket.quantity for bucket in one.buckets))
+            table.add_row(one.partner, one.unit, *_numbers(shares))
         return table
 
     def differences(self, differences: Sequence[Difference]) -> Table:
@@ -118,6 +157,13 @@ class Pages:
         for column in numbers:
             table.add_column(column, justify="right", no_wrap=True)
         return table
+
+
+def _said(one: Break) -> str:
+    """The record that a break is about, or else what is known of it."""
+    if one.kind == "overdue":
+        return f"{one.facts['outstanding']} of a batch are not answered"
+    return one.raw.strip() or "(a reason that only few may see)"
 
 
 def _word(word: str) -> Text:

@@ -62,6 +62,8 @@ class Desk:
         for request in payout.requests:
             self._attempts[request.number] += 1
             attempt = self._attempts[request.number]
+            if attempt > len(self._plan[request.number].case.attempts):
+                continue  # what goes out weeks later is not answered any more
             self._arrived[attempt] += 1
             self._waiting[attempt].append(request)
             is_full = len(self._waiting[attempt]) == self._answers_per_file

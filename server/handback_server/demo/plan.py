@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final, NamedTuple
 
 PROGRAMME: Final = "aurora"
@@ -20,6 +21,16 @@ SKYWAYS, NORTHBANK, STAYWELL = "skyways", "northbank", "staywell"
 MIN_RECORDS: Final = 100
 
 _RECORD: Final = re.compile(r"(?P<code>[^?+-]+)(?P<off>[+-]\d+)?(?P<garbled>\?)?")
+
+
+class Part(IntEnum):
+    """What a story has behind one another, with `>` between."""
+
+    FIRST_DAY = 0
+    NEXT_DAY = 1
+    DECISIONS = 2
+    """What two people decide."""
+    WEEKS_LATER = 3
 
 
 class Record(NamedTuple):
@@ -34,8 +45,9 @@ class Record(NamedTuple):
 class Case:
     """What becomes of a share of a partner's redemptions, in 1,000; share 0 is all the others.
 
-    `story` goes from trip to trip, `|` between them, and behind `>` to the next day. Of each trip
-    it has the records that answer it, and in small letters the triggers that follow its dispatch.
+    `story` goes from trip to trip, `|` between them, and behind each `>` to the next part. Of each
+    trip it has the records that answer it, and in small letters the triggers that follow its
+    dispatch.
     `0000+100` is a record whose quantity is off by 100, `ACCEPTED?` one that is illegible. `opens`
     is a kind of break; `repeats` counts records that say nothing new.
     """
@@ -55,30 +67,32 @@ class Case:
     @property
     def next_day(self) -> Sequence[Record]:
         """The records that follow the next day."""
-        return _records(self._tomorrow)
+        return _records(self._parts[Part.NEXT_DAY])
+
+    def triggers(self, until: Part) -> Sequence[str]:
+        """The triggers up to the end of a part, after the submit."""
+        first = [word for trip in self._trips for word in ("dispatch", *_triggers(trip))]
+        later = self._parts[Part.NEXT_DAY : until + 1]
+        return [*first, *(word for part in later for word in _triggers(part))]
 
     @property
-    def triggers(self) -> Sequence[str]:
-        """The triggers of the first day, after the submit."""
-        return [word for trip in self._trips for word in ("dispatch", *_triggers(trip))]
-
-    @property
-    def triggers_next_day(self) -> Sequence[str]:
-        """The triggers of the next day."""
-        return _triggers(self._tomorrow)
+    def is_decided(self) -> bool:
+        """Whether two people decide on it."""
+        return bool(self._parts[Part.DECISIONS].strip())
 
     @property
     def answers(self) -> str:
         """The story without its triggers."""
-        return " ".join(word for word in self.story.split() if not word.islower())
+        return " ".join(word for word in self.story.split() if not word.islower()).rstrip(" >")
 
     @property
     def _trips(self) -> Sequence[str]:
-        return self.story.partition(">")[0].split("|")
+        return self._parts[Part.FIRST_DAY].split("|")
 
     @property
-    def _tomorrow(self) -> str:
-        return self.story.partition(">")[2]
+    def _parts(self) -> Sequence[str]:
+        told = self.story.split(">")
+        return [*told, *[""] * (len(Part) - len(told))]
 
 
 CASES: Final[Mapping[str, Sequence[Case]]] = {
@@ -95,7 +109,7 @@ CASES: Final[Mapping[str, Sequence[Case]]] = {
             "rejected",
             "review",
         ),
-        Case(10, "waits for next month", "0302 reject retry", "retrying"),
+        Case(10, "has it wait a while", "0302 reject retry > > > dispatch", "awaiting_handback"),
         Case(20, "credits the next day", "0002 acknowledge > 0000 confirm", "confirmed"),
         Case(2, "credits and rejects it", "0000 0101 confirm", "confirmed", "contradiction"),
         Case(2, "credits more than asked", "0000+100 confirm", "confirmed", "over_credit"),
@@ -109,11 +123,10 @@ CASES: Final[Mapping[str, Sequence[Case]]] = {
         Case(
             2,
             "fails, then claims it paid",
-            "R/20 reject retry | R/44",
-            "awaiting_handback",
-            "duplicate_rejection",
+            "R/20 reject retry | R/44 > > confirm",
+            "confirmed",
         ),
-        Case(10, "was past its cut-off", "R/21 reject retry", "retrying"),
+        Case(10, "was past its cut-off", "R/21 reject retry > > > dispatch", "awaiting_handback"),
         Case(10, "pays, and has it returned", "A confirm > V return", "rejected", "returned"),
     ),
     STAYWELL: (
@@ -134,6 +147,11 @@ CASES: Final[Mapping[str, Sequence[Case]]] = {
         Case(2, "is illegible the next day", "> ACCEPTED?", "awaiting_handback"),
     ),
 }
+
+# Two people decide on these breaks of northbank: its statement says that it paid, once.
+DECIDED_KIND: Final = "duplicate_rejection"
+# Then so many days pass: longer than any partner has time to answer.
+DAYS_LATER: Final = 21
 
 # In how many files a partner answers its first attempts; later rounds fit into one.
 FILES_OF_FIRST_ROUND: Final = {SKYWAYS: 4, NORTHBANK: 2, STAYWELL: 2}

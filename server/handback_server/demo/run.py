@@ -21,6 +21,7 @@ from handback_server.demo.children import (
 from handback_server.demo.counts import (
     EVENTS,
     FILES,
+    OVERDUE,
     Counts,
     differences,
     expected_counts,
@@ -29,7 +30,8 @@ from handback_server.demo.counts import (
 from handback_server.demo.failure import DemoFailed
 from handback_server.demo.found import Found
 from handback_server.demo.pages import Pages
-from handback_server.demo.plan import PROGRAMME, Plan, make_plan
+from handback_server.demo.people import Decided, decide
+from handback_server.demo.plan import DAYS_LATER, PROGRAMME, Part, Plan, make_plan
 from handback_server.demo.screen import Screen, live
 from handback_server.demo.stream import Tally, watching
 from handback_server.demo.submissions import agreements, submissions
@@ -51,7 +53,8 @@ def run(
     settings = settings_of(environment, folder, console.width)
     with (
         serving(settings, folder) as (server, address),
-        Client(address, programme=PROGRAMME, actor="demo") as client,
+        Client(address, programme=PROGRAMME, actor="ada") as client,
+        Client(address, programme=PROGRAMME, actor="grace") as second,
     ):
         try:
             for document in agreements().values():
@@ -61,8 +64,8 @@ def run(
                 _say(
                     console, f"partner  process {partner.popen.pid}, reads and writes files only\n"
                 )
-                events = _play(console, plan, client, server, partner)
-            found = Found.ask(client)
+                events, decided = _play(console, plan, client, second, server, partner)
+            found = Found.ask(client, decided)
         except HandbackError as refusal:
             raise server.failed(f"answers with {refusal.reason}: {refusal}") from refusal
         _report(console, found)
@@ -76,19 +79,35 @@ def run(
     return met and holds
 
 
-def _play(console: Console, plan: Plan, client: Client, server: Child, partner: Child) -> Counts:
-    """Submit everything, let the partner answer for two days; the events that were told."""
+def _play(
+    console: Console, plan: Plan, client: Client, second: Client, server: Child, partner: Child
+) -> tuple[Counts, Decided]:
+    """Submit everything, let partners answer and people decide; the events that were told."""
+    decided = Decided((), 0, ())
     with watching(client) as tally, live(console, plan, tally) as screen:
         stage = Stage(client, server, partner, tally, screen, _limit_s(plan))
         stage.submit(plan)
-        if stage.reaches(expected_events(plan, next_day=False), "the partners answer"):
-            partner.tell("next day")
-            stage.reaches(expected_events(plan, next_day=True), "the next day")
-            expected = expected_counts(plan).items()
-            files = sum(count for key, count in expected if key[0] == FILES)
-            if stage.closes(files, "the last files"):
-                screen.step("done")
-        return tally.events
+        if not stage.reaches(expected_events(plan, Part.FIRST_DAY), "the partners answer"):
+            return tally.events, decided
+        partner.tell("next day")
+        if not (
+            stage.reaches(expected_events(plan, Part.NEXT_DAY), "the next day")
+            and stage.closes(_total(plan, FILES), "the last files")
+        ):
+            return tally.events, decided
+        screen.step("two people decide")
+        decided = decide(client, second)
+        stage.reaches(expected_events(plan, Part.DECISIONS), "what was decided")
+        server.tell(str(DAYS_LATER))
+        if stage.reaches(
+            expected_events(plan, Part.WEEKS_LATER), f"{DAYS_LATER} days later"
+        ) and stage.misses(_total(plan, OVERDUE), "the sweep"):
+            screen.step("done")
+        return tally.events, decided
+
+
+def _total(plan: Plan, counted: str) -> int:
+    return sum(count for key, count in expected_counts(plan).items() if key[0] == counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +141,16 @@ class Stage:
         files = self.client.files
         return self._wait(lambda: sum(1 for _ in files.list(states=done)) >= count, what)
 
+    def misses(self, count: int, what: str) -> bool:
+        """Wait until so many attempts are overdue; False where they are not."""
+        breaks = self.client.breaks
+
+        def outstanding() -> int:
+            overdue = breaks.list(kinds=["overdue"])
+            return sum(int(one.facts["outstanding"]) for one in overdue)
+
+        return self._wait(lambda: outstanding() >= count, what)
+
     def _wait(self, until: Callable[[], bool], what: str) -> bool:
         self.screen.step(what)
         came = self.tally.wait(lambda: self._looked() and until(), self.limit_s)
@@ -146,7 +175,10 @@ def _report(console: Console, found: Found) -> None:
     console.print(pages.batches(found.batches))
     console.print(pages.files(found.runs))
     console.print(pages.breaks(found.breaks))
+    console.print(pages.decided(found.decided))
+    console.print(pages.overdue(found.overdue))
     console.print(pages.balances(found.balances))
+    console.print(pages.owed(found.owed))
 
 
 def _say(console: Console, line: str) -> None:
