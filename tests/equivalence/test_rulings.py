@@ -52,10 +52,13 @@ CLASSES = (
     ReasonClass.RETURNED,
 )
 NAMED = (
-    *((quantity, "miles", "M1") for quantity in (None, 0, 60, 99, 100, 101, 140)),
-    (None, None, None),
-    (100, "nights", "M1"),
-    (100, "miles", "M2"),
+    *((quantity, None, "miles", "M1") for quantity in (None, 0, 60, 99, 100, 101, 140)),
+    (None, None, None, None),
+    (None, 0, None, None),
+    (None, 5, None, None),
+    (100, 5, "miles", "M1"),
+    (100, None, "nights", "M1"),
+    (100, None, "miles", "M2"),
 )
 # What the journal holds on the first attempt: trigger, quantity, code, file, by silence, days ago.
 Held = tuple[Trigger, int, str | None, int | None, bool, int]
@@ -122,12 +125,18 @@ def records() -> pl.DataFrame:
             "mapped": True,
             "reason_class": int(reason_class),
             "quantity": quantity,
+            "fee": fee,
             "unit": unit,
             "member_ref": member,
         }
-        for number, (_, reason_class, (quantity, unit, member), _) in enumerate(CASES, start=1)
+        for number, (_, reason_class, (quantity, fee, unit, member), _) in enumerate(CASES, start=1)
     ]
-    numbers = {"answered_attempt": pl.Int16, "quantity": pl.Int64, "attempt_quantity": pl.Int64}
+    numbers = {
+        "answered_attempt": pl.Int16,
+        "quantity": pl.Int64,
+        "fee": pl.Int64,
+        "attempt_quantity": pl.Int64,
+    }
     return pl.DataFrame(rows, schema_overrides=numbers)
 
 
@@ -159,6 +168,7 @@ def ruled(partial: Partial) -> pl.DataFrame:
         pl.all().exclude("quantity", "unit", "member_ref", "match"),
         pl.lit(THIS_FILE, pl.Int64).alias("file_id"),
         named_quantity="quantity",
+        named_fee="fee",
         named_unit="unit",
         named_member="member_ref",
         reason_code="code",

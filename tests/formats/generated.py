@@ -13,7 +13,7 @@ from handback.formats.findings import DETAIL
 TEXT_WIDTH, NUMBER_WIDTH = 12, 22
 DATE_PATTERNS = ["YYYYMMDD", "YYMMDD", "DD.MM.YYYY", "%d-%b-%y", "YYJJJ", "MM/DD/YYYY"]
 TEXT_NAMES = ["code", "unit", "member_ref", "partner_ref"]
-NUMBER_NAMES = ["quantity", "batch", "batch_ordinal"]
+NUMBER_NAMES = ["quantity", "fee", "batch", "batch_ordinal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ def field_lists(draw: st.DrawFn, points: list[str]) -> list[dict[str, object]]:
             fields.append(
                 {"name": name, "type": "date", "pattern": draw(st.sampled_from(DATE_PATTERNS))}
             )
-        elif name == "quantity" and draw(st.booleans()):
+        elif name in ("quantity", "fee") and draw(st.booleans()):
             point, scale = draw(st.sampled_from(points)), draw(st.integers(0, 3))
             fields.append({"name": name, "type": "decimal", "point": point, "scale": scale})
         else:

@@ -136,6 +136,7 @@ DETAIL: Final = pl.Schema(
         "code": pl.String(),
         "outcome": pl.String(),
         "quantity": pl.Int64(),
+        "fee": pl.Int64(),
         "unit": pl.String(),
         "member_ref": pl.String(),
         "partner_ref": pl.String(),

@@ -128,5 +128,6 @@ def _each(record: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
         ordinal=pl.col("told_ordinal") + pl.col("ordinal") - 1,
         reference=pl.coalesce("reference", "told_reference", pl.lit("")),
         batch_ordinal="ordinal",
+        fee=None,  # that of the whole is none of each
     )
     return several.select(pl.col(name).cast(kind) for name, kind in DETAIL.items())

@@ -111,7 +111,7 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
         for chunk in _details(decoded, log, fan_out):
             details += len(chunk)
             answers += chunk["code"].count() + chunk["outcome"].count()
-            writer.add(chunk)
+            writer.add(agreement.quantity.counted(chunk))
         facts = replace(decoded.facts, records=decoded.facts.records + fan_out.added)
         if details and not answers and not handback.codes.reads_nothing():
             told = "no record has a result, as if the file were a request and not an answer"

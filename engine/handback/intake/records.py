@@ -124,7 +124,7 @@ def records(desk: Desk, file: FileView) -> Iterator[pl.DataFrame]:
             fan_out = FanOut(desk.store, file.partner_id, file.received_at, CHUNK_RECORDS)
             for chunk in decoded:
                 for details, findings in fan_out.of(chunk.details, chunk.findings):
-                    yield _together(details, findings)
+                    yield _together(agreement.quantity.counted(details), findings)
     except Unopenable:
         return
 

@@ -197,9 +197,10 @@ class _Reading:
         self.facts = decoded.facts
         for chunk in decoded:
             self.log.add(chunk.findings)
+            details = self._agreement.quantity.counted(chunk.details)
             room = SHOWN_RECORDS - self.details.height
-            self.details = pl.concat([self.details, chunk.details.head(room)])
-            self._add(chunk.details)
+            self.details = pl.concat([self.details, details.head(room)])
+            self._add(details)
         said = self._summed().select("code", "outcome")
         silent = said.height > 0 and said.null_count().row(0) == (said.height, said.height)
         if silent and not terms.codes.reads_nothing():

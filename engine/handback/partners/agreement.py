@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
 from handback.errors import Violation
 from handback.formats.builtin import Builtin, kept
 from handback.formats.layout import Layout
@@ -29,6 +31,7 @@ from handback.partners.vocabulary import (
     Compression,
     DuplicateSequence,
     EmptyFile,
+    Fee,
     MatchColumn,
     Need,
     Partial,
@@ -61,6 +64,16 @@ class Quantity:
 
     partial: Partial = Partial.REVIEW
     tolerance: Mapping[str, int] = field(default_factory=dict)
+    fee: Fee = Fee.CREDITED
+
+    def counted(self, details: pl.DataFrame) -> pl.DataFrame:
+        """Decoded details (columns of DETAIL), each with the quantity that counts.
+
+        That is what the record names, and its fee where the partner is held to have credited it.
+        """
+        if self.fee is Fee.SHORT or details["fee"].null_count() == len(details):
+            return details
+        return details.with_columns(pl.col("quantity") + pl.col("fee").fill_null(0))
 
 
 @dataclass(frozen=True, slots=True)

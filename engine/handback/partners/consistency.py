@@ -183,7 +183,19 @@ def _of_inbound(parts: Parts, layout: Layout) -> Iterator[Violation]:
         yield Violation(
             "handback.marker_suffix", "nothing of this name without complete = `marker`"
         )
+    yield from _of_fees(layout)
     yield from _of_matching(parts, names)
+
+
+def _of_fees(layout: Layout) -> Iterator[Violation]:
+    """A fee is added to a quantity, so there is one, and both count the same parts."""
+    read = [field for _, kind, field in _fields(layout) if kind in _DETAIL_KINDS or field.carry]
+    scales = {field.scale for field in read if field.name == "quantity"}
+    for field in read:
+        if field.name == "fee" and not scales:
+            yield Violation(f"formats.{layout.name}", "no `fee`, as the layout has no quantity")
+        elif field.name == "fee" and scales != {field.scale}:
+            yield Violation(f"formats.{layout.name}", "a `fee` of the same scale as the quantity")
 
 
 def _of_matching(parts: Parts, names: frozenset[str]) -> Iterator[Violation]:

@@ -44,6 +44,7 @@ from handback.partners.vocabulary import (
     Drop,
     DuplicateSequence,
     EmptyFile,
+    Fee,
     Need,
     Partial,
     RowTrouble,
@@ -154,6 +155,14 @@ QUANTITY: Final = (
         "`release`: the remainder goes back to the member; `resubmit`: it goes out again as a "
         "redemption of its own, linked to the first.",
         default=Partial.REVIEW,
+    ),
+    Key(
+        "fee",
+        choice([*Fee]),
+        "What a `fee` is that the record names beside its quantity. `credited`: a part of what the "
+        "record is about, which the partner took off; `short`: nothing of it, as if the record "
+        "named none.",
+        default=Fee.CREDITED,
     ),
 )
 TOLERANCE: Final = integer(1, 1_000_000_000)

@@ -36,6 +36,13 @@ class Partial(StrEnum):
     RESUBMIT = "resubmit"
 
 
+class Fee(StrEnum):
+    """What a fee is that a partner took off what it credited."""
+
+    CREDITED = "credited"
+    SHORT = "short"
+
+
 class Completeness(StrEnum):
     """What shows that a hand-back file has arrived whole."""
 

@@ -138,6 +138,7 @@ def _asked(records: pl.DataFrame, file_id: int) -> pl.DataFrame:
         pl.col("reason_class").cast(pl.Int16),
         trigger_of(pl.col("reason_class")).alias("says"),
         pl.col("quantity").alias("named_quantity"),
+        pl.col("fee").alias("named_fee"),
         pl.col("unit").alias("named_unit"),
         pl.col("member_ref").alias("named_member"),
         pl.col("code").alias("reason_code"),
@@ -152,6 +153,7 @@ _SAYS = (
     "code",
     "reason_class",
     "named_quantity",
+    "named_fee",
     "named_unit",
     "named_member",
 )

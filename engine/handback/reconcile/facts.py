@@ -84,6 +84,9 @@ class Named:
         "credits a part and names no quantity",
         (pl.col("reason_class") == int(ReasonClass.PARTIAL)) & ~_NAMED,
     )
+    FEE_WITHOUT_QUANTITY = Fact(
+        "names a fee and no quantity", ~_NAMED & _sure(pl.col("named_fee") != 0)
+    )
     NOTHING = Fact("names a quantity of nothing", _sure(pl.col("named_quantity") <= 0))
     LITTLE_LESS = Fact("names less, within the tolerance", _sure(_SHORT & _BY_NO_MORE))
     LESS = Fact("names less than is held", _sure(_SHORT))

@@ -114,6 +114,7 @@ def _plain() -> pl.Expr:
     """Whether a record answers what is awaited, with nothing about it that could be doubted."""
     agrees = [
         pl.col("named_quantity").fill_null(pl.col("asked")) == pl.col("asked"),
+        pl.col("named_quantity").is_not_null() | (pl.col("named_fee").fill_null(0) == 0),
         pl.col("attempt_quantity") == pl.col("asked"),
         pl.col("named_unit").fill_null(pl.col("unit")) == pl.col("unit"),
         pl.col("named_member").fill_null(pl.col("member_ref")) == pl.col("member_ref"),

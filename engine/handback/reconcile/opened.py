@@ -55,6 +55,7 @@ _BROKEN = (
     "outcome",
     "reason_class",
     "quantity",
+    "fee",
     "unit",
     "member_ref",
     "raw",
@@ -176,6 +177,7 @@ def _identities(records: pl.DataFrame) -> list[bytes]:
         "code",
         "outcome",
         "quantity",
+        "fee",
         "unit",
         "member_ref",
         anew,
@@ -201,6 +203,7 @@ def _facts(terms: Terms, records: pl.DataFrame, misses: Mapping[int, Sequence[st
         state=pl.col("state").replace_strict(names, return_dtype=pl.String),
         live_attempt="live_attempt",
         named_quantity="quantity",
+        named_fee="fee",
         named_unit="unit",
         named_member="member_ref",
     )

@@ -122,6 +122,7 @@ def _record(row: Row, facts: Mapping[str, str]) -> dict[str, object]:
         "code": row["reason_code"],
         "outcome": facts.get("outcome"),
         "quantity": _number(facts.get("named_quantity")),
+        "fee": _number(facts.get("named_fee")),
         "unit": facts.get("named_unit"),
         "member_ref": facts.get("named_member"),
         "raw": row["raw"],

@@ -122,6 +122,12 @@ _CONFIRMATIONS: Final = (
     ),
     Ruling(
         Says.CONFIRMS,
+        (Named.FEE_WITHOUT_QUANTITY,),
+        _open(BreakKind.UNKNOWN_QUANTITY),
+        "Of how much it was taken off is for the partner to say.",
+    ),
+    Ruling(
+        Says.CONFIRMS,
         (Known.CONFIRMED, Named.FAR_MORE),
         _open(BreakKind.OVER_CREDIT),
         "More than was asked for is not ours to book.",

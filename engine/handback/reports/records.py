@@ -161,6 +161,7 @@ RECORDS: Final = Report(
         d.text("reference", "The reference it quotes."),
         d.text("member_ref", "The member it names."),
         d.integer("quantity", "How much it is about."),
+        d.integer("fee", "The fee it names; where fees count as credited the quantity has it in."),
         d.text("unit", "The unit it names."),
         d.text("reason_class", "What its code means."),
         d.text("reason_code", "The partner's code; empty where it gave none."),

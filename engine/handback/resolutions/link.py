@@ -59,7 +59,7 @@ def link(
 
 def _classified(view: BreakView, file: FileView, terms: Terms) -> pl.DataFrame:
     """The record as it was decoded, with the class of its code."""
-    line = view.facts.get("line")
+    line, fee = view.facts.get("line"), view.facts.get("named_fee")
     said = {
         "ordinal": view.ordinal,
         "line": None if line is None else int(line),
@@ -67,6 +67,7 @@ def _classified(view: BreakView, file: FileView, terms: Terms) -> pl.DataFrame:
         "code": view.reason_code,
         "outcome": view.facts.get("outcome"),
         "quantity": view.quantity,
+        "fee": None if fee is None else int(fee),
         "unit": view.facts.get("named_unit"),
         "member_ref": view.facts.get("named_member"),
         "raw": view.raw,
