@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from model.life import Break, Life, Record, Terms
+from model.life import CREDITS, Break, Life, Record, Terms
 
 
 def hear(life: Life, record: Record, terms: Terms, at: datetime) -> int | None:
@@ -66,7 +66,7 @@ def interim(life: Life, record: Record, terms: Terms, at: datetime) -> str:
 
 def duplicate(life: Life, record: Record, terms: Terms, at: datetime) -> str:
     """A rejection as a duplicate."""
-    if life.state == "confirmed" or life.had("confirm", record.attempt):
+    if life.state == "confirmed" or life.credits(record.attempt):
         return ""
     return "!duplicate_rejection"
 
@@ -86,7 +86,7 @@ def confirmation(life: Life, record: Record, terms: Terms, at: datetime) -> str:
     if life.state == "retrying" and life.taken is not None:
         return "!possible_double_credit"
     if life.state == "confirmed":
-        credited = life.last_of("confirm", "reinstate", "bear")
+        credited = life.last_of(*CREDITS)
         other = credited is not None and credited.attempt != record.attempt
         return "!double_credit" if other else "!quantity_mismatch"
     if life.state == "rejected":
@@ -96,7 +96,7 @@ def confirmation(life: Life, record: Record, terms: Terms, at: datetime) -> str:
 
 def _confirmed_before(life: Life, record: Record, terms: Terms) -> str:
     """The rows for an attempt that was confirmed before; nothing where none holds."""
-    confirmed = life.had("confirm", record.attempt)
+    confirmed = life.credits(record.attempt)
     if not confirmed:
         return ""
     if record.quantity > life.asked[record.attempt] + terms.tolerance:
@@ -138,7 +138,7 @@ def _credit(life: Life, record: Record, terms: Terms) -> str:
 
 def rejection(life: Life, record: Record, terms: Terms, at: datetime) -> str:
     """A rejection."""
-    credited = life.last_of("confirm", "reinstate", "bear")
+    credited = life.last_of(*CREDITS)
     if life.state == "confirmed" and credited is not None and credited.trigger == "confirm":
         by_silence = credited.record is None and credited.reason == "silence"
         if by_silence and credited.attempt == record.attempt:
@@ -147,7 +147,7 @@ def rejection(life: Life, record: Record, terms: Terms, at: datetime) -> str:
         return ""
     if life.had("return", record.attempt):
         return ""
-    if life.had("confirm", record.attempt):
+    if life.credits(record.attempt):
         return "!contradiction"
     if life.attempt > record.attempt:
         return ""
@@ -162,7 +162,7 @@ def returned(life: Life, record: Record, terms: Terms, at: datetime) -> str:
     before = life.had("return", record.attempt) + life.had("return_part", record.attempt)
     if any(one.quantity == record.quantity for one in before):
         return ""
-    if life.state == "confirmed" and life.had("confirm", record.attempt):
+    if life.state == "confirmed" and life.credits(record.attempt):
         if _is_over(life, record, terms, at):
             return "!return_after_window"
         if record.quantity == life.fulfilled:
@@ -175,5 +175,5 @@ def returned(life: Life, record: Record, terms: Terms, at: datetime) -> str:
 
 def _is_over(life: Life, record: Record, terms: Terms, at: datetime) -> bool:
     """Whether the window for returns has closed since the attempt was confirmed."""
-    confirmed = life.had("confirm", record.attempt)[-1].at
+    confirmed = life.credits(record.attempt)[-1].at
     return terms.return_days is not None and at > confirmed + timedelta(days=terms.return_days)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 CONFIRMING = ("ok", "ok_changed", "partial")
 INTERIM = ("wait", "unknown_outcome")
 MAY_BE_CREDITED = (*CONFIRMING, "duplicate", "unknown_outcome")
+CREDITS = ("confirm", "reinstate", "bear")
 HOLDING = ("review", "unmapped_code", "returned", "duplicate_rejection")
 
 
@@ -136,6 +137,10 @@ class Life:
         """The steps of a kind that an attempt took."""
         return [one for one in self.steps if (one.trigger, one.attempt) == (trigger, attempt)]
 
+    def credits(self, attempt: int) -> list[Step]:
+        """The steps by which an attempt came to stand as credited."""
+        return [one for one in self.steps if one.trigger in CREDITS and one.attempt == attempt]
+
     @property
     def last(self) -> Step:
         """The last step."""
@@ -208,6 +213,8 @@ class Life:
             self.attempt < policy.cap and due_at <= self.first_sent_at + policy.latest
         ):
             do = policy.then
+        if self.doubted:
+            do = "review"
         if do == "retry":
             self.step("retry", 0, at)
             self.due_at = due_at

@@ -375,7 +375,7 @@ def test_engine_and_model_say_the_same_whatever_happens(open_store: OpenStore) -
             super().__init__(open_store)
 
     budget = settings(
-        max_examples=15,
+        max_examples=12,
         stateful_step_count=25,
         deadline=None,
         database=None,
