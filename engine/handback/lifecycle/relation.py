@@ -59,6 +59,8 @@ def _column(row: Transition) -> dict[str, int]:
     }
 
 
+_NUMBERED: Final = tuple(enumerate(TRANSITIONS, start=1))
+
 # The table's columns by row number; number 0 is no row, and does nothing.
 _TABLE: Final = pl.DataFrame(
     [dict.fromkeys(_column(TRANSITIONS[0]), 0), *(_column(row) for row in TRANSITIONS)]
@@ -77,12 +79,9 @@ def _holds(row: Transition, view: View[pl.Expr]) -> pl.Expr:
     return reduce(and_, (condition(view) for condition in row.guard), pair)
 
 
-def _first_row(holding: Iterable[pl.Expr]) -> pl.Expr:
-    """The number of the first table row whose expression is true, else 0."""
-    numbers = [
-        pl.when(holds).then(pl.lit(number, dtype=pl.UInt32))
-        for number, holds in enumerate(holding, start=1)
-    ]
+def _first_row(holding: Iterable[tuple[int, pl.Expr]]) -> pl.Expr:
+    """The first number whose expression is true, else 0."""
+    numbers = [pl.when(holds).then(pl.lit(number, dtype=pl.UInt32)) for number, holds in holding]
     return pl.coalesce(*numbers, pl.lit(0, dtype=pl.UInt32)).alias(_ROW)
 
 
@@ -98,7 +97,10 @@ def decide(frame: pl.DataFrame) -> pl.DataFrame:
     view = View(**{name: pl.col(name).cast(pl.Int64) for name in given})
     attempt, held, fulfilled = apply(_EFFECT, view)
     legal = pl.col(_ROW) > 0
-    decided = frame.with_columns(_first_row(_holds(row, view) for row in TRANSITIONS))
+    # Few steps are asked for at a time, and each row of the table that is compared has its price.
+    asked = set(frame.select("state", "trigger").unique().iter_rows())
+    rows = [(n, row) for n, row in _NUMBERED if (row.source, row.trigger) in asked]
+    decided = frame.with_columns(_first_row((number, _holds(row, view)) for number, row in rows))
     return decided.with_columns(
         legal=legal,
         to_state=pl.when(legal).then(_of_row("target")).otherwise("state").cast(pl.Int16),
@@ -118,10 +120,13 @@ def recorded(frame: pl.DataFrame) -> pl.DataFrame:
     Whether the guards held is for `decide` to say.
     """
     steps = (
-        (pl.col("trigger") == int(row.trigger))
-        & (pl.col("from_state") == int(row.source))
-        & (pl.col("to_state") == int(row.target))
-        for row in TRANSITIONS
+        (
+            number,
+            (pl.col("trigger") == int(row.trigger))
+            & (pl.col("from_state") == int(row.source))
+            & (pl.col("to_state") == int(row.target)),
+        )
+        for number, row in _NUMBERED
     )
     return (
         frame.with_columns(_first_row(steps))
