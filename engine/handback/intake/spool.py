@@ -58,18 +58,23 @@ _SLICE: Final = pl.Schema(
     }
 )
 
+UNKEYED: Final = pl.col("scope").is_null() & (pl.col("redemption_id").fill_null(0) < 1)
+"""Which records (columns of DETAIL) neither carry a key of ours nor answer a whole batch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What lies in the spool of one file. Records that were rejected are not in its chunks.
 
     `steps` has the count of chunks of each step; those of one can be applied in any order.
+    `unkeyed` records neither carry a key of ours nor answer a whole batch.
     """
 
     agreement_version: int
     steps: tuple[int, ...]
     records: int
     rejected: int
+    unkeyed: int
 
     @property
     def chunks(self) -> int:
@@ -160,11 +165,13 @@ class SpoolWriter:
         self._window: list[Future[_Run]] = []
         self._offsets: list[list[int]] = []
         self._steps: list[Step] = []
+        self._unkeyed = 0
         self.closed = False
 
     def add(self, details: pl.DataFrame) -> None:
         """Keep details (columns of DETAIL)."""
         self._gathered.append(details)
+        self._unkeyed += details.select(UNKEYED.sum()).item()
         if sum(map(len, self._gathered)) >= RUN_CHUNKS * self._chunk_records:
             self._end_run()
 
@@ -179,7 +186,7 @@ class SpoolWriter:
         chunks = [chunk for step in self._steps for chunk in step]
         self._placed(chunks).write_ipc(self._folder / _SLICES)
         counts = tuple(map(len, self._steps))
-        contents = Contents(agreement_version, counts, records, rejected)
+        contents = Contents(agreement_version, counts, records, rejected, self._unkeyed)
         with (self._folder / _CONTENTS).open("w") as target:
             json.dump(asdict(contents), target)
             target.flush()

@@ -15,6 +15,7 @@ from zlib import crc32
 import polars as pl
 import sqlalchemy as sa
 
+from handback.intake.spool import UNKEYED
 from handback.lifecycle.table import State, Trigger
 from handback.partners.registry import Terms
 from handback.partners.vocabulary import MatchColumn
@@ -101,9 +102,7 @@ def searched(rules: Sequence[Rule]) -> pl.Expr:
     """
     if is_settled_alone(rules):
         return pl.lit(False)
-    by_itself = pl.col("scope").is_null()
-    without_key = pl.col("redemption_id").fill_null(0) < 1
-    return by_itself & without_key if rules[0] == BY_KEY else by_itself
+    return UNKEYED if rules[0] == BY_KEY else pl.col("scope").is_null()
 
 
 def ask(

@@ -62,6 +62,9 @@ def search(desk: Desk, terms: Terms, arrival: Arrival, stopping: Callable[[], bo
     rules, found = terms.agreement.handback.match, Found.of(desk, arrival.file_id)
     if is_settled_alone(rules) or found.is_done:
         return True
+    contents = desk.spool.contents(arrival.file_id)
+    if rules[0] == BY_KEY and contents is not None and not contents.unkeyed:
+        return True
     runs = [run.select(_ASKED) for run in desk.spool.runs(arrival.file_id)]
     sought = sum(run.filter(searched(rules)).select(pl.len()).collect().item() for run in runs)
     found.start()
@@ -114,6 +117,8 @@ class Found:
 
     def among(self, ordinals: pl.Series) -> pl.DataFrame:
         """The verdicts on the records with these ordinals, at most one each."""
+        if not self._folder.exists():
+            return VERDICTS.to_frame()
         wanted = ordinals.alias("ordinal").to_frame().lazy()
         found = self._read(lambda _: True).join(wanted, on="ordinal", how="semi").collect()
         # Before its verdict a record may have been told whose claims kept it from one.
