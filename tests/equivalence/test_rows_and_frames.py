@@ -127,7 +127,7 @@ Commit = Callable[[Store, sa.Connection, Group, FakeClock], int]
 
 
 def by_rows(store: Store, tx: sa.Connection, group: Group, clock: FakeClock) -> int:
-    return commit_rows(store, tx, CAUSE, *group, clock.now())
+    return commit_rows(tx, CAUSE, *group, clock.now())
 
 
 def by_frames(store: Store, tx: sa.Connection, group: Group, clock: FakeClock) -> int:

@@ -14,10 +14,9 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from handback.errors import VersionConflict
-from handback.journal.commit import BLOCK_TOTAL, EVENT, REDEMPTION, Cause, insert_block
+from handback.journal.commit import BLOCK, BLOCK_TOTAL, EVENT, REDEMPTION, Cause
 from handback.lifecycle.table import STANDS
-from handback.store.rows import Row, Rows, columns_of, insert_rows, move_rows
-from handback.store.session import Store
+from handback.store.rows import Row, Rows, columns_of, insert_block, move_rows
 
 
 class Change(NamedTuple):
@@ -56,7 +55,6 @@ class Birth(NamedTuple):
 
 
 def commit_rows(
-    store: Store,
     tx: sa.Connection,
     cause: Cause,
     changes: Sequence[Change],
@@ -79,13 +77,9 @@ def commit_rows(
         raise VersionConflict(moved=moved, expected=len(moves))
     born = [_redemption(birth, last[birth.redemption_id], at) for birth in births]
     assert len(moves) + len(born) == len(last), "every birth has its submit, and no other"
-    block_id = insert_block(store, tx, cause, len(ordered), at)
-    events = [_event(change, block_id) for change in ordered]
-    totals = _totals(ordered, block_id)
-    insert_rows(
-        tx, Rows(_REDEMPTION, born), Rows(_EVENT, events), Rows(_BLOCK_TOTAL, totals), *beside
-    )
-    return block_id
+    block = (int(cause.kind), cause.id, cause.actor, at, cause.trace_context, len(ordered))
+    its = (Rows(_EVENT, [_event(change) for change in ordered]), Rows(_TOTAL, _totals(ordered)))
+    return insert_block(tx, Rows(_BLOCK, [block]), its, (Rows(_REDEMPTION, born), *beside))
 
 
 def rename_member(tx: sa.Connection, redemption_id: int, member_ref: str) -> None:
@@ -139,11 +133,13 @@ def _redemption(birth: Birth, last: Change, at: datetime) -> Row:
     )
 
 
+_BLOCK: Final = columns_of(
+    BLOCK, "cause_kind", "cause_id", "actor", "committed_at", "trace_context", "event_count"
+)
 _EVENT: Final = columns_of(
     EVENT,
     "redemption_id",
     "version",
-    "block_id",
     "trigger",
     "from_state",
     "to_state",
@@ -156,11 +152,10 @@ _EVENT: Final = columns_of(
 )
 
 
-def _event(change: Change, block_id: int) -> Row:
+def _event(change: Change) -> Row:
     return (
         change.redemption_id,
         change.version,
-        block_id,
         change.trigger,
         change.from_state,
         change.to_state,
@@ -174,9 +169,8 @@ def _event(change: Change, block_id: int) -> Row:
 
 
 _STANDS: Final = {int(state): int(account) for state, account in STANDS.items()}
-_BLOCK_TOTAL: Final = columns_of(
+_TOTAL: Final = columns_of(
     BLOCK_TOTAL,
-    "block_id",
     "programme_id",
     "partner_id",
     "unit_id",
@@ -186,7 +180,7 @@ _BLOCK_TOTAL: Final = columns_of(
 )
 
 
-def _totals(changes: Sequence[Change], block_id: int) -> list[Row]:
+def _totals(changes: Sequence[Change]) -> list[Row]:
     """What the block moves on each account that it touches; see `commit`."""
     deltas: dict[tuple[int, ...], int] = defaultdict(int)
     standing: dict[tuple[int, ...], int] = defaultdict(int)
@@ -198,4 +192,4 @@ def _totals(changes: Sequence[Change], block_id: int) -> list[Row]:
             standing[*whose, _STANDS[change.from_state]] -= 1
             standing[*whose, _STANDS[change.to_state]] += 1
     accounts = sorted(deltas.keys() | standing.keys())
-    return [(block_id, *one, deltas.get(one, 0), standing.get(one, 0)) for one in accounts]
+    return [(*one, deltas.get(one, 0), standing.get(one, 0)) for one in accounts]

@@ -47,7 +47,7 @@ def execute(
         with store.write() as tx:
             draft = Draft(tx, agreements, clock.now(), ids)
             outcomes = draft.decide(commands)
-            draft.sheet.write(store, tx, cause)
+            draft.sheet.write(tx, cause)
         return outcomes
 
     return decide_again(step)

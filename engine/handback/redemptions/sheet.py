@@ -24,7 +24,6 @@ from handback.redemptions.queries import Owner, RedemptionView
 from handback.redemptions.requests import Command, Step, Submit
 from handback.store.bulk import table_of
 from handback.store.rows import Row, Rows, columns_of
-from handback.store.session import Store
 from handback.store.tables import Due, FormerDetail, MemberDetail, Request, TraceLink
 
 DETAIL, DUE = table_of(MemberDetail), table_of(Due)
@@ -224,7 +223,7 @@ class Sheet:
         asked = (owner.programme_id, command.request_key, content_hash)
         self._requests.append((*asked, answer.redemption_id, answer.version, comment, self.now))
 
-    def write(self, store: Store, tx: sa.Connection, cause: Cause) -> None:
+    def write(self, tx: sa.Connection, cause: Cause) -> None:
         """Write everything noted. Raises VersionConflict where others were there first."""
         if not self._changes:
             return
@@ -236,7 +235,7 @@ class Sheet:
             Rows(_REQUEST, self._requests),
             Rows(_FORMER, self._former),
         )
-        commit_rows(store, tx, cause, self._changes, self._births, self.now, beside)
+        commit_rows(tx, cause, self._changes, self._births, self.now, beside)
         self._leave_queue(tx)
         self._write_amended(tx)
         for redemption_id, resolution, comment in self._resolved:

@@ -99,7 +99,7 @@ def carry_out(
         link(room.store, room.tx, room.agreements, cause, view, *whose, room.now)
     else:
         drafted = _drafted(room, proposed, command, approved=approved)
-        drafted.write(room.store, room.tx, cause)
+        drafted.write(room.tx, cause)
     resolution, actor = proposed.decision.resolution, command.actor
     resolve.close(room.tx, view.break_id, resolution, actor, room.now, command.comment)
 

@@ -46,17 +46,25 @@ def columns_of(table: sa.Table, *names: str) -> Columns:
     return tuple(table.c[name] for name in names)
 
 
-def insert_rows(tx: sa.Connection, *sets: Rows) -> None:
-    """Insert rows into several tables, none of which refers to another of them."""
-    wanted = [some for some in sets if some.rows]
+def insert_block(
+    tx: sa.Connection, block: Rows, its: Sequence[Rows], beside: Sequence[Rows]
+) -> int:
+    """Insert one block, the rows that are its own, and rows beside it; the block's id.
+
+    `block` is one row without its id and position; the rows of `its` lack their `block_id`. None of
+    the other tables refers to another of them.
+    """
+    its, beside = [some for some in its if some.rows], [some for some in beside if some.rows]
     driver = tx.connection.driver_connection
     if isinstance(driver, sqlite3.Connection):
-        for some in wanted:
-            _insert_values(driver, some)
-    elif wanted:
-        assert isinstance(driver, psycopg.Connection)
-        statement = _insert_of_arrays(tuple(some.columns for some in wanted))
-        driver.execute(statement, _arrays(*(some.rows for some in wanted)))
+        return _insert_block_of_values(driver, block, its, beside)
+    assert isinstance(driver, psycopg.Connection)
+    named = (tuple(some.columns for some in sets) for sets in (its, beside))
+    statement = _insert_block_of_arrays(block.columns, *named)
+    (row,) = block.rows
+    arrays = _arrays(*(some.rows for some in (*its, *beside)))
+    (block_id,) = driver.execute(statement, [*row, *arrays]).fetchall()[0]
+    return int(block_id)
 
 
 def move_rows(tx: sa.Connection, moves: Sequence[Row]) -> int:
@@ -72,23 +80,39 @@ def move_rows(tx: sa.Connection, moves: Sequence[Row]) -> int:
     return driver.execute(_move_of_arrays(), _arrays(moves)).rowcount
 
 
+def _insert_block_of_values(
+    driver: sqlite3.Connection, block: Rows, its: Iterable[Rows], beside: Iterable[Rows]
+) -> int:
+    (row,) = _counted(block)
+    (block_id,) = driver.execute(_insert_of_block(block.columns), row).fetchall()[0]
+    for columns, rows in its:
+        numbered = (columns[0].table.c.block_id, *columns)
+        _insert_values(driver, Rows(numbered, [(block_id, *row) for row in rows]))
+    for some in beside:
+        _insert_values(driver, some)
+    return int(block_id)
+
+
 def _insert_values(driver: sqlite3.Connection, wanted: Rows) -> None:
-    columns, rows = wanted
-    instants = [place for place, one in enumerate(columns) if isinstance(one.type, Instant)]
-    left = [_counted(row, instants) for row in rows] if instants else list(rows)
+    left = _counted(wanted)
     while left:
         size = min(1 << len(left).bit_length() - 1, _ROWS_AT_ONCE)
         values = tuple(chain.from_iterable(left[:size]))
-        driver.execute(_insert_of_values(columns, size), values)
+        driver.execute(_insert_of_values(wanted.columns, size), values)
         del left[:size]
 
 
-def _counted(row: Row, instants: Iterable[int]) -> Row:
-    """The row with its instants as SQLite keeps them."""
-    for place in instants:
-        if (at := row[place]) is not None:
-            row = (*row[:place], _microseconds(at), *row[place + 1 :])
-    return row
+def _counted(wanted: Rows) -> list[Row]:
+    """The rows with their instants as SQLite keeps them."""
+    left = list(wanted.rows)
+    for place, one in enumerate(wanted.columns):
+        if isinstance(one.type, Instant):
+            left = [
+                (*row[:place], at and _microseconds(at), *row[place + 1 :])
+                for row in left
+                for at in (row[place],)
+            ]
+    return left
 
 
 @lru_cache(maxsize=8)  # all rows of a group have the same few
@@ -100,6 +124,15 @@ def _microseconds(at: datetime) -> int:
 def _insert_of_values(columns: Columns, size: int) -> str:
     row = f"({', '.join('?' * len(columns))})"
     return f"{_into(columns).as_string()} values {', '.join([row] * size)}"
+
+
+@lru_cache(maxsize=1)
+def _insert_of_block(columns: Columns) -> str:
+    """The insert of one block, at the next position: this store has one writer."""
+    positioned = (*columns, columns[0].table.c.position)
+    given = ", ".join("?" * len(columns))
+    into, position = _into(positioned).as_string(), "select coalesce(max(position), 0) + 1"
+    return f"{into} values ({given}, ({position} from block)) returning block_id"
 
 
 @lru_cache(maxsize=1)
@@ -138,17 +171,21 @@ _LITERAL: Final[Mapping[type, Callable[[Any], str]]] = {
 
 
 @lru_cache(maxsize=128)
-def _insert_of_arrays(sets: tuple[Columns, ...]) -> str:
-    """One statement for all of the tables, given an array for each column."""
-    each = sql.SQL("{} select * from {}")
-    *others, last = (each.format(_into(columns), _unnest(columns)) for columns in sets)
-    within = [
-        sql.SQL("{} as ({})").format(sql.Identifier(f"set_{number}"), other)
-        for number, other in enumerate(others)
-    ]
-    if not within:
-        return last.as_string()
-    return sql.SQL("with {} {}").format(sql.SQL(", ").join(within), last).as_string()
+def _insert_block_of_arrays(
+    block: Columns, its: tuple[Columns, ...], beside: tuple[Columns, ...]
+) -> str:
+    """One statement for all of the tables, given the block's values, then an array a column."""
+    values = sql.SQL(", ").join([sql.Placeholder()] * len(block))
+    each = [sql.SQL("{} values ({}) returning block_id").format(_into(block), values)]
+    for columns in its:
+        numbered = (columns[0].table.c.block_id, *columns)
+        rows = sql.SQL("{} select made_0.block_id, given.* from made_0, {} as given")
+        each.append(rows.format(_into(numbered), _unnest(columns)))
+    for columns in beside:
+        each.append(sql.SQL("{} select * from {}").format(_into(columns), _unnest(columns)))
+    made = (sql.SQL(f"made_{number} as ({{}})").format(one) for number, one in enumerate(each))
+    chosen = sql.SQL("with {} select block_id from made_0").format(sql.SQL(", ").join(made))
+    return chosen.as_string()
 
 
 @lru_cache(maxsize=1)
