@@ -127,7 +127,9 @@ async def test_a_command_without_a_key_gets_one_that_is_kept_when_it_is_repeated
 
 async def test_single_reads(client: Any, server: ScriptedServer) -> None:
     tally = payouts_pb2.Tally(count=2, quantity=10)
-    report = payouts_pb2.PayoutBatchReport(batch_id="bat_1", sent=tally, open=tally)
+    report = payouts_pb2.PayoutBatchReport(
+        batch_id="bat_1", sent=tally, open=tally, remainder=payouts_pb2.Tally(count=1, quantity=3)
+    )
     file = handback_files_pb2.HandbackFile(file_id="hbf_1", state=2)
     server.on("GetRedemption", redemptions_pb2.GetRedemptionResponse(redemption=REDEMPTION))
     server.on(
@@ -154,7 +156,9 @@ async def test_single_reads(client: Any, server: ScriptedServer) -> None:
 
     assert (await client.get("rdm_1")).quantity == 5
     assert (await client.batches.get("bat_1")).batch_id == "bat_1"
-    assert (await client.batches.report("bat_1")).sent == models.Tally(count=2, quantity=10)
+    batch = await client.batches.report("bat_1")
+    assert batch.sent == models.Tally(count=2, quantity=10)
+    assert batch.remainder == models.Tally(count=1, quantity=3)
     assert (await client.files.get("hbf_1")).state == "quarantined"
     assert (await client.files.report("hbf_1")).batches[0].open.count == 2
     assert (await client.breaks.get("brk_1")).break_id == "brk_1"

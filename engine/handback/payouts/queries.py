@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -11,12 +12,12 @@ import sqlalchemy as sa
 
 from handback.errors import NotFound
 from handback.ids import Prefix, public_id
-from handback.lifecycle.table import Trigger
+from handback.payouts.outcomes import left_out_column, outcome_column
 from handback.payouts.states import BatchState
 from handback.store.bulk import table_of
-from handback.store.tables import Attempt, Event, Partner, PayoutBatch, Programme, Unit
+from handback.store.tables import Attempt, Partner, PayoutBatch, Programme, Unit
 
-ATTEMPT, BATCH, EVENT = table_of(Attempt), table_of(PayoutBatch), table_of(Event)
+ATTEMPT, BATCH = table_of(Attempt), table_of(PayoutBatch)
 PARTNER, PROGRAMME, UNIT = table_of(Partner), table_of(Programme), table_of(Unit)
 
 
@@ -69,13 +70,18 @@ class Share:
     count: int
     quantity: int
 
+    def __add__(self, other: Share) -> Share:
+        return Share(self.count + other.count, self.quantity + other.quantity)
+
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """How far a batch is answered: sent = confirmed + rejected + open, in count and quantity.
+    """How far a batch is answered: sent = confirmed + rejected + open, and the quantity remainder.
 
     An attempt counts by the last answer to it; a confirmation that came back is rejected, and
-    what the agreement reads into silence counts as the answer it stands for.
+    what the agreement reads into silence counts as the answer it stands for. `remainder` is what
+    partial credits and returns left: given back, sent anew, let be, or borne by us. Its count is
+    that of the attempts it is of, which are among the others.
     """
 
     batch_id: int
@@ -83,6 +89,7 @@ class BatchReport:
     confirmed: Share
     rejected: Share
     open: Share
+    remainder: Share
 
 
 def get(tx: sa.Connection, programme: str, batch_id: int) -> BatchView:
@@ -141,56 +148,41 @@ def page(tx: sa.Connection, wanted: BatchFilter, after: int, size: int) -> list[
     return [_view(row) for row in tx.execute(selected)]
 
 
-_CONFIRMED = (Trigger.CONFIRM, Trigger.REINSTATE)
-_REJECTED = (Trigger.REJECT, Trigger.EXPIRE, Trigger.RETURN)
-
-
 def reports(tx: sa.Connection, batch_ids: Sequence[int]) -> list[BatchReport]:
     """The reports of some batches, in the order of their ids; a recalled one has sent nothing."""
-    outcomes = [int(trigger) for trigger in (*_CONFIRMED, *_REJECTED)]
-    last_answer = (
-        sa.select(EVENT.c.trigger)
-        .where(EVENT.c.redemption_id == ATTEMPT.c.redemption_id)
-        .where(EVENT.c.attempt == ATTEMPT.c.attempt)
-        .where(EVENT.c.trigger.in_(outcomes))
-        .order_by(EVENT.c.version.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    answered = (
-        sa.select(ATTEMPT.c.batch_id, ATTEMPT.c.quantity, last_answer.label("answer"))
+    each = (
+        sa.select(ATTEMPT.c.batch_id, ATTEMPT.c.quantity, outcome_column(), left_out_column())
         .join(BATCH, BATCH.c.batch_id == ATTEMPT.c.batch_id)
         .where(ATTEMPT.c.batch_id.in_(batch_ids), BATCH.c.recalled_at.is_(None))
-        .subquery("answered")
+        .subquery("each")
     )
-    select = (
-        sa.select(
-            answered.c.batch_id,
-            answered.c.answer,
-            sa.func.count(),
-            sa.func.sum(answered.c.quantity),
-        )
-        .group_by(answered.c.batch_id, answered.c.answer)
-        .order_by(answered.c.batch_id)
-    )
-    found: dict[int, dict[int | None, Share]] = {}
-    for batch_id, answer, count, quantity in tx.execute(select):
-        found.setdefault(batch_id, {})[answer] = Share(count, int(quantity))
+    select = sa.select(
+        each.c.batch_id,
+        each.c.outcome,
+        sa.func.count(),
+        sa.func.sum(each.c.quantity),
+        sa.func.sum(sa.case((each.c.left_out > 0, 1), else_=0)),
+        sa.func.sum(each.c.left_out),
+    ).group_by(each.c.batch_id, each.c.outcome)
+    found: dict[int, dict[str, Share]] = {}
+    for batch_id, outcome, count, quantity, parted, left_out in tx.execute(select):
+        shares = found.setdefault(batch_id, defaultdict(lambda: Share(0, 0)))
+        shares["sent"] += Share(count, int(quantity))
+        shares[outcome] += Share(count, int(quantity) - int(left_out))
+        shares["remainder"] += Share(int(parted), int(left_out))
     return [_report(batch_id, found.get(batch_id, {})) for batch_id in sorted(set(batch_ids))]
 
 
-def _report(batch_id: int, shares: dict[int | None, Share]) -> BatchReport:
+def _report(batch_id: int, shares: Mapping[str, Share]) -> BatchReport:
+    nothing = Share(0, 0)
     return BatchReport(
         batch_id,
-        sent=_sum(list(shares.values())),
-        confirmed=_sum([shares[t] for t in _CONFIRMED if t in shares]),
-        rejected=_sum([shares[t] for t in _REJECTED if t in shares]),
-        open=_sum([shares[None]] if None in shares else []),
+        sent=shares.get("sent", nothing),
+        confirmed=shares.get("confirmed", nothing),
+        rejected=shares.get("rejected", nothing),
+        open=shares.get("pending", nothing),
+        remainder=shares.get("remainder", nothing),
     )
-
-
-def _sum(shares: Sequence[Share]) -> Share:
-    return Share(sum(one.count for one in shares), sum(one.quantity for one in shares))
 
 
 def _views() -> sa.Select[tuple[object, ...]]:

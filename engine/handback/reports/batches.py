@@ -9,10 +9,10 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.ids import Prefix
+from handback.payouts.outcomes import OUTCOMES, left_out_column, outcome_column
 from handback.payouts.states import BatchState
 from handback.reports import declaring as d
 from handback.reports.events import ATTEMPT, BATCH, attempts_of
-from handback.reports.outcomes import OUTCOMES, left_out_column, outcome_column
 from handback.reports.reading import Reading
 from handback.reports.report import Report
 from handback.reports.stretches import REDEMPTION, partner_column, unit_column, words

@@ -86,4 +86,5 @@ def batch_report(report: BatchReport) -> payouts_pb2.PayoutBatchReport:
         confirmed=tally(report.confirmed),
         rejected=tally(report.rejected),
         open=tally(report.open),
+        remainder=tally(report.remainder),
     )

@@ -70,4 +70,5 @@ def batch_report(message: payouts_pb2.PayoutBatchReport) -> models.BatchReport:
         confirmed=tally(message.confirmed),
         rejected=tally(message.rejected),
         open=tally(message.open),
+        remainder=tally(message.remainder),
     )

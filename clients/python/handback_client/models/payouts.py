@@ -76,10 +76,15 @@ class PartnerHold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchReport:
-    """What became of what a payout batch sent: sent = confirmed + rejected + open."""
+    """What became of what a payout batch sent: sent = confirmed + rejected + open + remainder.
+
+    `remainder` is what partial credits and returns left: given back, sent anew, let be or borne by
+    the programme. Its count is that of the records it is of, which are among the others.
+    """
 
     batch_id: str
     sent: Tally
     confirmed: Tally
     rejected: Tally
     open: Tally
+    remainder: Tally

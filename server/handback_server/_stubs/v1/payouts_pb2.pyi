@@ -272,7 +272,9 @@ Global___Tally: _TypeAlias = Tally  # noqa: Y015
 
 @_typing.final
 class PayoutBatchReport(_message.Message):
-    """What became of what a payout batch sent. `sent` is the sum of the other three."""
+    """What became of what a payout batch sent: `sent` is `confirmed`, `rejected` and `open` together
+    and, in quantity, `remainder`.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -281,6 +283,7 @@ class PayoutBatchReport(_message.Message):
     CONFIRMED_FIELD_NUMBER: _builtins.int
     REJECTED_FIELD_NUMBER: _builtins.int
     OPEN_FIELD_NUMBER: _builtins.int
+    REMAINDER_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The payout batch."""
     @_builtins.property
@@ -299,6 +302,12 @@ class PayoutBatchReport(_message.Message):
     def open(self) -> Global___Tally:
         """What the partner has not answered yet."""
 
+    @_builtins.property
+    def remainder(self) -> Global___Tally:
+        """What partial credits and returns left: given back, sent anew, let be as a variance, or borne by
+        the programme. Its count is that of the records it is of, which are among the others.
+        """
+
     def __init__(
         self,
         *,
@@ -307,10 +316,11 @@ class PayoutBatchReport(_message.Message):
         confirmed: Global___Tally | None = ...,
         rejected: Global___Tally | None = ...,
         open: Global___Tally | None = ...,
+        remainder: Global___Tally | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "open", b"open", "rejected", b"rejected", "sent", b"sent"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "open", b"open", "rejected", b"rejected", "remainder", b"remainder", "sent", b"sent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "confirmed", b"confirmed", "open", b"open", "rejected", b"rejected", "sent", b"sent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "confirmed", b"confirmed", "open", b"open", "rejected", b"rejected", "remainder", b"remainder", "sent", b"sent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

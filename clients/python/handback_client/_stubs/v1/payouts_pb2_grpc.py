@@ -103,8 +103,8 @@ class PayoutServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetPayoutBatchReport(self, request, context):
-        """Says what became of what a batch sent: sent = confirmed + rejected + open, in count and in
-        quantity.
+        """Says what became of what a batch sent: sent = confirmed + rejected + open, in count and,
+        with the remainder of partial credits, in quantity.
         Reasons: INVALID_REQUEST, NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

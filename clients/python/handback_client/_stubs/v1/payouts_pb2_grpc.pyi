@@ -42,8 +42,8 @@ class PayoutServiceStub:
     Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     GetPayoutBatchReport: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.GetPayoutBatchReportRequest, _payouts_pb2.GetPayoutBatchReportResponse]
-    """Says what became of what a batch sent: sent = confirmed + rejected + open, in count and in
-    quantity.
+    """Says what became of what a batch sent: sent = confirmed + rejected + open, in count and,
+    with the remainder of partial credits, in quantity.
     Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     GatherPayoutBatches: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.GatherPayoutBatchesRequest, _payouts_pb2.GatherPayoutBatchesResponse]
@@ -89,8 +89,8 @@ class PayoutServiceAsyncStub(PayoutServiceStub):
     Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     GetPayoutBatchReport: _aio.UnaryUnaryMultiCallable[_payouts_pb2.GetPayoutBatchReportRequest, _payouts_pb2.GetPayoutBatchReportResponse]  # type: ignore[assignment]
-    """Says what became of what a batch sent: sent = confirmed + rejected + open, in count and in
-    quantity.
+    """Says what became of what a batch sent: sent = confirmed + rejected + open, in count and,
+    with the remainder of partial credits, in quantity.
     Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     GatherPayoutBatches: _aio.UnaryUnaryMultiCallable[_payouts_pb2.GatherPayoutBatchesRequest, _payouts_pb2.GatherPayoutBatchesResponse]  # type: ignore[assignment]
@@ -151,8 +151,8 @@ class PayoutServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payouts_pb2.GetPayoutBatchReportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_payouts_pb2.GetPayoutBatchReportResponse, _abc.Awaitable[_payouts_pb2.GetPayoutBatchReportResponse]]:
-        """Says what became of what a batch sent: sent = confirmed + rejected + open, in count and in
-        quantity.
+        """Says what became of what a batch sent: sent = confirmed + rejected + open, in count and,
+        with the remainder of partial credits, in quantity.
         Reasons: INVALID_REQUEST, NOT_FOUND.
         """
 

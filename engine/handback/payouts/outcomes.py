@@ -1,4 +1,4 @@
-"""What became of attempts: the one reading of it that batches and their attempts share."""
+"""What became of attempts: the one reading of it that all reports share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from handback.lifecycle.table import Trigger
-from handback.reports.events import ATTEMPT, BATCH, of_attempt
-from handback.reports.stretches import EVENT
+from handback.lifecycle.table import State, Trigger
+from handback.store.bulk import table_of
+from handback.store.tables import Attempt, Event, PayoutBatch
+
+ATTEMPT, BATCH, EVENT = table_of(Attempt), table_of(PayoutBatch), table_of(Event)
 
 OUTCOMES: Final = ("confirmed", "rejected", "pending", "remainder")
 """Every attempt has one: `remainder` where it was recalled and so never reached its partner."""
@@ -16,6 +18,7 @@ OUTCOMES: Final = ("confirmed", "rejected", "pending", "remainder")
 _OUTCOME_OF: Final = {
     Trigger.CONFIRM: "confirmed",
     Trigger.REINSTATE: "confirmed",
+    Trigger.WRITE_OFF: "confirmed",
     Trigger.REJECT: "rejected",
     Trigger.EXPIRE: "rejected",
     Trigger.RETURN: "rejected",
@@ -23,6 +26,18 @@ _OUTCOME_OF: Final = {
 # What leaves an attempt without being confirmed, rejected or pending: the rest of it is.
 _LEFT_OUT: Final = (Trigger.RELEASE, Trigger.ADJUST, Trigger.WRITE_OFF, Trigger.RETURN_PART)
 
+# Of what had been given back all of it is written off, because it was credited: that is an answer.
+# Otherwise a part is, beside which the rest is confirmed.
+_OF_PART: Final = (EVENT.c.trigger == int(Trigger.WRITE_OFF)) & (
+    EVENT.c.from_state != int(State.FAILED)
+)
+_OF_ALL: Final = (EVENT.c.trigger == int(Trigger.WRITE_OFF)) & (
+    EVENT.c.from_state == int(State.FAILED)
+)
+
+_OF_ATTEMPT: Final = (EVENT.c.redemption_id == ATTEMPT.c.redemption_id) & (
+    EVENT.c.attempt == ATTEMPT.c.attempt
+)
 _RECALLED: Final = BATCH.c.recalled_at.is_not(None)
 
 
@@ -30,7 +45,7 @@ def outcome_column() -> sa.ColumnElement[str]:
     """The outcome of an attempt (joined with its batch): that of the last answer to it."""
     last = (
         sa.select(EVENT.c.trigger)
-        .where(of_attempt, EVENT.c.trigger.in_(list(_OUTCOME_OF)))
+        .where(_OF_ATTEMPT, EVENT.c.trigger.in_(list(_OUTCOME_OF)), ~_OF_PART)
         .order_by(EVENT.c.version.desc())
         .limit(1)
         .correlate(ATTEMPT)
@@ -48,7 +63,7 @@ def left_out_column() -> sa.ColumnElement[int]:
     """
     moved = (
         sa.select(sa.func.coalesce(sa.func.sum(EVENT.c.quantity), 0))
-        .where(of_attempt, EVENT.c.trigger.in_(_LEFT_OUT))
+        .where(_OF_ATTEMPT, EVENT.c.trigger.in_(_LEFT_OUT), ~_OF_ALL)
         .correlate(ATTEMPT)
         .scalar_subquery()
     )
