@@ -88,7 +88,7 @@ class Stage:
     def __init__(self, runtime: Runtime, clock: FakeClock, target: str, closing: ExitStack) -> None:
         self._runtime = runtime
         self._closing = closing
-        self._target = target
+        self.target = target
         self._members = 0
         self.clock = clock
         self.exchange = runtime.settings.exchange
@@ -98,7 +98,7 @@ class Stage:
         self.staywell = Desk(self, Staywell())
 
     def _caller(self, actor: str) -> Client:
-        return self._closing.enter_context(Client(self._target, programme="aurora", actor=actor))
+        return self._closing.enter_context(Client(self.target, programme="aurora", actor=actor))
 
     def agree(self, partner: str, edits: Mapping[str, str] | None = None) -> None:
         """Apply an example agreement, with some texts replaced."""
@@ -133,6 +133,10 @@ class Stage:
     def outbound(self, partner: str) -> list[Path]:
         """The payout files in a partner's folder, by name."""
         return sorted((self.exchange / "outbound" / partner).glob("[!.]*"))
+
+    def batches(self) -> list[str]:
+        """The payout batches, oldest first."""
+        return [one.batch_id for one in self.ada.batches.list()]
 
     def states(self, redemptions: Sequence[Redemption]) -> list[str]:
         """Where redemptions stand now."""
