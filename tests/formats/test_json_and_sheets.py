@@ -148,6 +148,20 @@ def test_sheets() -> None:
     ]
 
 
+def test_cells_have_the_digits_that_a_person_sees() -> None:
+    layout = SHEET.replace('"Miles", type = "integer"', '"Miles", type = "decimal", scale = 2')
+    amounts = [12721701.7, 0.1 + 0.2, 99999999999.99, -4503599627370.5]
+    frame = pl.DataFrame({"Reference": ["1.00", "2.5000000", "C", "D"], "Miles": amounts})
+    reading = read(layout_of(layout), workbook(frame.with_columns(Status=pl.lit(1), Day=None)))
+    assert reading.findings.is_empty(), reading.findings.rows()
+    assert reading.details.select("reference", "quantity").rows() == [
+        ("1.00", 1272170170),
+        ("2.5000000", 30),
+        ("C", 9999999999999),
+        ("D", -450359962737050),
+    ]
+
+
 def test_what_is_no_sheet_is_told() -> None:
     content = workbook(pl.DataFrame({"Reference": ["A"]}))
     assert read(layout_of(SHEET), content).codes == ["column_missing"] * 3

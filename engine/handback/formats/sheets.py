@@ -20,6 +20,8 @@ from handback.formats.lines import Block
 MAX_UNPACKED_BYTES: Final = 1 << 30
 _MEMORY_BYTES: Final = 8 << 20
 _PIECE_BYTES: Final = 1 << 20
+_FRACTION: Final = r"^-?\d{1,15}\.\d+$"
+_DIGITS: Final = 15  # a workbook has as many; what is behind them is the noise of binary fractions
 _MIDNIGHT: Final = r"^(\d{4}-\d{2}-\d{2}) 00:00:00$"  # what a cell with a day alone comes as
 
 
@@ -52,7 +54,12 @@ def read_rows(stream: BinaryIO, layout: Layout) -> Block | Finding:
 def _as_lines(cells: pl.DataFrame) -> pl.DataFrame:
     names = [f"cell_{number}" for number in range(1, cells.width + 1)]
     cells = cells.rename(dict(zip(cells.columns, names, strict=True)))
-    cells = cells.with_columns(pl.all().str.replace(_MIDNIGHT, "$1"))
+    seen = pl.all().cast(pl.Float64, strict=False).round_sig_figs(_DIGITS).cast(pl.String)
+    cells = cells.with_columns(
+        pl.when(pl.all().str.contains(_FRACTION) & (pl.all().str.len_chars() > _DIGITS + 1))
+        .then(seen)
+        .otherwise(pl.all().str.replace(_MIDNIGHT, "$1"))
+    )
     raw = pl.concat_str(
         [pl.col(name).fill_null("") for name in names] or [pl.lit("")], separator="\t"
     )
