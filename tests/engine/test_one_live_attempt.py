@@ -139,3 +139,16 @@ def test_others_in_the_same_file_are_followed_up(world: World) -> None:
     says(world, "3", (second, DEAD), (busy, TEMPORARY), (dead, DEAD))
     assert world.states([redemption_id, *others]) == ["rejected", "retrying", "failed"]
     world.assert_laws()
+
+
+def test_a_retry_that_waits_does_not_leave_in_doubt(world: World, desk: Desk) -> None:
+    (redemption_id,) = world.submit(100)
+    (file,) = world.send()
+    (first,) = world.sent(file)
+    says(world, "1", (first, TEMPORARY), (first, OK))
+    assert world.get(redemption_id).state is State.RETRYING
+    assert kinds(world) == [BreakKind.CONTRADICTION]
+    world.clock.advance(days=1)
+    assert world.send() == [file], "both attempts might be credited"
+    assert set(kinds(world)) == {BreakKind.CONTRADICTION, BreakKind.UNWRITABLE}
+    world.assert_laws()

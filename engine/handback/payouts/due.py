@@ -12,6 +12,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.breaks import resolve
+from handback.breaks.doubts import in_doubt
 from handback.breaks.kinds import BreakKind
 from handback.errors import VersionConflict
 from handback.partners.codes import ReasonClass
@@ -38,9 +39,10 @@ def due_rows(
 ) -> pl.DataFrame:
     """The redemptions of a stretch in the order of ids, with what is `wanted` to be known of them.
 
-    One row per redemption: redemption_id, attempt (the one to come), quantity, member_ref, and of
-    what is wanted submitted_on (in the partner's zone) and fields of the agreement. An attempt that
-    goes out under the reference of the one before has it as `last_reference`, others null.
+    One row per redemption: redemption_id, attempt (the one to come), quantity, member_ref, in_doubt
+    (1 where an earlier attempt may stand credited), and of what is wanted submitted_on (in the
+    partner's zone) and fields of the agreement. An attempt that goes out under the reference of the
+    one before has it as `last_reference`, others null.
     """
     fields = [name for name in terms.agreement.field_names if name in wanted]
     select = (
@@ -50,6 +52,10 @@ def due_rows(
             REDEMPTION.c.held.label("quantity"),
             REDEMPTION.c.member_ref,
             DUE.c.same_reference,
+            # Nothing is known of what was never sent, and nobody looks.
+            sa.case((REDEMPTION.c.attempt > 0, in_doubt(REDEMPTION.c.redemption_id)), else_=0)
+            .cast(sa.SmallInteger)
+            .label("in_doubt"),
         )
         .join(DUE, DUE.c.redemption_id == REDEMPTION.c.redemption_id)
         .where(stretch.inside)

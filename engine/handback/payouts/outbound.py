@@ -161,7 +161,12 @@ class OutboundFile:
         return self._within_limits(named)
 
     def _within_limits(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows, those `refused` that have no attempt left, or more than a file may hold."""
+        """The rows, those `refused` that have no attempt left, more than a file may hold, or an
+        earlier attempt that may stand credited."""
+        if (rows["in_doubt"] == 1).any():
+            told = pl.lit("an earlier attempt may stand credited")
+            doubted = pl.col("in_doubt") == 1
+            rows = rows.with_columns(refused=pl.when(doubted).then(told).otherwise("refused"))
         spent = rows["attempt"] > MAX_ATTEMPT  # by recalls, for no policy goes so far
         if spent.any():
             told = pl.lit("attempt: no number is left for another one")
