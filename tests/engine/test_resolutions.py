@@ -190,6 +190,26 @@ def test_what_was_given_back_can_stand_as_credited(
     world.assert_laws()
 
 
+@pytest.mark.parametrize("came_back", [100, 300])
+def test_a_credit_that_we_bear_comes_back_to_us(world: World, desk: Desk, came_back: int) -> None:
+    terms = f'{source_of("skyways")}\n[policy.returned]\ndo = "fail"\n'
+    registry.apply(world.store, world.clock, terms, "tests")
+    (redemption_id,) = world.submit(300)
+    world.send()
+    (sent,) = world.sent(world.delivered()[-1])
+    world.answer(skyways_file([Answer(*sent, "0201")], 1), "dead.csv")
+    world.answer(skyways_file([Answer(*sent, "0000")], 2), "credited.csv")
+    (found,) = world.breaks()
+    desk.propose(found.break_id, Wanted(Decision.WRITE_OFF))
+    desk.approve(found.break_id)
+    back = replace(Answer(*sent, "0601"), quantity=came_back)
+    world.answer(skyways_file([back], 3), "back.csv")
+    view = world.get(redemption_id)
+    assert (view.state, view.fulfilled) == (State.CONFIRMED, 300), "the member had it already"
+    assert [one.kind for one in world.breaks()] == [BreakKind.LATE_ANSWER]
+    world.assert_laws()
+
+
 @pytest.mark.parametrize("decision", [Decision.REINSTATE, Decision.WRITE_OFF])
 def test_no_more_is_taken_again_than_was_given_back(
     world: World, desk: Desk, decision: Decision

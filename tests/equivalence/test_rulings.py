@@ -74,6 +74,7 @@ HELD: tuple[tuple[Held, ...], ...] = (
     ((Trigger.REJECT, QUANTITY, "c1", OTHER_FILE, False, 3),),
     ((Trigger.REJECT, QUANTITY, "c1", THIS_FILE, False, 0),),
     ((Trigger.REJECT, QUANTITY, None, None, True, 3),),
+    ((Trigger.WRITE_OFF, QUANTITY, None, None, False, 3),),
     (CONFIRMED, (Trigger.RETURN, QUANTITY, "c1", OTHER_FILE, False, 1)),
     (CONFIRMED, (Trigger.RETURN_PART, 60, "c1", OTHER_FILE, False, 1)),
     (
@@ -145,11 +146,12 @@ def answers() -> pl.DataFrame:
         {
             "redemption_id": number,
             "answered_attempt": 1,
-            "trigger": int(trigger),
+            "trigger": int(Trigger.CONFIRM if trigger is Trigger.WRITE_OFF else trigger),
             "moved": moved,
             "code": code,
             "file_id": file_id,
             "by_silence": by_silence,
+            "borne": trigger is Trigger.WRITE_OFF,
             "at": NOW - timedelta(days=days),
         }
         for number, (_, _, _, held) in enumerate(CASES, start=1)

@@ -162,6 +162,8 @@ def returned(life: Life, record: Record, terms: Terms, at: datetime) -> str:
     before = life.had("return", record.attempt) + life.had("return_part", record.attempt)
     if any(one.quantity == record.quantity for one in before):
         return ""
+    if life.state == "confirmed" and life.had("bear", record.attempt):
+        return "!late_answer"
     if life.state == "confirmed" and life.credits(record.attempt):
         if _is_over(life, record, terms, at):
             return "!return_after_window"

@@ -250,7 +250,7 @@ def _remainders(parts: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
 
 def _told(taken: pl.DataFrame, given: Given) -> pl.DataFrame:
     """What the journal will hold of these steps (columns of ANSWERS)."""
-    told = taken.with_columns(by_silence=pl.lit(False), at=pl.lit(given.now))
+    told = taken.with_columns(by_silence=pl.lit(False), borne=pl.lit(False), at=pl.lit(given.now))
     return told.select(pl.col(name).cast(kind) for name, kind in ANSWERS.items())
 
 

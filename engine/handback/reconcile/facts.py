@@ -139,6 +139,7 @@ class Known:
     SAME_QUANTITY = Fact("for the same quantity", pl.col("same_quantity"))
     SAME_CODE = Fact("with the same code", pl.col("same_code"))
     BY_SILENCE = Fact("silence had confirmed it", pl.col("by_silence"))
+    BORNE = Fact("two people bear the credit, the value given back before", pl.col("borne"))
     REJECTED = Fact("this attempt was rejected before", pl.col("known_reject"))
     REFUSED = Fact("the partner had rejected this attempt", pl.col("told_reject"))
     REJECTED_HERE = Fact("the same file rejects this attempt", pl.col("rejected_here"))

@@ -189,6 +189,7 @@ _RETURNS: Final = (int(Trigger.RETURN), int(Trigger.RETURN_PART))
 _FLAGS: Final = (
     "known_confirm",
     "by_silence",
+    "borne",
     "known_reject",
     "told_reject",
     "rejected_here",
@@ -203,6 +204,7 @@ def _per_attempt(answers: pl.DataFrame, given: Given) -> pl.DataFrame:
     return answers.group_by(_ON).agg(
         known_confirm=confirm.any(),
         by_silence=(confirm & pl.col("by_silence")).any(),
+        borne=pl.col("borne").any(),
         confirmed_quantity=pl.col("moved").filter(confirm).max(),
         confirmed_at=pl.col("at").filter(confirm).max(),
         known_reject=reject.any(),

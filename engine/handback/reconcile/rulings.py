@@ -313,6 +313,12 @@ _RETURNS: Final = (
     ),
     Ruling(
         Says.RETURNS,
+        (Stands.CONFIRMED, Known.BORNE),
+        _open(BreakKind.LATE_ANSWER),
+        "The member has the value already: what comes back is ours, and a person books it.",
+    ),
+    Ruling(
+        Says.RETURNS,
         (Stands.CONFIRMED, Known.CONFIRMED, Known.TOO_LATE),
         _open(BreakKind.RETURN_AFTER_WINDOW),
         "Longer than that the partner may not take a credit back.",

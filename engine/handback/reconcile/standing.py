@@ -51,7 +51,7 @@ STANDINGS = pl.Schema(
 
 # One row per answer already in the journal, by whomever. An expiry counts as the rejection it
 # stands for, what two people restored or bear as a confirmation. `by_silence` is whether nobody
-# answered at all.
+# answered at all, `borne` whether the credit is at our cost.
 ANSWERS = pl.Schema(
     {
         "redemption_id": pl.Int64(),
@@ -61,6 +61,7 @@ ANSWERS = pl.Schema(
         "code": pl.String(),
         "file_id": pl.Int64(),
         "by_silence": pl.Boolean(),
+        "borne": pl.Boolean(),
         "at": pl.Datetime("us", "UTC"),
     }
 )
@@ -183,6 +184,7 @@ def answers(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.Da
     told = found.with_columns(
         pl.col("trigger").replace_strict(counting),
         by_silence=pl.col("cause_kind") == int(CauseKind.POLICY),
+        borne=pl.col("trigger") == int(Trigger.WRITE_OFF),
     )
     return _typed(told, ANSWERS)
 
