@@ -102,8 +102,8 @@ def long_grown(open_store: OpenStore, tmp_path_factory: pytest.TempPathFactory) 
         ]
         with store.write() as tx:
             tx.execute(sa.insert(former), given)
-        with store.read() as tx:
-            tx.execute(sa.text("analyze"))
+            if store.dialect.name == "postgresql":  # which analyses by itself what grows
+                tx.execute(sa.text("analyze"))
         yield store
 
 
