@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -18,7 +19,7 @@ from handback_server.demo.counts import (
     expected_counts,
     expected_events,
 )
-from handback_server.demo.plan import CASES, MIN_RECORDS, SKYWAYS, Case, make_plan
+from handback_server.demo.plan import CASES, MIN_RECORDS, SKYWAYS, Case, Part, make_plan
 from handback_server.demo.submissions import agreements
 
 EVERY = [case for cases in CASES.values() for case in cases]
@@ -53,11 +54,11 @@ def test_a_large_run_has_the_shares_that_stand_in_the_table() -> None:
 @pytest.mark.parametrize("case", EVERY, ids=lambda case: case.does)
 def test_every_life_is_one_that_the_lifecycle_allows(case: Case) -> None:
     state = State.SUBMITTED
-    for word in (*case.triggers, *case.triggers_next_day):
+    for word in case.triggers(max(Part)):
         (row,) = rows_of(state, Trigger[word.upper()])
         state = row.target
     assert str(state) == case.end
-    assert case.triggers.count("dispatch") == len(case.attempts)
+    assert case.triggers(Part.FIRST_DAY).count("dispatch") == len(case.attempts)
 
 
 @pytest.mark.parametrize("partner", CASES)
@@ -83,12 +84,12 @@ def test_what_is_expected_adds_up() -> None:
     assert total(counts, BALANCES) == 0
 
 
-def test_the_next_day_adds_to_the_first() -> None:
+def test_each_part_adds_to_the_one_before() -> None:
     plan = make_plan(MIN_RECORDS, 1)
-    first = expected_events(plan, next_day=False)
-    both = expected_events(plan, next_day=True)
-    assert all(both[key] >= count for key, count in first.items())
-    assert total(both, EVENTS, "return") == total(first, EVENTS, "return") + 1
+    parts = [expected_events(plan, part) for part in Part]
+    for before, after in pairwise(parts):
+        assert all(after[key] >= count for key, count in before.items())
+    assert total(parts[1], EVENTS, "return") == total(parts[0], EVENTS, "return") + 1
 
 
 def test_every_count_that_differs_is_told() -> None:
