@@ -71,6 +71,8 @@ def text_of(value: Any) -> str:
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={text_of(one)}" for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(text_of, value))
     if is_dataclass(value) and not isinstance(value, type):
         return text_of({one.name: getattr(value, one.name) for one in fields(value)})
     return printable(str(value))
