@@ -37,9 +37,10 @@ soak: setup  ## random lives against the model, SOAK_SECONDS=600 on each store, 
 	SOAK_SECONDS=$(SOAK_SECONDS) SOAK_SEED=$(SOAK_SEED) $(BIN)/pytest -s tests/model
 
 bench: setup  ## records per second on this machine beside the floor, on both stores
-	for store in sqlite postgres; do for name in ingest payouts verify watch; do \
+	for store in sqlite postgres; do for name in ingest matching payouts verify watch; do \
 		$(BIN)/handbackd bench $$name --store $$store --records 50000 || exit 1; done; done
 	$(BIN)/handbackd bench decoding --records 50000
+	$(BIN)/handbackd bench workers --store postgres --records 100000
 	for store in sqlite postgres; do for name in growth reads; do \
 		$(BIN)/handbackd bench $$name --store $$store --records 50000 --grown 200000 || exit 1; done; done
 	for store in sqlite postgres; do for name in submit startup; do \
@@ -48,7 +49,7 @@ bench: setup  ## records per second on this machine beside the floor, on both st
 		$(BIN)/handbackd bench subscribers --store $$store --records 2000 || exit 1; \
 		$(BIN)/handbackd bench latency --store $$store --records 300 || exit 1; done
 
-stubs: setup  ## write what is generated: both copies of the stubs, the sync client, two pages of docs
+stubs: setup  ## write what is generated: both copies of the stubs, the sync client, three pages of docs
 	$(BIN)/python proto/generate.py
 	$(BIN)/python clients/python/async_to_sync.py
 	$(BIN)/python -m handback.lifecycle.render

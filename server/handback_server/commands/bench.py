@@ -13,28 +13,33 @@ import click
 if TYPE_CHECKING:
     from handback_server.bench.ground import Ground
 
-_NAMES: Final = (
-    "decoding",
-    "growth",
-    "ingest",
-    "latency",
-    "matching",
-    "payouts",
-    "reads",
-    "startup",
-    "submit",
-    "subscribers",
-    "verify",
-    "watch",
-    "workers",
-)
+_NAMES: Final = {
+    "decoding": "a file of each kind to canonical columns",
+    "growth": "ingest on a database that has grown, or of one long file",
+    "ingest": "a hand-back file to its last commit",
+    "latency": "from a commit until a subscriber has its event",
+    "matching": "a file that has no key to go by",
+    "payouts": "due redemptions to a delivered file",
+    "reads": "get, history, pages, breaks and balances",
+    "startup": "a server until it answers, the command line, the client",
+    "submit": "from 64 callers, from one, and streamed",
+    "subscribers": "1,000 subscribers while redemptions are submitted",
+    "verify": "every law",
+    "watch": "subscribers that catch up from the beginning",
+    "workers": "what a second process gains on PostgreSQL",
+}
 
 Benchmark = Callable[["Ground", int, str], Mapping[str, object]]
 
 
-@click.command
-@click.argument("name", type=click.Choice(_NAMES))
-@click.option("--store", type=click.Choice(["sqlite", "postgres"]), default="sqlite")
+_LISTED: Final = "\b\nNAME is one of\n" + "\n".join(f"  {n:12} {of}" for n, of in _NAMES.items())
+
+
+@click.command(epilog=_LISTED)
+@click.argument("name", type=click.Choice(tuple(_NAMES)), metavar="NAME")
+@click.option(
+    "--store", type=click.Choice(["sqlite", "postgres"]), default="sqlite", show_default=True
+)
 @click.option("--records", type=click.IntRange(min=100), default=100_000, show_default=True)
 @click.option(
     "--order",
