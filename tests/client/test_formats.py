@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import tomllib
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,13 @@ from click.testing import CliRunner, Result
 from agreements import source_of
 from client.conftest import MakeClient
 from fake_clock import FakeClock
-from handback.formats.builtin import builtin
+from handback.formats.builtin import builtin, golden
+from handback.formats.findings import DETAIL
 from handback.partners.reading import parse
 from handback.settings import Settings
 from handback_client import errors
 from handback_client.cli.app import handback
+from handback_client.models.inspection import DecodedRecord
 from handback_server.app import Server
 from intake_files import handback as answers
 from intake_files import row, with_terms
@@ -80,6 +84,21 @@ class TestCheck:
         check = await client.formats.check(strange, partner="skyways", file_name="a.csv")
         assert [record.redemption_id for record in check.first_records] == [""]
 
+    async def test_a_fee_is_told_and_so_is_an_answer_to_a_whole_batch(self, client: Any) -> None:
+        document = f"{BY_NAME}[formats.answers]\n{WITH_FEE}".replace("plain-answers", "answers")
+        check = await client.formats.check(
+            b"A1,00,95,5\nA2,00,95,\n", agreement=document, file_name="a"
+        )
+        assert [record.fee for record in check.first_records] == [5, None]
+        assert [record.scope for record in check.first_records] == ["", ""]
+        document = BY_NAME.replace("plain-answers", "iso20022")
+        rejected = golden("iso20022").joinpath("message-rejected.xml").read_bytes()
+        check = await client.formats.check(rejected, agreement=document, file_name="a.xml")
+        assert [record.scope for record in check.first_records] == ["batch"]
+
+    def test_every_field_of_a_record_is_told(self) -> None:
+        assert {field.name for field in fields(DecodedRecord)} == {*DETAIL} - {"raw"}
+
     async def test_findings_come_with_it(self, client: Any) -> None:
         bad = answers([row(1).replace("100", "many")], total=100)
         check = await client.formats.check(bad, partner="skyways", file_name="a.csv")
@@ -134,6 +153,18 @@ LAYOUT = """framing = "delimited"
 kind = "detail"
 fields = [{ name = "reference", at = 1 }, { name = "code", at = 2, type = "code" }]
 """
+WITH_FEE = """framing = "delimited"
+[[formats.plain-answers.records]]
+kind = "detail"
+fields = [
+    { name = "reference", at = 1 },
+    { name = "code", at = 2, type = "code" },
+    { name = "quantity", at = 3, type = "integer" },
+    { name = "fee", at = 4, type = "integer", required = false },
+]
+[codes.plain-answers]
+"00" = "ok"
+"""
 BY_NAME = """
 programme = "aurora"
 partner = "nova"
@@ -181,6 +212,13 @@ class TestBroughtAlong:
         for call in (client.formats.get, client.formats.test):
             with pytest.raises(errors.NotFound):
                 await call("no-such-format")
+
+    async def test_what_a_scheme_says_of_retries_is_shown(self, target: str, client: Any) -> None:
+        found = await client.formats.get("nacha-returns")
+        assert found.policies['codes."R05"'] == 'do = "never"\n'
+        shown = await run(target, "format", "show", "nacha-returns")
+        said = tomllib.loads(shown.output)["policy"]
+        assert said == builtin("nacha-returns").policy
 
     async def test_commands(self, target: str, brought: Path, client: Any) -> None:
         listed = await run(target, "format", "list")

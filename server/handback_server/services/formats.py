@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Mapping
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, Final
 
@@ -98,8 +99,13 @@ class Formats(FormatServiceServicer):
             raise InvalidRequest([Violation("partner", "expected beside a version")])
         else:
             found = await self._bridge.run(builtin, name)
-        framing = found.layout.framing
-        shown = pb.Format(name=found.name, framing=framing, source=found.source, codes=found.codes)
+        shown = pb.Format(
+            name=found.name,
+            framing=found.layout.framing,
+            source=found.source,
+            codes=found.codes,
+            policies=_policies(found.policy),
+        )
         return pb.GetFormatResponse(format=shown)
 
     def _kept(self, programme: str, request: pb.GetFormatRequest) -> Builtin:
@@ -204,6 +210,17 @@ def _code_share(share: CodeShare) -> pb.CodeShare:
         action="" if share.action is None else str(share.action),
         records=payouts_pb2.Tally(count=share.count, quantity=share.quantity),
     )
+
+
+def _policies(policy: Mapping[str, Any]) -> dict[str, str]:
+    """The tables of a format's policy by name, each with its keys as lines of TOML."""
+    tables = {name: table for name, table in policy.items() if name != "codes"}
+    for code, table in policy.get("codes", {}).items():
+        tables[f"codes.{json.dumps(code)}"] = table
+    return {
+        name: "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+        for name, table in tables.items()
+    }
 
 
 def _record(row: dict[str, Any]) -> pb.DecodedRecord:

@@ -25,10 +25,12 @@ RECORD_COLUMNS = (
     "code",
     "outcome",
     "quantity",
+    "fee",
     "unit",
     "member_ref",
     "partner_ref",
     "answered_on",
+    "scope",
 )
 FORMAT_COLUMNS = ("name", "framing")
 GOLDEN_COLUMNS = ("format", "file_name", "records", "result")
@@ -153,6 +155,8 @@ def show_format(session: Session, name: str, agreement: str, version: int | None
         click.echo("\n[codes]")
         for code, meaning in found.codes.items():
             click.echo(f"{json.dumps(code, ensure_ascii=False)} = {json.dumps(meaning)}")
+    for name, table in found.policies.items():
+        click.echo(f"\n[policy.{name}]\n{table}", nl=False)
 
 
 @format_command.command("test")

@@ -65,6 +65,7 @@ def format_of(message: formats_pb2.Format) -> inspection.Format:
         framing=message.framing,
         source=message.source,
         codes=dict(sorted(message.codes.items())),
+        policies=dict(sorted(message.policies.items())),
     )
 
 
@@ -108,8 +109,10 @@ def _record(message: formats_pb2.DecodedRecord) -> inspection.DecodedRecord:
         code=message.code,
         outcome=message.outcome,
         quantity=message.quantity if message.HasField("quantity") else None,
+        fee=message.fee if message.HasField("fee") else None,
         unit=message.unit,
         member_ref=message.member_ref,
         partner_ref=message.partner_ref,
         answered_on=message.answered_on,
+        scope=message.scope,
     )

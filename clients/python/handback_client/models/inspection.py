@@ -63,10 +63,12 @@ class DecodedRecord:
     code: str
     outcome: str
     quantity: int | None
+    fee: int | None
     unit: str
     member_ref: str
     partner_ref: str
     answered_on: str
+    scope: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,15 +114,17 @@ class FileCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A format that Handback brings along: its layout as TOML and the class of each code.
+    """A format that Handback brings along: its layout as TOML, the class of each code, and the
+    tables of its policy by name, each as lines of TOML.
 
-    `source` and `codes` are empty in lists.
+    `source`, `codes` and `policies` are empty in lists.
     """
 
     name: str
     framing: str
     source: str
     codes: Mapping[str, str]
+    policies: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

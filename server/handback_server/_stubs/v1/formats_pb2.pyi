@@ -47,10 +47,31 @@ class Format(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class PoliciesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     FRAMING_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     CODES_FIELD_NUMBER: _builtins.int
+    POLICIES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, as an agreement uses it."""
     framing: _builtins.str
@@ -61,6 +82,12 @@ class Format(_message.Message):
     def codes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The class of each of its codes; empty in lists, and where an agreement has to say."""
 
+    @_builtins.property
+    def policies(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What follows a rejection, as its scheme has it: the tables below `[policy]` by name, such as
+        `codes."R01"`, each with its keys as lines of TOML; empty in lists.
+        """
+
     def __init__(
         self,
         *,
@@ -68,10 +95,11 @@ class Format(_message.Message):
         framing: _builtins.str = ...,
         source: _builtins.str = ...,
         codes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        policies: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "framing", b"framing", "name", b"name", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "framing", b"framing", "name", b"name", "policies", b"policies", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -363,6 +391,8 @@ class DecodedRecord(_message.Message):
     PARTNER_REF_FIELD_NUMBER: _builtins.int
     ANSWERED_ON_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
+    FEE_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
     ordinal: _builtins.int
     """Its place among the detail records, from 1."""
     line: _builtins.int
@@ -391,6 +421,10 @@ class DecodedRecord(_message.Message):
     """The day of the answer as YYYY-MM-DD."""
     outcome: _builtins.str
     """What happened, in the partner's word, where the layout has a field for it beside the code."""
+    fee: _builtins.int
+    """What the partner took off; unset where the record does not say."""
+    scope: _builtins.str
+    """`batch` where it is the answer to a whole batch; empty for a record of one redemption."""
     def __init__(
         self,
         *,
@@ -408,13 +442,20 @@ class DecodedRecord(_message.Message):
         partner_ref: _builtins.str = ...,
         answered_on: _builtins.str = ...,
         outcome: _builtins.str = ...,
+        fee: _builtins.int | None = ...,
+        scope: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "quantity", b"quantity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fee", b"_fee", "_quantity", b"_quantity", "fee", b"fee", "quantity", b"quantity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "answered_on", b"answered_on", "attempt", b"attempt", "batch", b"batch", "batch_ordinal", b"batch_ordinal", "code", b"code", "line", b"line", "member_ref", b"member_ref", "ordinal", b"ordinal", "outcome", b"outcome", "partner_ref", b"partner_ref", "quantity", b"quantity", "redemption_id", b"redemption_id", "reference", b"reference", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fee", b"_fee", "_quantity", b"_quantity", "answered_on", b"answered_on", "attempt", b"attempt", "batch", b"batch", "batch_ordinal", b"batch_ordinal", "code", b"code", "fee", b"fee", "line", b"line", "member_ref", b"member_ref", "ordinal", b"ordinal", "outcome", b"outcome", "partner_ref", b"partner_ref", "quantity", b"quantity", "redemption_id", b"redemption_id", "reference", b"reference", "scope", b"scope", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__fee: _TypeAlias = _typing.Literal["fee"]  # noqa: Y015
+    _WhichOneofArgType__fee: _TypeAlias = _typing.Literal["_fee", b"_fee"]  # noqa: Y015
     _WhichOneofReturnType__quantity: _TypeAlias = _typing.Literal["quantity"]  # noqa: Y015
     _WhichOneofArgType__quantity: _TypeAlias = _typing.Literal["_quantity", b"_quantity"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fee) -> _WhichOneofReturnType__fee | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity) -> _WhichOneofReturnType__quantity | None: ...
 
 Global___DecodedRecord: _TypeAlias = DecodedRecord  # noqa: Y015
