@@ -65,6 +65,13 @@ def assert_adds_up(world: World) -> BatchReport:
     return found
 
 
+def decide(world: World, desk: Desk, wanted: Wanted) -> None:
+    """Close the one open break as two persons decide, or one where one may."""
+    (found,) = world.breaks()
+    if desk.resolve(found.break_id, wanted).proposed:
+        desk.approve(found.break_id)
+
+
 @pytest.mark.parametrize(
     ("partial", "confirmed", "pending", "remainder"),
     [
@@ -104,9 +111,7 @@ def test_what_two_persons_book_otherwise_is_of_the_remainder(
 ) -> None:
     (sent,) = sent_under(world, 'partial = "review"', 100)
     world.answer(skyways_file([Answer(sent.reference, sent.member_ref, 60, OK)]))
-    (found,) = world.breaks()
-    desk.propose(found.break_id, Wanted(decision))
-    desk.approve(found.break_id)
+    decide(world, desk, Wanted(decision))
     batch = assert_adds_up(world)
     assert (batch.confirmed, batch.remainder) == (Share(1, 60), Share(1, 40))
 
@@ -118,8 +123,33 @@ def test_what_was_given_back_and_yet_credited_is_confirmed(
     (sent,) = sent_under(world, 'partial = "review"', 100)
     world.answer(skyways_file([Answer(*sent, DEAD)], 1), "1.csv")
     world.answer(skyways_file([Answer(*sent, OK)], 2), "2.csv")
-    (found,) = world.breaks()
-    desk.propose(found.break_id, Wanted(decision))
-    desk.approve(found.break_id)
+    decide(world, desk, Wanted(decision))
     batch = assert_adds_up(world)
     assert (batch.confirmed, batch.rejected, batch.remainder) == (Share(1, 100), NOTHING, NOTHING)
+
+
+@pytest.mark.parametrize("decision", [Decision.REINSTATE, Decision.WRITE_OFF])
+def test_of_what_was_given_back_only_what_was_credited_is_confirmed(
+    world: World, desk: Desk, decision: Decision
+) -> None:
+    (sent,) = sent_under(world, 'partial = "review"', 100)
+    world.answer(skyways_file([Answer(*sent, DEAD)], 1), "1.csv")
+    report_of(world, (sent, 60, OK), sequence=2)
+    decide(world, desk, Wanted(decision))
+    batch = assert_adds_up(world)
+    assert (batch.confirmed, batch.remainder) == (Share(1, 60), Share(1, 40))
+
+
+def test_the_last_credit_counts_whatever_was_left_of_an_earlier_one(
+    world: World, desk: Desk
+) -> None:
+    (sent,) = sent_under(world, 'partial = "release"', 100)
+    report_of(world, (sent, 60, OK))
+    report_of(world, (sent, 60, RETURNED), sequence=2)
+    decide(world, desk, Wanted(Decision.FAIL))
+    report_of(world, (sent, 100, OK), sequence=3)
+    decide(world, desk, Wanted(Decision.REINSTATE, quantity=100))
+    batch = assert_adds_up(world)
+    assert (batch.confirmed, batch.remainder) == (Share(1, 100), NOTHING)
+    found = report_of(world, (sent, 30, RETURNED), sequence=4)
+    assert (found.confirmed, found.remainder) == (Share(1, 70), Share(1, 30))

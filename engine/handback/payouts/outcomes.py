@@ -23,19 +23,15 @@ _OUTCOME_OF: Final = {
     Trigger.EXPIRE: "rejected",
     Trigger.RETURN: "rejected",
 }
-# What leaves an attempt without being confirmed, rejected or pending: the rest of it is.
-_LEFT_OUT: Final = (Trigger.RELEASE, Trigger.ADJUST, Trigger.WRITE_OFF, Trigger.RETURN_PART)
-
-# Of what had been given back all of it is written off, because it was credited: that is an answer.
-# Otherwise a part is, beside which the rest is confirmed.
-_OF_PART: Final = (EVENT.c.trigger == int(Trigger.WRITE_OFF)) & (
-    EVENT.c.from_state != int(State.FAILED)
+# Beside a part that is written off the rest is confirmed; what had been given back is written off
+# because it was credited, and that is an answer.
+_ANSWERS: Final = EVENT.c.trigger.in_(list(_OUTCOME_OF)) & (
+    (EVENT.c.trigger != int(Trigger.WRITE_OFF)) | (EVENT.c.from_state == int(State.FAILED))
 )
-_OF_ALL: Final = (EVENT.c.trigger == int(Trigger.WRITE_OFF)) & (
-    EVENT.c.from_state == int(State.FAILED)
-)
+# What of an attempt these are about is all that still stood of it; the rest had gone elsewhere.
+_STOOD: Final = (Trigger.CONFIRM, Trigger.REINSTATE, Trigger.WRITE_OFF, Trigger.RETURN)
 
-_OF_ATTEMPT: Final = (EVENT.c.redemption_id == ATTEMPT.c.redemption_id) & (
+OF_ATTEMPT: Final = (EVENT.c.redemption_id == ATTEMPT.c.redemption_id) & (
     EVENT.c.attempt == ATTEMPT.c.attempt
 )
 _RECALLED: Final = BATCH.c.recalled_at.is_not(None)
@@ -45,7 +41,7 @@ def outcome_column() -> sa.ColumnElement[str]:
     """The outcome of an attempt (joined with its batch): that of the last answer to it."""
     last = (
         sa.select(EVENT.c.trigger)
-        .where(_OF_ATTEMPT, EVENT.c.trigger.in_(list(_OUTCOME_OF)), ~_OF_PART)
+        .where(OF_ATTEMPT, _ANSWERS)
         .order_by(EVENT.c.version.desc())
         .limit(1)
         .correlate(ATTEMPT)
@@ -57,16 +53,26 @@ def outcome_column() -> sa.ColumnElement[str]:
 
 
 def left_out_column() -> sa.ColumnElement[int]:
-    """How much of an attempt went elsewhere: given back, adjusted, written off, returned in part.
+    """How much of an attempt is neither credited nor open: given back, adjusted, written off.
 
-    All of it where the attempt was recalled.
+    That is what the last credit, or its return, is not about, and what came back of it in part. All
+    of it where the attempt was recalled; less than nothing where more was credited than it asked.
     """
-    moved = (
-        sa.select(sa.func.coalesce(sa.func.sum(EVENT.c.quantity), 0))
-        .where(_OF_ATTEMPT, EVENT.c.trigger.in_(_LEFT_OUT), ~_OF_ALL)
+    later = EVENT.alias("later")
+    superseded = sa.exists().where(
+        later.c.redemption_id == EVENT.c.redemption_id,
+        later.c.attempt == EVENT.c.attempt,
+        later.c.version > EVENT.c.version,
+        later.c.trigger.in_(_STOOD),
+    )
+    came_back = EVENT.c.trigger == int(Trigger.RETURN_PART)
+    stands = (
+        sa.select(sa.func.sum(sa.case((came_back, -EVENT.c.quantity), else_=EVENT.c.quantity)))
+        .where(OF_ATTEMPT, came_back | (_ANSWERS & EVENT.c.trigger.in_(_STOOD)), ~superseded)
         .correlate(ATTEMPT)
         .scalar_subquery()
     )
+    moved = ATTEMPT.c.quantity - sa.func.coalesce(stands, ATTEMPT.c.quantity)
     left_out = sa.case((_RECALLED, ATTEMPT.c.quantity), else_=moved)
     return sa.type_coerce(left_out, sa.BigInteger).label("left_out")
 

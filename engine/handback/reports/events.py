@@ -13,6 +13,7 @@ from handback.ids import Prefix
 from handback.journal.commit import CauseKind
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
+from handback.payouts.outcomes import OF_ATTEMPT
 from handback.reports import declaring as d
 from handback.reports.reading import Reading
 from handback.reports.report import Report
@@ -118,11 +119,6 @@ def after_columns(
     )
 
 
-of_attempt: Final = (EVENT.c.redemption_id == ATTEMPT.c.redemption_id) & (
-    EVENT.c.attempt == ATTEMPT.c.attempt
-)
-
-
 def attempts_of(tx: sa.Connection, batch_id: int) -> Iterator[sa.ColumnElement[bool]]:
     """Which attempts travelled in a batch, some thousand at a time, in the order of its file.
 
@@ -143,7 +139,7 @@ def _sources(asked: Reading) -> Iterator[tuple[Stretch | None, sa.ColumnElement[
         yield None, (EVENT.c.redemption_id == redemption_id) & timed
     elif (batch_id := asked.number("batch")) is not None:
         for travelled in attempts_of(asked.tx, batch_id):
-            yield None, travelled & of_attempt & timed
+            yield None, travelled & OF_ATTEMPT & timed
     elif (file_id := asked.number("file")) is not None:
         for narrowed in _of_file(asked.tx, file_id):
             yield None, narrowed & timed

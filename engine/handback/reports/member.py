@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from handback.ids import Prefix
 from handback.intake.queries import FILE
+from handback.payouts.outcomes import OF_ATTEMPT
 from handback.reports import declaring as d
-from handback.reports.events import ATTEMPT, BATCH, of_attempt, shown
+from handback.reports.events import ATTEMPT, BATCH, shown
 from handback.reports.reading import Reading
 from handback.reports.report import Report
 from handback.reports.stretches import BLOCK, EVENT, REDEMPTION, of_programme, reason_columns
@@ -42,7 +43,7 @@ def _select(asked: Reading) -> sa.Select[Any]:
         )
         .join(EVENT, EVENT.c.redemption_id == REDEMPTION.c.redemption_id)
         .join(BLOCK, BLOCK.c.block_id == EVENT.c.block_id)
-        .outerjoin(ATTEMPT, of_attempt)
+        .outerjoin(ATTEMPT, OF_ATTEMPT)
         .outerjoin(BATCH, BATCH.c.batch_id == ATTEMPT.c.batch_id)
         .outerjoin(FILE, FILE.c.file_id == EVENT.c.file_id)
         .where(REDEMPTION.c.programme_id == asked.programme_id)

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from handback.lifecycle.table import Trigger
 from handback.partners.calendar import Calendar
+from handback.payouts.outcomes import OF_ATTEMPT
 from handback.reports import declaring as d
-from handback.reports.events import ATTEMPT, BATCH, of_attempt
+from handback.reports.events import ATTEMPT, BATCH
 from handback.reports.reading import Reading
 from handback.reports.report import Report
 from handback.reports.stretches import EVENT, Stretch, partner_column, stretches
@@ -44,7 +45,7 @@ def _answers(asked: Reading, stretch: Stretch) -> pl.DataFrame:
     kinds = (EVENT.c.block_id, ATTEMPT.c.batch_id, ATTEMPT.c.partner_id)
     select = (
         sa.select(*kinds, sa.func.count().label("count"))
-        .join(ATTEMPT, of_attempt)
+        .join(ATTEMPT, OF_ATTEMPT)
         .where(stretch.within, EVENT.c.trigger.in_(_FINAL), EVENT.c.file_id.is_not(None))
         .where(ATTEMPT.c.partner_id.in_(asked.partner_ids))
         .group_by(*kinds)
