@@ -7,7 +7,7 @@ soon as the attempt is dispatched it is decided as any record is, and the break 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from itertools import groupby
@@ -19,13 +19,11 @@ import sqlalchemy as sa
 from handback.breaks import resolve
 from handback.breaks.kinds import BreakKind, Resolution
 from handback.clock import Clock
-from handback.formats.findings import DETAIL
 from handback.journal.again import decide_again
 from handback.journal.commit import Cause, CauseKind
 from handback.journal.traces import links_of, trace_steps
 from handback.partners.registry import Agreements
-from handback.reconcile.apply import apply
-from handback.reconcile.match import MATCHED, Match
+from handback.reconcile.apply import Kept, apply, number_in
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import Attempt, Break, HandbackFile, Redemption
@@ -98,47 +96,21 @@ def _apply(
     now: datetime,
 ) -> pl.DataFrame:
     """Decide parked answers of one file to one batch; the changes."""
-    facts = [json.loads(row["facts"]) for row in rows]
-    version = int(facts[0]["agreement_version"])
+    kept = [_kept(row) for row in rows]
+    version = int(kept[0].facts["agreement_version"])
     terms = agreements.at_version(tx, rows[0]["partner_id"], version)
-    records = pl.DataFrame(
-        [_record(row, said) for row, said in zip(rows, facts, strict=True)], schema=DETAIL
+    return apply(store, tx, terms, cause, file_id, rows[0]["received_at"], kept, now)
+
+
+def _kept(row: Row) -> Kept:
+    facts = json.loads(row["facts"])
+    return Kept(
+        ordinal=row["ordinal"],
+        reference=row["reference"],
+        code=row["reason_code"],
+        raw=row["raw"],
+        facts=facts,
+        redemption_id=row["redemption_id"],
+        attempt=row["attempt"],
+        asked=number_in(facts, "attempt_quantity"),
     )
-    received_on = rows[0]["received_at"].astimezone(terms.agreement.time_zone).date()
-    classified = terms.agreement.handback.codes.on(received_on).classify(records)
-    found = pl.DataFrame(
-        [_found(row, said) for row, said in zip(rows, facts, strict=True)], schema=MATCHED
-    )
-    matched = classified.drop("redemption_id", "attempt").hstack(found)
-    return apply(store, tx, terms, cause, file_id, matched, now)
-
-
-def _record(row: Row, facts: Mapping[str, str]) -> dict[str, object]:
-    """What the partner's record said (columns of DETAIL)."""
-    said = {
-        "ordinal": row["ordinal"],
-        "line": _number(facts.get("line")),
-        "reference": row["reference"],
-        "code": row["reason_code"],
-        "outcome": facts.get("outcome"),
-        "quantity": _number(facts.get("named_quantity")),
-        "fee": _number(facts.get("named_fee")),
-        "unit": facts.get("named_unit"),
-        "member_ref": facts.get("named_member"),
-        "raw": row["raw"],
-    }
-    return dict.fromkeys(DETAIL) | said
-
-
-def _found(row: Row, facts: Mapping[str, str]) -> dict[str, object]:
-    """The attempt that it was matched to (columns of MATCHED)."""
-    return dict.fromkeys(MATCHED) | {
-        "match": int(Match.ONE),
-        "redemption_id": row["redemption_id"],
-        "answered_attempt": row["attempt"],
-        "attempt_quantity": _number(facts.get("attempt_quantity")),
-    }
-
-
-def _number(text: str | None) -> int | None:
-    return None if text is None else int(text)
