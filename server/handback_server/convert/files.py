@@ -9,9 +9,7 @@ from handback.ids import Prefix, public_id
 from handback.intake.context import Line
 from handback.intake.queries import FileView, FindingView
 from handback.reconcile.report import RunReport
-from handback_server._stubs.v1 import (
-    handback_files_pb2,
-)
+from handback_server._stubs.v1 import handback_files_pb2
 from handback_server.convert.ledger import run_continuity
 from handback_server.convert.payouts import batch_report, tally
 from handback_server.convert.values import instant, optional_id
