@@ -173,6 +173,30 @@ def test_a_table_shows_the_first_hundred_and_says_so(run: Run, server: ScriptedS
     assert run("list", "--limit", "7", "--json").stdout.count("\n") == 7
 
 
+@pytest.mark.parametrize("columns", ["50", "80", "100", "120"])
+@pytest.mark.parametrize("name", ["list", "history", "files_list", "ledger_postings"])
+def test_nothing_is_broken_or_lost_where_a_terminal_is_narrow(
+    name: str, columns: str, run: Run, server: ScriptedServer
+) -> None:
+    args, method, answer = CASES[name]
+    server.on(method, answer, answer)
+    _, *rows = run(*args).stdout.splitlines()
+    cells = {cell for row in rows for cell in row.split("\t") if cell}
+    shown = click.unstyle(run(*args, terminal=True, COLUMNS=columns).stdout)
+    assert max(map(len, shown.splitlines())) <= int(columns)
+    told = {f"{int(cell):,}" if cell.isdecimal() and cell[0] != "0" else cell for cell in cells}
+    assert {cell for cell in told if cell not in shown} == set()
+
+
+def test_an_empty_list_says_so(run: Run, server: ScriptedServer) -> None:
+    nothing = redemptions_pb2.ListRedemptionsResponse()
+    server.on("ListRedemptions", nothing, nothing, nothing)
+    shown = run("list", terminal=True)
+    assert (shown.stdout, shown.stderr) == ("", "there are none\n")
+    assert run("list").stdout.count("\n") == 1
+    assert run("list", "--json").stdout == ""
+
+
 def watching(server: ScriptedServer) -> None:
     feed = Feed()
     server.on("Watch", feed)

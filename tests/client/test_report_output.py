@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from zipfile import ZipFile
 
+import click
 import grpc
 import polars as pl
 import pytest
@@ -21,7 +22,7 @@ from client.scripted_server import Refuse, ScriptedServer
 from handback_client import errors
 from handback_client._stubs.v1 import reports_pb2
 from handback_client.cli.exporting import FORMULA_BEGINS, CsvWriter, JsonWriter
-from handback_client.cli.tables import _parts
+from handback_client.cli.tables import columns_of
 from handback_client.cli.workbook import Workbook
 from handback_client.models.reports import (
     Behind,
@@ -258,15 +259,19 @@ def test_a_terminal_shows_totals_and_the_way_down(run: Run, server: ScriptedServ
 
 
 def test_rows_too_wide_for_a_terminal_become_cards(run: Run, server: ScriptedServer) -> None:
-    server.on("RunReport", whole)
-    shown = run("report", "runs", terminal=True, COLUMNS="19").stdout
+    server.on("RunReport", whole, whole)
+    shown = click.unstyle(run("report", "runs", terminal=True, COLUMNS="19").stdout)
+    titles = [line.split() for line in shown.splitlines() if line.strip()][:2]
+    assert titles == [["file"], ["id", "records"]]
+    shown = run("report", "runs", terminal=True, COLUMNS="15").stdout
     cards = [line.split() for line in shown.splitlines() if line.strip()][:3]
     assert cards == [["file", "id", "hbf_0"], ["records", "1,234"], ["file", "id", "hbf_1"]]
 
 
 def test_a_count_and_its_quantity_stand_together() -> None:
-    parts = list(_parts(PAIRED, [ReportRow(PAIRED, (4, 1_000)), ReportRow(PAIRED, (12, 9))]))
-    assert [(one.title, one.cells) for one in parts] == [("sent", ["4 / 1,000", "12 /     9"])]
+    parts = list(columns_of(PAIRED, [ReportRow(PAIRED, (4, 1_000)), ReportRow(PAIRED, (12, 9))]))
+    assert [(one.title, one.aligned()) for one in parts] == [("sent", ["4 / 1,000", "12 /     9"])]
+    assert parts[0].cell(1) == "12 / 9"
 
 
 async def test_a_report_that_is_cut_off_is_no_report(

@@ -1,15 +1,16 @@
-"""Rows of reports as CSV, JSON and workbooks, one after the other, in bounded memory."""
+"""Rows of reports as CSV, JSON and plain text, one after the other, in bounded memory."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import IO, Any, Protocol
+from zoneinfo import ZoneInfo
 
-from handback_client.cli.output import plain
+from handback_client.cli.output import plain, text_of
 from handback_client.models.reports import (
     ColumnKind,
     ReportFooter,
@@ -69,6 +70,31 @@ def simple(value: ReportValue) -> Any:
     if isinstance(value, date | datetime):
         return value.isoformat()
     return value
+
+
+class TextWriter:
+    """Tab-separated text below a line of names, as all commands answer in a pipe."""
+
+    def __init__(self, target: IO[str], header: ReportHeader) -> None:
+        """Instants are told in the zone of the report."""
+        self._target = target
+        self._zone = ZoneInfo(header.zone)
+        self._write(header.places)
+
+    def row(self, row: ReportRow) -> None:
+        """Write one row."""
+        self._write(map(self._text, row.values))
+
+    def close(self, footer: ReportFooter) -> None:
+        """Nothing comes behind the last line."""
+
+    def _text(self, value: ReportValue) -> str:
+        if isinstance(value, datetime):
+            return value.astimezone(self._zone).isoformat(timespec="seconds")
+        return text_of(simple(value) if isinstance(value, timedelta) else value)
+
+    def _write(self, cells: Iterable[str]) -> None:
+        self._target.write("\t".join(cells) + "\n")
 
 
 class JsonLineWriter:

@@ -10,15 +10,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import click
-
-if TYPE_CHECKING:
-    from rich.table import Table
-    from rich.text import Text
 
 # As many rows as a table on a terminal has unless more are asked for.
 TERMINAL_ROWS = 100
@@ -83,6 +79,16 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def readable(value: Any) -> str:
+    """A single value on a terminal, where numbers have separators."""
+    return f"{value:,}" if is_number(value) else text_of(value)
+
+
+def title_of(name: str) -> str:
+    """The name of a field or a column on a terminal, where a length of time shows its unit."""
+    return name.removesuffix("_s").replace("_", " ")
+
+
 def printable(text: str) -> str:
     """Text on one line that cannot steer a terminal, whatever a partner has sent."""
     if text.isprintable():
@@ -104,13 +110,9 @@ class Output:
             return
         pairs = [(one.name, getattr(result, one.name)) for one in fields(result)]
         if self.terminal:
-            from rich.table import Table
+            from handback_client.cli.drawing import draw_card
 
-            grid = Table.grid(padding=(0, 3))
-            for name, value in pairs:
-                if not (value is None or value is False or value in ("", {})):
-                    grid.add_row(name.replace("_", " "), self._cell(value))
-            self._draw(grid)
+            draw_card((title_of(name), _shown(name, value)) for name, value in pairs)
             return
         for name, value in pairs:
             click.echo(f"{name}\t{text_of(value)}")
@@ -125,7 +127,10 @@ class Output:
             return
         shown = limit or TERMINAL_ROWS
         rows = list(islice(results, shown + 1))
-        self._draw(self._table(rows[:shown], columns))
+        if not rows:
+            click.echo("there are none", err=True)
+            return
+        self._draw(rows[:shown], columns)
         if len(rows) > shown and limit is None:
             click.echo(f"the first {shown}; --limit shows more", err=True)
 
@@ -151,31 +156,23 @@ class Output:
             task = bar.add_task(title, total=total)
             yield lambda done: bar.update(task, completed=done)
 
-    def _table(self, rows: Sequence[Any], columns: Sequence[str]) -> Table:
-        from rich.box import SIMPLE_HEAD
-        from rich.table import Table
+    def _draw(self, rows: Sequence[Any], columns: Sequence[str]) -> None:
+        from handback_client.cli.drawing import Column, draw
 
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for name in columns:
-            table.add_column(
-                name.replace("_", " "),
-                overflow="fold",
-                no_wrap=name.endswith(("_id", "_at")),  # to be copied, so not to be broken
-                justify="right" if any(is_number(getattr(row, name)) for row in rows) else "left",
-            )
-        for row in rows:
-            table.add_row(*(self._cell(getattr(row, name)) for name in columns))
-        return table
+        found = {name: [getattr(row, name) for row in rows] for name in columns}
+        draw(
+            (
+                Column(title_of(name), list(map(readable, values)), any(map(is_number, values)))
+                for name, values in found.items()
+            ),
+            len(rows),
+        )
 
-    def _cell(self, value: Any) -> Text:
-        from rich.text import Text
 
-        if is_number(value):
-            return Text(f"{value:,}")
-        text = text_of(value)
-        return Text(text, style=COLOUR_OF_WORD.get(text, ""))
-
-    def _draw(self, table: Table) -> None:
-        from rich.console import Console
-
-        Console().print(table)
+def _shown(name: str, value: Any) -> str:
+    """What a card says of a field; nothing for what is not there, or not so."""
+    if value is False:
+        return ""
+    if name.endswith("_s") and is_number(value):
+        return str(timedelta(seconds=value))
+    return readable(value)

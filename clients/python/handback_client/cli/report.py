@@ -179,12 +179,12 @@ def _form(session: Session, form: str | None, path: Path | None) -> str:
 
 
 def _show(session: Session, running: ReportRun, shown: Shown) -> None:
-    from handback_client.cli.tables import show_table
+    if shown.form == "table" and session.output.terminal:
+        from handback_client.cli.tables import show_table
 
-    header = running.header()
-    if shown.form == "table":
-        show_table(session.output, running, shown.behind, shown.limit)
+        show_table(running, shown.behind, shown.limit)
         return
+    header = running.header()
     with _target(shown) as target:
         writer = _writer(shown, target, header)
         for place, row in enumerate(running):
@@ -200,14 +200,17 @@ def _writer(shown: Shown, target: IO[str] | IO[bytes], header: ReportHeader) -> 
         from handback_client.cli.workbook import Workbook
 
         return Workbook(cast("IO[bytes]", target), header)
-    from handback_client.cli.exporting import CsvWriter, JsonLineWriter, JsonWriter
+    from handback_client.cli.exporting import CsvWriter, JsonLineWriter, JsonWriter, TextWriter
 
     text = cast("IO[str]", target)
-    if shown.form == "csv":
-        return CsvWriter(text, header)
-    if shown.form == "json":
-        return JsonWriter(text, header, shown.behind)
-    return JsonLineWriter(text, shown.behind)
+    match shown.form:
+        case "csv":
+            return CsvWriter(text, header)
+        case "json":
+            return JsonWriter(text, header, shown.behind)
+        case "jsonl":
+            return JsonLineWriter(text, shown.behind)
+    return TextWriter(text, header)
 
 
 @contextmanager
