@@ -14,14 +14,14 @@ from handback.breaks import resolve
 from handback.breaks.kinds import BreakKind, Resolution
 from handback.clock import Clock
 from handback.ids import Prefix, public_id
-from handback.lifecycle.table import State
 from handback.partners.agreement import Agreement
 from handback.partners.codes import ReasonClass
+from handback.reconcile.settling import note, outstanding
 from handback.store.bulk import table_of
 from handback.store.session import Store
-from handback.store.tables import Attempt, PayoutBatch, Redemption
+from handback.store.tables import Attempt
 
-ATTEMPT, BATCH, REDEMPTION = table_of(Attempt), table_of(PayoutBatch), table_of(Redemption)
+ATTEMPT = table_of(Attempt)
 
 _QUANTITY: Final = sa.func.coalesce(sa.func.sum(ATTEMPT.c.quantity), 0)
 
@@ -32,28 +32,12 @@ def look(store: Store, clock: Clock, agreement: Agreement, batch: sa.Row[Any], a
     with store.write() as tx:
         now = clock.now()
         first = tx.scalar(outstanding(batch.batch_id, batch.answered_to or 0))
+        note(tx, batch, first, now)
         if first is None:
-            _note(tx, batch.batch_id, answered_to=batch.record_count, settled_at=now)
             settled = Resolution.SETTLED
             resolve.close_identity(tx, batch.partner_id, identity, settled, actor, now)
-            return
-        if not resolve.is_known(tx, batch.partner_id, identity):
+        elif not resolve.is_known(tx, batch.partner_id, identity):
             resolve.insert(store, tx, _break(store, tx, batch, identity, now), agreement)
-        if first - 1 > (batch.answered_to or 0):
-            _note(tx, batch.batch_id, answered_to=first - 1)
-
-
-def outstanding(batch_id: int, answered_to: int) -> sa.Select[Any]:
-    """The first ordinal of a batch, past those that are answered, whose answer is outstanding."""
-    return (
-        sa.select(ATTEMPT.c.ordinal)
-        .join(REDEMPTION, REDEMPTION.c.redemption_id == ATTEMPT.c.redemption_id)
-        .where(ATTEMPT.c.batch_id == batch_id, ATTEMPT.c.ordinal > answered_to)
-        .where(REDEMPTION.c.state == int(State.AWAITING_HANDBACK))
-        .where(REDEMPTION.c.attempt == ATTEMPT.c.attempt)
-        .order_by(ATTEMPT.c.ordinal)
-        .limit(1)
-    )
 
 
 def open_reviews(
@@ -126,7 +110,3 @@ def _facts(batch: sa.Row[Any]) -> dict[str, str]:
 
 def _identity(*says: object) -> bytes:
     return hashlib.sha256(json.dumps(says).encode()).digest()
-
-
-def _note(tx: sa.Connection, batch_id: int, **values: object) -> None:
-    tx.execute(sa.update(BATCH).where(BATCH.c.batch_id == batch_id).values(**values))

@@ -3,7 +3,8 @@
 Where the agreement reads an answer into silence, the attempts of which nothing was heard are moved
 by it, chunk by chunk. A batch with anything still outstanding then is overdue: one break says so,
 and closes by itself. Work is found by the deadlines of batches, and what was done is told by the
-redemptions themselves, so a sweep that is cut off anywhere is simply made again.
+redemptions themselves, so a sweep that is cut off anywhere is simply made again. A batch that is
+answered before is settled on the way.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from handback.partners.registry import Agreements, Terms
 from handback.payouts.states import BatchState
 from handback.reconcile import overdue
 from handback.reconcile.parked import take_up
+from handback.reconcile.settling import settle_round
 from handback.reconcile.silence import READ_AS, SILENT, Silence, read_silence
 from handback.reconcile.standing import with_first_sent
 from handback.store.bulk import fetch_frame, table_of
@@ -68,6 +70,7 @@ def sweep_round(store: Store, agreements: Agreements, clock: Clock) -> int:
                 raise
             except HandbackError:
                 _LOG.exception("%s cannot be swept", named)
+    settle_round(store, clock)
     return moved
 
 

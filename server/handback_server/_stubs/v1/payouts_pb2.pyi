@@ -139,7 +139,7 @@ class PayoutBatch(_message.Message):
 
     @_builtins.property
     def settled_at(self) -> _timestamp_pb2.Timestamp:
-        """When, after its deadline, everything in it was found to have an outcome; unset before."""
+        """When everything in it was found to have an outcome; unset before."""
 
     @_builtins.property
     def recalled_at(self) -> _timestamp_pb2.Timestamp:
