@@ -92,10 +92,10 @@ def _found(
     tx: sa.Connection, agreements: Agreements, partner_id: int, now: datetime
 ) -> _Missing | _Late | None:
     """What there is to be noted of a partner's files, None where nothing is."""
-    told = tx.execute(_told(partner_id)).one_or_none()
-    if told is not None and told.closed_at is None:
-        came = _first_after(tx, partner_id, told.opened_at)
-        return None if came is None else _Late(partner_id, told.identity, came)
+    newest = tx.execute(told(partner_id)).one_or_none()
+    if newest is not None and newest.closed_at is None:
+        came = tx.execute(first_after(partner_id, newest.opened_at)).one_or_none()
+        return None if came is None else _Late(partner_id, newest.identity, came)
     terms = agreements.of_partner(tx, partner_id)
     expected, grace = terms.agreement.answers.expected, _grace(terms)
     if expected is None:
@@ -104,18 +104,17 @@ def _found(
     if not _was_agreed(tx, agreements, partner_id, by):
         return None
     counted = expected.last(by - _MOMENT) + grace
-    if told is not None and told.resolution == Resolution.SETTLED:
+    if newest is not None and newest.resolution == Resolution.SETTLED:
         # That file was late, for the time before.
-        counted = max(counted, told.closed_at)
-    came = _first_after(tx, partner_id, counted)
+        counted = max(counted, newest.closed_at)
+    came = tx.execute(first_after(partner_id, counted)).one_or_none()
     if came is not None and came.received_at <= by + grace:
         return None
     return _Missing(terms, by, by + grace)
 
 
 def _open(store: Store, tx: sa.Connection, missing: _Missing) -> bool:
-    newest = _came(missing.terms.partner_id).order_by(FILE.c.received_at.desc()).limit(1)
-    row = tx.execute(newest).one_or_none()
+    row = tx.execute(last_file(missing.terms.partner_id)).one_or_none()
     facts = {
         "expected_by": missing.by.isoformat(),
         "folder": missing.terms.agreement.handback.folder,
@@ -134,7 +133,7 @@ def _close(tx: sa.Connection, late: _Late) -> bool:
     return closed > 0
 
 
-def _told(partner_id: int) -> sa.Select[Any]:
+def told(partner_id: int) -> sa.Select[Any]:
     """The newest break about a missing file of a partner."""
     missing = (BREAK.c.partner_id == partner_id) & (
         BREAK.c.kind == sa.literal_column(str(int(BreakKind.MISSING_FILE)))  # as its index has it
@@ -156,10 +155,15 @@ def _grace(terms: Terms) -> timedelta:
     return timedelta(seconds=terms.agreement.answers.grace_s)
 
 
-def _first_after(tx: sa.Connection, partner_id: int, at: datetime) -> sa.Row[Any] | None:
+def first_after(partner_id: int, at: datetime) -> sa.Select[Any]:
     """The first file of a partner that came after an instant."""
     later = _came(partner_id).where(FILE.c.received_at > at)
-    return tx.execute(later.order_by(FILE.c.received_at).limit(1)).one_or_none()
+    return later.order_by(FILE.c.received_at).limit(1)
+
+
+def last_file(partner_id: int) -> sa.Select[Any]:
+    """The newest file of a partner."""
+    return _came(partner_id).order_by(FILE.c.received_at.desc()).limit(1)
 
 
 def _came(partner_id: int) -> sa.Select[Any]:
