@@ -1,4 +1,8 @@
-"""What partners answer and why, over time."""
+"""What partners answer and why, over time.
+
+An answer counts where it moved something. A doubtful one became a break alone: it may be about no
+redemption of ours, and so without a unit, or about an attempt whose answer was counted already.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +94,9 @@ REASONS: Final = Report(
         d.text("reason_class", "What the code means."),
         d.text("reason_code", "The partner's code; empty where it gave none."),
         d.integer(
-            "count", "So many answers that moved something; what became a break is not here."
+            "count",
+            "So many answers that moved something. Those that became a break alone do not count:"
+            " `open_breaks` shows them by class and code, `runs` how many a file had.",
         ),
         d.quantity("quantity", "How much they are about."),
         d.share("share", "Their part of the partner's answers in that unit and time."),
