@@ -29,6 +29,9 @@ from handback_server.works import works
 EXAMPLES = Path(__file__).parents[2] / "server/handback_server/demo/agreements"
 WANTED = {"reconcile", "deliver"}
 CODES = ["0000", "0201", "0101", "0002"]
+# What the partner takes off the first; a cell more in its records.
+FEE = 5
+CODE = '{ name = "code", at = 5, type = "code", required = true },'
 PERIOD = {"from": "2026-03-01", "to": "2026-04-01"}
 
 
@@ -87,7 +90,9 @@ class Lived:
 async def lived(target: str, make_client: MakeClient, settings: Settings) -> Lived:
     """Sent at noon on Monday 2 March 2026 in London, and answered at once."""
     client = make_client(target, actor="ada")
-    await client.partners.apply((EXAMPLES / "skyways.toml").read_text())
+    source = (EXAMPLES / "skyways.toml").read_text()
+    fee = '{ name = "fee", at = 8, type = "integer" },'
+    await client.partners.apply(source.replace(CODE, f"{CODE}\n  {fee}"))
     orders = [
         Submission(
             request_key=f"order-{number}",
@@ -124,9 +129,10 @@ async def _events(watch: Any, count: int) -> None:
 def _answers(sent: list[list[str]]) -> bytes:
     details = [row for row in sent if row[0] == "D"]
     lines = ["H,aurora,1,20260302"]
-    for (_, reference, member, _, _, quantity), code in zip(details, CODES, strict=True):
-        lines.append(f"D,{reference},{member},{quantity},{code},P1,20260302")
-    lines.append(f"T,{len(details)},{sum(int(row[5]) for row in details)}")
+    fees = [FEE, 0, 0, 0]
+    for (_, reference, member, _, _, quantity), code, fee in zip(details, CODES, fees, strict=True):
+        lines.append(f"D,{reference},{member},{int(quantity) - fee},{code},P1,20260302,{fee}")
+    lines.append(f"T,{len(details)},{sum(int(row[5]) for row in details) - FEE}")
     return ("\n".join(lines) + "\n").encode()
 
 

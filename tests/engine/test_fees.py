@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +13,9 @@ from deciding import Desk
 from fake_clock import FakeClock
 from handback.breaks.decisions import Decision
 from handback.breaks.kinds import BreakKind
-from handback.ids import attempt_key
+from handback.errors import NotFound
+from handback.ids import Prefix, attempt_key, public_id
+from handback.intake import queries
 from handback.intake.records import records
 from handback.ledger import queries as ledger
 from handback.ledger.queries import BalanceFilter
@@ -23,6 +26,7 @@ from handback.reconcile.sweep import sweep_round
 from handback.resolutions.deciding import Wanted
 from handback.resolutions.resolve import Resolving
 from handback.store.session import Store
+from reported import assert_followed_down, reported
 from world import PROGRAMME, Answer, Sent, World, counts, skyways_file
 
 CODE = '{ name = "code", at = 5, type = "code", required = true },'
@@ -186,3 +190,47 @@ def test_the_records_of_a_file_tell_their_fees(world: Fees) -> None:
     world.says(sent, 950, 50)
     found = pl.concat(records(world.desk, world.file(1)))
     assert found.select("quantity", "fee").rows() == [(1000, 50)]
+
+
+def test_fees_are_summed_by_partner_unit_and_month(world: Fees) -> None:
+    world.agree("")
+    _, first = world.sent_one()
+    _, second = world.sent_one(500)
+    world.says(first, 950, 50)
+    world.says(first, 950, 50, sequence=2)
+    world.says(second, 400, 7, sequence=3)
+    world.clock.advance(timedelta(days=40))
+    _, third = world.sent_one(200)
+    world.says(third, 180, 20, sequence=4)
+    world.says(third, 190, 10, sequence=5, code="0601")
+    _, without = world.sent_one(300)
+    world.says(without, 300, 0, sequence=6)
+    found = reported(world, "fees")
+    told = [
+        (row["period"], row["unit"], row["became"], row["records"], row["fee"], row["quantity"])
+        for row in found.rows
+    ]
+    march, april = date(2026, 3, 1), date(2026, 4, 1)
+    assert told == [
+        (march, "miles", "break", 1, 7, 407),
+        (march, "miles", "confirm", 1, 50, 1000),
+        (april, "miles", "confirm", 1, 20, 200),
+        (april, "miles", "return", 1, 10, 200),
+    ]
+    assert found.total("fee") == 87
+    assert assert_followed_down(world, "fees") == 12
+    assert assert_followed_down(world, "fees", by="day", zone="Pacific/Auckland") == 12
+    assert reported(world, "fees", from_="2026-05-01").rows == []
+    assert reported(world, "fees", unit="points").rows == []
+
+
+def test_files_that_name_no_fees_are_not_read_for_them(world: Fees) -> None:
+    world.apply("skyways")
+    _, sent = world.sent_one()
+    world.answer(skyways_file([Answer(*sent, "0000")]))
+    with world.store.read() as tx:
+        key = queries.get(tx, PROGRAMME, 1).landing_key
+    world.landing.remove(key, before=datetime(9999, 1, 1, tzinfo=UTC))
+    with pytest.raises(NotFound):
+        reported(world, "records", file=public_id(Prefix.HANDBACK_FILE, 1))
+    assert reported(world, "fees").rows == []

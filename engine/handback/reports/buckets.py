@@ -27,10 +27,10 @@ BUCKET_COLUMNS: Final = (
 )
 
 
-def bucketed(asked: Reading, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with the day `period` on which the stretch of time of their `committed_at` began."""
+def bucketed(asked: Reading, rows: pl.DataFrame, at: str = "committed_at") -> pl.DataFrame:
+    """The rows with the day `period` on which the stretch of time of an instant of theirs began."""
     step = _STEP[asked.text("by") or "day"]
-    local = pl.col("committed_at").dt.convert_time_zone(asked.zone.key).dt.date()
+    local = pl.col(at).dt.convert_time_zone(asked.zone.key).dt.date()
     return rows.with_columns(period=local.dt.truncate(step))
 
 

@@ -33,6 +33,7 @@ _BECAME: Final = pl.Schema(
         "record": pl.Int64(),
         "redemption_id": pl.Int64(),
         "version": pl.Int64(),
+        "trigger": pl.Int16(),
         "break_id": pl.Int64(),
         "moved": pl.Int64(),
         "reason_class": pl.Int16(),
@@ -43,11 +44,19 @@ _BECAME: Final = pl.Schema(
 def rows(asked: Reading) -> d.Rows:
     """Records by their place, chunk by chunk."""
     file = queries.get(asked.tx, asked.programme, asked.needed("file"))
+    for found in told(asked, file):
+        coded = _coded(asked, file, found)
+        yield _narrowed(asked, coded).select(one.name for one in RECORDS.columns)
+
+
+def told(asked: Reading, file: FileView) -> d.Rows:
+    """Records of a file (columns of `intake.records.RECORDS`, the place as `record`), each with its
+    fate and what it became, chunk by chunk."""
     became = _became(asked, file.file_id)
     rest = "repeat" if file.state is FileState.RECONCILED else UNAPPLIED
     for chunk in records(asked.desk, file):
         found = chunk.drop("redemption_id").rename({"ordinal": "record"})
-        joined = found.join(became, on="record", how="left", maintain_order="left").with_columns(
+        yield found.join(became, on="record", how="left", maintain_order="left").with_columns(
             fate=pl.when(pl.col("flaw").is_not_null())
             .then(pl.lit("reject"))
             .when(pl.col("version").is_not_null())
@@ -58,8 +67,6 @@ def rows(asked: Reading) -> d.Rows:
             file_id=pl.lit(file.file_id, pl.Int64),
             quantity=pl.coalesce("quantity", "moved"),
         )
-        coded = _coded(asked, file, joined)
-        yield _narrowed(asked, coded).select(one.name for one in RECORDS.columns)
 
 
 def _coded(asked: Reading, file: FileView, found: pl.DataFrame) -> pl.DataFrame:
@@ -107,6 +114,7 @@ def _events(file_id: int, block_id: int) -> sa.Select[Any]:
         EVENT.c.ordinal.label("record"),
         EVENT.c.redemption_id,
         EVENT.c.version,
+        EVENT.c.trigger,
         EVENT.c.quantity.label("moved"),
         EVENT.c.reason_class,
     ).where(

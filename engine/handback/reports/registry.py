@@ -10,6 +10,7 @@ from handback.reports.batches import ATTEMPTS, BATCHES
 from handback.reports.breaks import BREAKS, OPEN_BREAKS
 from handback.reports.continuity import CONTINUITY
 from handback.reports.events import EVENTS
+from handback.reports.fees import FEE_RECORDS, FEES
 from handback.reports.liability import LIABILITY, OPEN
 from handback.reports.member import MEMBER
 from handback.reports.reasons import REASONS
@@ -31,9 +32,11 @@ REPORTS: Final[Mapping[str, Report]] = MappingProxyType(
             REASONS,
             TURNAROUND,
             RETRIES,
+            FEES,
             MEMBER,
             ATTEMPTS,
             RECORDS,
+            FEE_RECORDS,
             OPEN,
             OPEN_BREAKS,
             EVENTS,

@@ -32,7 +32,7 @@ _PAGE: Final = 500
 
 def rows(asked: Reading) -> d.Rows:
     """Files, oldest first, some hundred at a time."""
-    for page in _pages(asked):
+    for page in files(asked):
         sums = (sa.func.sum(CHUNK.c[name]).label(name) for name in _COUNTS)
         wanted = CHUNK.c.file_id.in_(page["file_id"].to_list())
         counted = fetch_frame(
@@ -44,10 +44,11 @@ def rows(asked: Reading) -> d.Rows:
         yield joined.select(one.name for one in RUNS.columns)
 
 
-def _pages(asked: Reading) -> Iterator[pl.DataFrame]:
+def files(asked: Reading) -> Iterator[pl.DataFrame]:
+    """The files that were asked for, oldest first, some hundred at a time."""
     names = ("file_id", "partner_id", "name", "state", "verdict", "received_at", "closed_at")
     selected = (
-        sa.select(*(FILE.c[name] for name in names))
+        sa.select(*(FILE.c[name] for name in names), FILE.c.agreement_version)
         .where(FILE.c.partner_id.in_(asked.partner_ids))
         .where(FILE.c.received_at >= asked.from_at, FILE.c.received_at < asked.to_at)
         .order_by(FILE.c.file_id)
