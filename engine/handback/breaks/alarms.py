@@ -59,10 +59,7 @@ def sound(store: Store, tx: sa.Connection, terms: Terms, alarm: Alarm, at: datet
 
 def settle(
     tx: sa.Connection, partner_id: int, alarm: Alarm, actor: str, at: datetime, comment: str = ""
-) -> bool:
-    """Close the break of an alarm, for what the comment says; whether it was open."""
+) -> None:
+    """Close the break of an alarm, for what the comment says, where it is open."""
     settled = Resolution.SETTLED
-    closed = resolve.close_identity(
-        tx, partner_id, alarm.identity, settled, actor, at, comment or None
-    )
-    return closed > 0
+    resolve.close_identity(tx, partner_id, alarm.identity, settled, actor, at, comment or None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,7 +35,7 @@ def propose(
 ) -> None:
     """Put a decision to a second person; an earlier proposal that is open lapses."""
     if view.proposal is not None:
-        _close(tx, view.break_id, Approval.LAPSED, actor, at)
+        close(tx, [view.break_id], Approval.LAPSED, actor, at)
     last = sa.select(sa.func.coalesce(sa.func.max(PROPOSAL.c.number), 0))
     number = tx.scalar(last.where(PROPOSAL.c.break_id == view.break_id)) or 0
     row = {
@@ -81,18 +82,21 @@ def numbered(view: BreakView, number: int) -> Proposal:
 
 def approve(tx: sa.Connection, view: BreakView, actor: str, comment: str, at: datetime) -> None:
     """Note that a second person agrees."""
-    _close(tx, view.break_id, Approval.APPROVED, actor, at)
+    close(tx, [view.break_id], Approval.APPROVED, actor, at)
     notes.write(tx, [view.break_id], NoteKind.APPROVED, actor, comment, at)
 
 
 def decline(tx: sa.Connection, view: BreakView, actor: str, comment: str, at: datetime) -> None:
     """Note that somebody does not, or has thought better of it; the break stays open."""
-    _close(tx, view.break_id, Approval.DECLINED, actor, at)
+    close(tx, [view.break_id], Approval.DECLINED, actor, at)
     notes.write(tx, [view.break_id], NoteKind.DECLINED, actor, comment, at)
 
 
-def _close(tx: sa.Connection, break_id: int, verdict: Approval, actor: str, at: datetime) -> None:
+def close(
+    tx: sa.Connection, break_ids: Sequence[int], verdict: Approval, actor: str, at: datetime
+) -> None:
+    """Say what became of the open proposals of some breaks."""
     waiting = sa.update(PROPOSAL).where(
-        PROPOSAL.c.break_id == break_id, PROPOSAL.c.verdict.is_(None)
+        PROPOSAL.c.break_id.in_(break_ids), PROPOSAL.c.verdict.is_(None)
     )
     tx.execute(waiting.values(verdict=int(verdict), decided_by=actor, decided_at=at))

@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 import sqlalchemy as sa
 
-from handback.breaks import notes
+from handback.breaks import notes, proposals
 from handback.breaks.decisions import Approval
 from handback.breaks.due import with_due
 from handback.breaks.kinds import HOLDING, Resolution
@@ -15,9 +15,9 @@ from handback.breaks.notes import NoteKind
 from handback.partners.agreement import Agreement
 from handback.store.bulk import INSTANT, table_of
 from handback.store.session import Store
-from handback.store.tables import Break, BreakProposal, Redemption
+from handback.store.tables import Break, Redemption
 
-BREAK, PROPOSAL, REDEMPTION = (table_of(one) for one in (Break, BreakProposal, Redemption))
+BREAK, REDEMPTION = table_of(Break), table_of(Redemption)
 
 # What a break is opened with. `identity` is a hash of what it says, `facts` is a JSON object of
 # text; `quantity` and `raw` are the record's, as far as a record opened it.
@@ -61,11 +61,11 @@ def close_for_redemption(
     actor: str,
     at: datetime,
     comment: str | None = None,
-) -> int:
-    """Close the open breaks in which a redemption waits for a decision; how many."""
+) -> None:
+    """Close the open breaks in which a redemption waits for a decision."""
     waits = BREAK.c.kind.in_([int(kind) for kind in HOLDING])
     of_redemption = BREAK.c.redemption_id == redemption_id
-    return _close(tx, of_redemption & waits, resolution, actor, at, comment)
+    _close(tx, of_redemption & waits, resolution, actor, at, comment)
 
 
 def is_known(tx: sa.Connection, partner_id: int, identity: bytes) -> bool:
@@ -81,9 +81,9 @@ def close_identity(
     actor: str,
     at: datetime,
     comment: str | None = None,
-) -> int:
-    """Close the break that says this, where it is open; how many were."""
-    return _close(tx, _says(partner_id, identity), resolution, actor, at, comment)
+) -> bool:
+    """Close the break that says this; whether it was open."""
+    return _close(tx, _says(partner_id, identity), resolution, actor, at, comment) > 0
 
 
 def close(
@@ -93,9 +93,9 @@ def close(
     actor: str,
     at: datetime,
     comment: str | None = None,
-) -> bool:
-    """Close one break; whether it was open."""
-    return _close(tx, BREAK.c.break_id == break_id, resolution, actor, at, comment) == 1
+) -> None:
+    """Close one break, where it is open."""
+    _close(tx, BREAK.c.break_id == break_id, resolution, actor, at, comment)
 
 
 def _says(partner_id: int, identity: bytes) -> sa.ColumnElement[bool]:
@@ -129,8 +129,5 @@ def _close(
     if closed:
         said = f"{resolution}: {comment}" if comment else str(resolution)
         notes.write(tx, closed, NoteKind.CLOSED, actor, said, at)
-        lapsing = sa.update(PROPOSAL).where(
-            PROPOSAL.c.break_id.in_(closed), PROPOSAL.c.verdict.is_(None)
-        )
-        tx.execute(lapsing.values(verdict=int(Approval.LAPSED), decided_by=actor, decided_at=at))
+        proposals.close(tx, closed, Approval.LAPSED, actor, at)
     return len(closed)
