@@ -1,4 +1,5 @@
-"""What may stand credited no policy sends out again or gives back, on both stores."""
+"""What may stand credited no policy sends out again or gives back, and what two persons say of it
+is said of the attempt that the break is about, on both stores."""
 
 from __future__ import annotations
 
@@ -7,18 +8,20 @@ from pathlib import Path
 import pytest
 
 from agreements import source_of
-from deciding import DISMISS, RETRY, Desk
+from deciding import CONFIRM, DISMISS, RETRY, Desk
 from fake_clock import FakeClock
+from handback.breaks.decisions import Decision
 from handback.breaks.kinds import BreakKind
-from handback.lifecycle.table import State
+from handback.lifecycle.table import State, Trigger
 from handback.partners import registry
 from handback.reconcile.sweep import sweep_round
 from handback.redemptions.requests import Fail
+from handback.resolutions.deciding import Wanted
 from handback.resolutions.resolve import Resolving
 from handback.store.session import Store
 from world import PROGRAMME, Answer, Sent, World, skyways_file
 
-OK, TEMPORARY, DEAD, KNOWN = "0000", "0301", "0201", "0501"
+OK, TEMPORARY, DEAD, KNOWN, RETURNED = "0000", "0301", "0201", "0501", "0601"
 FOLLOWED_UP = pytest.mark.parametrize("code", [TEMPORARY, DEAD])
 
 
@@ -51,6 +54,19 @@ def second_out(world: World) -> tuple[int, Sent, Sent]:
     world.clock.advance(seconds=2)
     (second,) = world.sent(world.send()[-1])
     return redemption_id, first, second
+
+
+def resolve(world: World, desk: Desk, kind: BreakKind, wanted: Wanted) -> None:
+    """Two persons decide about the one open break of a kind."""
+    (found,) = world.breaks(kinds=[kind])
+    desk.propose(found.break_id, wanted)
+    desk.approve(found.break_id)
+
+
+def last_steps(world: World, redemption_id: int, count: int) -> list[tuple[Trigger, int, int]]:
+    """Trigger, attempt and quantity of the last events."""
+    steps = world.history(redemption_id)[-count:]
+    return [(one.trigger, one.attempt, one.quantity) for one in steps]
 
 
 def kinds(world: World) -> list[BreakKind]:
@@ -151,4 +167,78 @@ def test_a_retry_that_waits_does_not_leave_in_doubt(world: World, desk: Desk) ->
     world.clock.advance(days=1)
     assert world.send() == [file], "both attempts might be credited"
     assert set(kinds(world)) == {BreakKind.CONTRADICTION, BreakKind.UNWRITABLE}
+    world.assert_laws()
+
+
+def credited_first(world: World, desk: Desk) -> tuple[int, Sent, Sent]:
+    """A redemption of which two persons say that its first attempt was credited, with the second
+    still out."""
+    redemption_id, first, second = second_out(world)
+    says(world, "2", (first, OK))
+    resolve(world, desk, BreakKind.POSSIBLE_DOUBLE_CREDIT, CONFIRM)
+    return redemption_id, first, second
+
+
+def test_two_persons_confirm_the_attempt_that_the_break_is_about(world: World, desk: Desk) -> None:
+    redemption_id, _, _ = credited_first(world, desk)
+    assert last_steps(world, redemption_id, 2) == [
+        (Trigger.REJECT, 2, 100),
+        (Trigger.CONFIRM, 1, 100),
+    ]
+    view = world.get(redemption_id)
+    assert (view.state, view.held, view.fulfilled) == (State.CONFIRMED, 0, 100)
+    world.assert_laws()
+
+
+def test_what_the_partner_then_says_of_both_attempts_is_nothing_new(
+    world: World, desk: Desk
+) -> None:
+    redemption_id, first, second = credited_first(world, desk)
+    version = world.get(redemption_id).version
+    says(world, "3", (first, OK), (second, DEAD))
+    says(world, "4", (second, KNOWN))
+    assert kinds(world) == []
+    assert world.get(redemption_id).version == version
+
+
+def test_that_the_later_attempt_was_credited_too_is_a_break(world: World, desk: Desk) -> None:
+    _, _, second = credited_first(world, desk)
+    says(world, "3", (second, OK))
+    assert kinds(world) == [BreakKind.DOUBLE_CREDIT]
+
+
+def test_the_credit_of_that_attempt_can_come_back_and_no_other(world: World, desk: Desk) -> None:
+    redemption_id, first, second = credited_first(world, desk)
+    says(world, "3", (second, RETURNED))
+    assert world.get(redemption_id).state is State.CONFIRMED
+    says(world, "4", (first, RETURNED))
+    assert world.get(redemption_id).state is State.REJECTED
+    assert kinds(world) == [BreakKind.RETURNED]
+    world.assert_laws()
+
+
+def test_what_it_did_not_credit_leaves_from_that_attempt(world: World, desk: Desk) -> None:
+    redemption_id, first, _ = second_out(world)
+    says(world, "2", (first, OK))
+    part = Wanted(Decision.ACCEPT_VARIANCE, quantity=90)
+    resolve(world, desk, BreakKind.POSSIBLE_DOUBLE_CREDIT, part)
+    assert last_steps(world, redemption_id, 3) == [
+        (Trigger.REJECT, 2, 100),
+        (Trigger.ADJUST, 1, 10),
+        (Trigger.CONFIRM, 1, 90),
+    ]
+    world.assert_laws()
+
+
+@pytest.mark.parametrize("decision", [Decision.REINSTATE, Decision.WRITE_OFF])
+def test_what_was_given_up_is_credited_by_the_attempt_that_was(
+    world: World, desk: Desk, decision: Decision
+) -> None:
+    redemption_id, first, second = second_out(world)
+    says(world, "2", (second, DEAD))
+    says(world, "3", (first, OK))
+    resolve(world, desk, BreakKind.CONFIRMED_AFTER_FAILURE, Wanted(decision))
+    assert last_steps(world, redemption_id, 1) == [(Trigger[decision.name], 1, 100)]
+    says(world, "4", (first, OK), (second, DEAD))
+    assert kinds(world) == []
     world.assert_laws()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from model.life import CREDITS, Break, Life, Record, Terms
+from model.life import Break, Life, Record, Terms
 
 
 def hear(life: Life, record: Record, terms: Terms, at: datetime) -> int | None:
@@ -31,7 +31,7 @@ def _open(life: Life, kind: str, record: Record, terms: Terms) -> None:
             accepted = one.resolution in ("dismissed", "variance_accepted")
             if not accepted or one.closed_version == len(life.steps):
                 return
-    life.breaks.append(Break(kind, record, terms))
+    life.breaks.append(Break(kind, record.attempt, record, terms))
 
 
 def judge(life: Life, record: Record, terms: Terms, at: datetime) -> str:
@@ -85,9 +85,8 @@ def confirmation(life: Life, record: Record, terms: Terms, at: datetime) -> str:
         return "!possible_double_credit"
     if life.state == "retrying" and life.taken is not None:
         return "!possible_double_credit"
-    if life.state == "confirmed":
-        credited = life.last_of(*CREDITS)
-        other = credited is not None and credited.attempt != record.attempt
+    if credited := life.credited_by:
+        other = credited.attempt != record.attempt
         return "!double_credit" if other else "!quantity_mismatch"
     if life.state == "rejected":
         return _while_rejected(life, record)
@@ -115,12 +114,9 @@ def _confirmed_before(life: Life, record: Record, terms: Terms) -> str:
 
 
 def _while_rejected(life: Life, record: Record) -> str:
-    fallen = life.last_of("return", "reject", "expire")
-    if fallen is not None and fallen.trigger == "return":
+    if life.had("return", record.attempt):
         return "!return_reversed"
-    if any(one.record for one in life.had("reject", record.attempt)):
-        return "!contradiction"
-    return "!late_answer"
+    return "!contradiction" if life.had("reject", record.attempt) else "!late_answer"
 
 
 def _credit(life: Life, record: Record, terms: Terms) -> str:
@@ -138,11 +134,10 @@ def _credit(life: Life, record: Record, terms: Terms) -> str:
 
 def rejection(life: Life, record: Record, terms: Terms, at: datetime) -> str:
     """A rejection."""
-    credited = life.last_of(*CREDITS)
-    if life.state == "confirmed" and credited is not None and credited.trigger == "confirm":
-        by_silence = credited.record is None and credited.reason == "silence"
-        if by_silence and credited.attempt == record.attempt:
-            return "!return_after_window" if _is_over(life, record, terms, at) else "return"
+    credited = life.credited_by
+    by_silence = credited is not None and credited.reason == "silence"
+    if credited is not None and by_silence and credited.attempt == record.attempt:
+        return "!return_after_window" if _is_over(life, record, terms, at) else "return"
     if life.had("reject", record.attempt) or life.had("expire", record.attempt):
         return ""
     if life.had("return", record.attempt):
@@ -167,6 +162,8 @@ def returned(life: Life, record: Record, terms: Terms, at: datetime) -> str:
     if life.state == "confirmed" and life.credits(record.attempt):
         if _is_over(life, record, terms, at):
             return "!return_after_window"
+        if life.credited_by not in life.credits(record.attempt):
+            return "!quantity_mismatch"
         if record.quantity == life.fulfilled:
             return "return"
         return "return_part" if record.quantity < life.fulfilled else "!quantity_mismatch"

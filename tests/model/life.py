@@ -77,9 +77,11 @@ class Record:
 
 @dataclass
 class Break:
-    """Something a person has to look at; `record` is what was said, None where silence was."""
+    """Something a person has to look at, about an attempt; `record` is what was said, None where
+    silence was."""
 
     kind: str
+    attempt: int
     record: Record | None
     terms: Terms
     resolution: str | None = None
@@ -140,6 +142,11 @@ class Life:
     def credits(self, attempt: int) -> list[Step]:
         """The steps by which an attempt came to stand as credited."""
         return [one for one in self.steps if one.trigger in CREDITS and one.attempt == attempt]
+
+    @property
+    def credited_by(self) -> Step | None:
+        """The step by which it stands as credited, None where it does not."""
+        return self.last_of(*CREDITS) if self.state == "confirmed" else None
 
     @property
     def last(self) -> Step:
@@ -221,11 +228,9 @@ class Life:
         elif do == "fail":
             self.step("fail", self.held, at)
         else:
-            came_back = self.last.trigger == "return"
-            kind = "returned" if came_back else "review"
-            self.breaks.append(
-                Break("unmapped_code" if reason == "unmapped" else kind, record, terms)
-            )
+            kind = "returned" if self.last.trigger == "return" else "review"
+            kind = "unmapped_code" if reason == "unmapped" else kind
+            self.breaks.append(Break(kind, self.last.attempt, record, terms))
 
     def expire(self, terms: Terms, at: datetime) -> None:
         """Silence after the window, where the agreement reads something into it."""

@@ -55,8 +55,9 @@ def _may_retry(life: Life, policy: Policy, member: str, *, two: bool) -> None:
         raise Refused("nothing was given anew")
 
 
-def credit(life: Life, wanted: str, quantity: int, at: datetime) -> None:
+def credit(life: Life, found: Break, wanted: str, quantity: int, at: datetime) -> None:
     """`confirm`, `accept_variance`, `write_off` or `reinstate`, by two persons. Raises Refused."""
+    attempt = min(found.attempt, life.attempt)
     if life.taken is not None:
         raise Refused("a batch has taken it")
     if life.state == "failed":
@@ -65,13 +66,15 @@ def credit(life: Life, wanted: str, quantity: int, at: datetime) -> None:
             raise Refused("it was given up")
         if quantity > life.given_back:
             raise Refused("more than was given back")
-        life.step(steps[wanted], quantity, at)
+        life.step(steps[wanted], quantity, at, attempt)
     elif life.state in ("awaiting_handback", "retrying", "rejected") and wanted in REMAINDERS:
         if quantity > life.held:
             raise Refused("more than is held")
+        if life.state == "awaiting_handback" and attempt < life.attempt:
+            life.step("reject", 0, at)
         if rest := life.held - quantity:
-            life.step(REMAINDERS[wanted], rest, at)
-        life.step("confirm", quantity, at)
+            life.step(REMAINDERS[wanted], rest, at, attempt)
+        life.step("confirm", quantity, at, attempt)
     else:
         raise Refused(f"{wanted} of what is {life.state}")
     _close(life, HOLDING, RESOLUTIONS[wanted])

@@ -263,7 +263,7 @@ class Lives(RuleBasedStateMachine):
             if unasked:
                 self.step_by_one_or_two(life, decision)
             else:
-                persons.credit(life, decision, quantity, self.now)
+                persons.credit(life, found, decision, quantity, self.now)
         except Refused as refused:
             assert refusal is not None, (decision, str(refused))
         else:

@@ -94,12 +94,14 @@ def test_the_twice_credited_member_who_is_not(stage: Stage) -> None:
         ("submit", 2_500),
         ("confirm", 2_500),
     ]
+    # Both persons have said it of the first attempt; so the second counts as rejected.
     assert stage.triggers(redemption) == [
         "submit",
         "dispatch",
         "reject",
         "retry",
         "dispatch",
+        "reject",
         "confirm",
     ]
     stage.assert_laws()

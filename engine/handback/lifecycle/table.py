@@ -297,7 +297,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         State.CONFIRMED,
         (live_attempt, same_unit, whole_held),
         _FULFIL,
-        "record, or silence where the agreement says so",
+        "record, or silence where the agreement says so; or operator, second person",
         "The partner credited all that is held.",
     ),
     Transition(
@@ -306,7 +306,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         State.CONFIRMED,
         (known_attempt, waiting, same_unit, whole_held),
         _FULFIL,
-        "record",
+        "record; or operator, second person",
         "An earlier attempt was credited after all, before the next one has left.",
     ),
     Transition(

@@ -106,17 +106,20 @@ class Sheet:
         due_at: datetime | None,
         reason_class: ReasonClass = ReasonClass.NONE,
         *,
+        attempt: int | None = None,
         approved: bool = False,
     ) -> None:
         """Let the machine decide a step, and note it. Raises IllegalTransition.
 
-        `due_at` is when the redemption is due for a payout batch afterwards, if it is; `approved`
-        says that a second person agrees.
+        `due_at` is when the redemption is due for a payout batch afterwards, if it is; `attempt`
+        the one that the step is about, None for the last that was sent; `approved` says that
+        a second person agrees.
         """
         view = standing.view
+        about = view.attempt if attempt is None else attempt
         seen = View(
             attempt=view.attempt,
-            answered_attempt=view.attempt,
+            answered_attempt=about,
             quantity=view.quantity,
             held=view.held,
             fulfilled=view.fulfilled,
@@ -127,16 +130,16 @@ class Sheet:
         )
         name = public_id(Prefix.REDEMPTION, view.redemption_id)
         row = machine.decide(seen, view.state, trigger, redemption=name)
-        attempt, held, fulfilled = apply(row.effect, seen)
+        last, held, fulfilled = apply(row.effect, seen)
         standing.view = view._replace(
             state=row.target,
-            attempt=attempt,
+            attempt=last,
             version=view.version + 1,
             held=held,
             fulfilled=fulfilled,
             due_at=due_at,
         )
-        self._note(row, standing.view, standing.owner, view.attempt, moved, reason_class)
+        self._note(row, standing.view, standing.owner, about, moved, reason_class)
 
     def bear(
         self, command: Submit, redemption_id: int, owner: Owner, next_cut_off_at: datetime | None

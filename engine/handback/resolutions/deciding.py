@@ -122,9 +122,11 @@ def _redemption(room: Room, view: BreakView, wanted: Wanted) -> RedemptionView:
 
 
 def _proposed(room: Room, view: BreakView, wanted: Wanted, redemption: RedemptionView) -> Proposed:
-    quantity = redemption.held
+    quantity, attempt = redemption.held, redemption.attempt
     if wanted.decision not in _UNASKED:
         quantity = credited(_most(room, redemption), wanted.quantity, view.quantity)
+        if view.attempt is not None and 0 < view.attempt < attempt:
+            attempt = view.attempt
     elif wanted.quantity is not None:
         raise InvalidRequest([Violation("quantity", f"expected none for {wanted.decision}")])
     if wanted.decision is Decision.LINK:
@@ -135,7 +137,7 @@ def _proposed(room: Room, view: BreakView, wanted: Wanted, redemption: Redemptio
     return Proposed(
         wanted.decision,
         redemption.redemption_id,
-        redemption.attempt,
+        attempt,
         redemption.version,
         quantity,
     )
@@ -163,9 +165,11 @@ def _drafted(room: Room, proposed: Proposed, command: Command, *, approved: bool
     sheet = Sheet(room.now)
     standing = Standing(*found, was_waiting=found[0].due_at is not None)
     sheet.standings[proposed.redemption_id] = standing
-    for trigger, moved in steps(proposed.decision, standing.view, proposed.quantity):
+    by_hand = steps(proposed.decision, standing.view, proposed.attempt, proposed.quantity)
+    for trigger, moved, attempt in by_hand:
         due_at = None if trigger is Trigger.CONFIRM else standing.view.due_at
-        sheet.move(standing, trigger, moved, due_at, ReasonClass.OK, approved=approved)
+        reason = ReasonClass.NONE if trigger is Trigger.REJECT else ReasonClass.OK
+        sheet.move(standing, trigger, moved, due_at, reason, attempt=attempt, approved=approved)
     sheet.resolve(proposed.redemption_id, proposed.decision.resolution, command.comment)
     content = requests.content_hash(int(proposed.decision), proposed.quantity)
     noted = StepCommand(

@@ -13,10 +13,11 @@ from handback.redemptions.queries import EventView, RedemptionView
 
 
 class Step(NamedTuple):
-    """A trigger and the quantity that it moves."""
+    """A trigger, the quantity that it moves, and the attempt that it is about."""
 
     trigger: Trigger
     moved: int
+    attempt: int
 
 
 REMAINDER: Final[Mapping[Decision, Trigger]] = MappingProxyType(
@@ -34,16 +35,20 @@ AFTER_FAILURE: Final[Mapping[Decision, Trigger]] = MappingProxyType(
 """What can be done where the value was given back already."""
 
 
-def steps(decision: Decision, view: RedemptionView, quantity: int) -> Sequence[Step]:
-    """The steps that credit `quantity` of a redemption by hand, in their order.
+def steps(decision: Decision, view: RedemptionView, attempt: int, quantity: int) -> Sequence[Step]:
+    """The steps that credit `quantity` of a redemption by one of its attempts, in their order.
 
+    A later attempt that is out still counts as rejected: what is credited is credited once.
     Whether it may take them is for the lifecycle to say.
     """
     if decision is Decision.REINSTATE or view.state is State.FAILED:
-        return [Step(AFTER_FAILURE.get(decision, Trigger.CONFIRM), quantity)]
-    rest = view.held - quantity
-    confirm = Step(Trigger.CONFIRM, quantity)
-    return [Step(REMAINDER[decision], rest), confirm] if rest else [confirm]
+        return [Step(AFTER_FAILURE.get(decision, Trigger.CONFIRM), quantity, attempt)]
+    taken = []
+    if view.state is State.AWAITING_HANDBACK and attempt < view.attempt:
+        taken.append(Step(Trigger.REJECT, view.held, view.attempt))
+    if rest := view.held - quantity:
+        taken.append(Step(REMAINDER[decision], rest, attempt))
+    return [*taken, Step(Trigger.CONFIRM, quantity, attempt)]
 
 
 def given_back(history: Iterable[EventView]) -> int:
