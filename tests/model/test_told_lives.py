@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from conftest import OpenStore
-from handback.redemptions.requests import Fail
+from handback.redemptions.requests import Fail, Retry
 from model.life import Record
 from model.terms import CLASSES, Agreed
 from model.test_lives import Lives
@@ -28,6 +29,24 @@ class Told(Lives):
         self.hear([(life_id, record)], 50_000, 0)
         self.agrees_with_the_model()
         self.holds_the_model_s_money()
+
+    def two(self, kind: str, decision: str) -> None:
+        """Two persons decide about the open break of a kind."""
+        (at,) = (at for at, (_, one) in enumerate(self.breaks_of(is_open=True)) if one.kind == kind)
+        self.decide(at, decision, part=False)
+        self.agrees_with_the_model()
+        self.holds_the_model_s_money()
+
+    def send_again(self) -> None:
+        """A retry leaves as soon as it may."""
+        self.wait(timedelta(seconds=2))
+        self.send(forgotten=False)
+
+    @property
+    def stands(self) -> tuple[str, list[str]]:
+        """The state of the one redemption, and the kinds of its open breaks."""
+        (life,) = self.book.lives.values()
+        return life.state, life.open_kinds()
 
 
 @pytest.fixture
@@ -64,3 +83,85 @@ def test_a_recalled_attempt_that_is_answered_moves_nothing(told: Told) -> None:
     told.sweep()
     for code in ("0201", "0601", "0002", "0000"):
         told.say(1, code)
+
+
+def test_no_answer_to_what_never_left_is_confirmed(told: Told) -> None:
+    told.begin(Agreed())
+    told.send(forgotten=False)
+    told.say(1, "0301")
+    told.wait(timedelta(seconds=2))
+    told.seal()
+    told.say(2, "0000")
+    told.recall()
+    told.two("early_answer", "confirm")
+    told.say(1, "0000")
+    assert told.stands == ("confirmed", [])
+
+
+def test_two_persons_say_which_attempt_was_credited(told: Told) -> None:
+    told.begin(Agreed())
+    told.send(forgotten=False)
+    told.say(1, "0301")
+    told.send_again()
+    told.say(1, "0000")
+    told.two("possible_double_credit", "confirm")
+    for attempt, code in ((1, "0000"), (2, "0201"), (2, "0501"), (2, "0601")):
+        told.say(attempt, code)
+    assert told.stands == ("confirmed", [])
+    told.say(2, "0000")
+    assert told.stands == ("confirmed", ["double_credit"])
+    told.say(1, "0601")
+    assert told.stands == ("rejected", ["double_credit", "returned"])
+
+
+def credited_again(told: Told) -> None:
+    """The credit of the first attempt came back; that of the second stands."""
+    told.begin(Agreed())
+    told.send(forgotten=False)
+    told.say(1, "0000")
+    told.say(1, "0601")
+    told.command(0, Retry, anew=False)
+    told.send_again()
+    told.say(2, "0000")
+    assert told.stands == ("confirmed", [])
+
+
+@pytest.mark.parametrize("quantity", [100, 30])
+def test_what_came_back_comes_back_once(told: Told, quantity: int) -> None:
+    credited_again(told)
+    told.say(1, "0601", quantity)
+    assert told.stands == ("confirmed", [] if quantity == 100 else ["quantity_mismatch"])
+
+
+def test_a_return_that_is_void_is_a_second_credit(told: Told) -> None:
+    credited_again(told)
+    told.say(1, "0000")
+    assert told.stands == ("confirmed", [])
+    told.say(1, "0001")
+    assert told.stands == ("confirmed", ["double_credit"])
+
+
+def test_that_a_return_is_void_is_said_once(told: Told) -> None:
+    told.begin(Agreed())
+    told.send(forgotten=False)
+    told.say(1, "0000")
+    told.say(1, "0601")
+    told.say(1, "0001")
+    assert told.stands == ("rejected", ["return_reversed", "returned"])
+    told.two("return_reversed", "confirm")
+    told.say(1, "0001")
+    assert told.stands == ("confirmed", [])
+
+
+def test_a_rejection_takes_back_what_silence_confirmed_and_nothing_later(told: Told) -> None:
+    told.begin(Agreed(style="exceptions_only"))
+    told.send(forgotten=False)
+    told.wait(timedelta(days=8))
+    told.sweep()
+    told.say(1, "0301")
+    assert told.stands == ("retrying", [])
+    told.send_again()
+    told.say(2, "0000")
+    told.say(1, "0301")
+    told.say(1, "0201")
+    assert told.stands == ("confirmed", [])

@@ -188,6 +188,7 @@ def _with_knowledge(records: pl.DataFrame, answers: pl.DataFrame, given: Given) 
 _RETURNS: Final = (int(Trigger.RETURN), int(Trigger.RETURN_PART))
 _FLAGS: Final = (
     "known_confirm",
+    "credited",
     "by_silence",
     "borne",
     "known_reject",
@@ -200,16 +201,24 @@ _FLAGS: Final = (
 
 def _per_attempt(answers: pl.DataFrame, given: Given) -> pl.DataFrame:
     """What was answered to each attempt before, whatever was said besides."""
-    confirm, reject = (pl.col("trigger") == int(one) for one in (Trigger.CONFIRM, Trigger.REJECT))
-    return answers.group_by(_ON).agg(
-        known_confirm=confirm.any(),
-        by_silence=(confirm & pl.col("by_silence")).any(),
-        borne=pl.col("borne").any(),
-        confirmed_quantity=pl.col("moved").filter(confirm).max(),
-        confirmed_at=pl.col("at").filter(confirm).max(),
-        known_reject=reject.any(),
-        # Silence that was read as a rejection is none that the partner could contradict.
-        told_reject=(reject & ~pl.col("by_silence")).any(),
-        rejected_here=(reject & (pl.col("file_id") == given.file_id).fill_null(False)).any(),
-        known_return=(pl.col("trigger") == int(Trigger.RETURN)).any(),
+    confirm, reject, came_back = (
+        pl.col("trigger") == int(one) for one in (Trigger.CONFIRM, Trigger.REJECT, Trigger.RETURN)
+    )
+    return (
+        answers.sort("at", maintain_order=True)
+        .group_by(_ON)
+        .agg(
+            known_confirm=confirm.any(),
+            # Each return takes one confirmation back: then the attempt stands credited no more.
+            credited=confirm.sum() > came_back.sum(),
+            by_silence=(confirm & pl.col("by_silence")).any() & ~came_back.any(),
+            borne=pl.col("borne").any(),
+            confirmed_quantity=pl.col("moved").filter(confirm).last(),
+            confirmed_at=pl.col("at").filter(confirm).max(),
+            known_reject=reject.any(),
+            # Silence that was read as a rejection is none that the partner could contradict.
+            told_reject=(reject & ~pl.col("by_silence")).any(),
+            rejected_here=(reject & (pl.col("file_id") == given.file_id).fill_null(False)).any(),
+            known_return=came_back.any(),
+        )
     )

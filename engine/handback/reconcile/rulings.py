@@ -134,7 +134,7 @@ _CONFIRMATIONS: Final = (
     ),
     Ruling(
         Says.CONFIRMS,
-        (Known.CONFIRMED, Known.SAME_QUANTITY, Known.NOT_RETURNED),
+        (Known.CREDITED, Known.SAME_QUANTITY),
         _REPEAT,
         "Nothing new is said; with a changed member it is a correction all the same.",
     ),
@@ -170,7 +170,7 @@ _CONFIRMATIONS: Final = (
     ),
     Ruling(
         Says.CONFIRMS,
-        (Stands.CONFIRMED, Known.NOT_CONFIRMED),
+        (Stands.CONFIRMED, Known.NOT_CREDITED),
         _open(BreakKind.DOUBLE_CREDIT),
         "It was credited twice; one of both has to come back.",
     ),
@@ -325,13 +325,13 @@ _RETURNS: Final = (
     ),
     Ruling(
         Says.RETURNS,
-        (Stands.CONFIRMED, Known.CONFIRMED, Named.ALL_FULFILLED),
+        (Stands.CONFIRMED, Known.CREDITED, Named.ALL_FULFILLED),
         _take(Trigger.RETURN),
         "The value is held again, and the policy of the code decides.",
     ),
     Ruling(
         Says.RETURNS,
-        (Stands.CONFIRMED, Known.CONFIRMED, Named.PART_FULFILLED),
+        (Stands.CONFIRMED, Known.CREDITED, Named.PART_FULFILLED),
         _take(Trigger.RETURN_PART),
         "That part is the member's again; all parts together are no more than was credited.",
     ),
