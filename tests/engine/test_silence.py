@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from agreements import source_of
 from fake_clock import FakeClock
@@ -17,17 +16,14 @@ from handback.breaks.queries import page as page_of_breaks
 from handback.ids import Prefix
 from handback.intake.quarantine import discard
 from handback.intake.states import FileState
-from handback.lifecycle.table import State, Trigger
+from handback.lifecycle.table import Trigger
 from handback.partners import registry
 from handback.partners.codes import ReasonClass
 from handback.partners.registry import Agreements
-from handback.payouts.states import BatchState
 from handback.reconcile import sweep as sweeping
 from handback.reconcile.sweep import sweep_round
-from handback.store.bulk import table_of
 from handback.store.requests import Command
 from handback.store.session import Store
-from handback.store.tables import PayoutBatch, Redemption
 from world import PROGRAMME, Answer, World, skyways_file
 
 OK, WAIT, DEAD, TEMPORARY, REVIEWED = "0000", "0002", "0201", "0301", "0101"
@@ -35,7 +31,6 @@ STYLE = 'style = "full"'
 MINUTE = timedelta(minutes=1)
 # Five business days in London after Monday 2 March 2026: to the end of Monday the 9th.
 DEADLINE = datetime(2026, 3, 10, 0, 0, tzinfo=UTC)
-MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 class Silent(World):
@@ -63,13 +58,6 @@ class Silent(World):
 
     def triggers(self, redemption_id: int) -> list[str]:
         return [str(event.trigger) for event in self.history(redemption_id)]
-
-    def batch(self) -> tuple[int | None, datetime | None]:
-        """How far the only batch is answered, and since when it is settled."""
-        batch = table_of(PayoutBatch)
-        with self.store.read() as tx:
-            row = tx.execute(sa.select(batch.c.answered_to, batch.c.settled_at)).one()
-        return row.answered_to, row.settled_at
 
     def all_breaks(self) -> list[BreakView]:
         with self.store.read() as tx:
@@ -131,47 +119,6 @@ def test_a_batch_that_is_answered_in_time_is_no_break(world: Silent) -> None:
     world.says(OK, 0)
     world.sweep()
     assert world.all_breaks() == []
-
-
-def test_a_batch_is_settled_soon_after_its_last_answer(world: Silent) -> None:
-    world.agree("full")
-    world.sent_out(100, 200, 300)
-    world.says(OK, 0, 2)
-    world.sweep(MONDAY)
-    assert world.batch() == (1, None)
-    world.says(TEMPORARY, 1, sequence=2)
-    world.clock.advance(minutes=1)
-    settled_at = world.clock.now()
-    world.sweep(MONDAY)
-    assert world.batch() == (3, settled_at)
-    world.sweep()
-    assert world.batch() == (3, settled_at)
-    assert world.all_breaks() == []
-    world.assert_laws()
-
-
-def test_what_is_delivered_and_not_yet_dispatched_is_not_settled(world: Silent) -> None:
-    world.agree("full")
-    ids = world.sent_out(100)
-    with world.store.write() as tx:  # as after a crash right before the dispatch
-        tx.execute(sa.update(table_of(PayoutBatch)).values(state=int(BatchState.DELIVERED)))
-        tx.execute(sa.update(table_of(Redemption)).values(state=int(State.SUBMITTED), attempt=0))
-    world.sweep(MONDAY)
-    assert world.batch() == (None, None)
-    assert world.states(ids) == ["submitted"]
-
-
-@pytest.mark.parametrize("style", ["exceptions_only", "successes_only"])
-def test_what_is_answered_in_so_many_words_is_settled_whatever_silence_says(
-    world: Silent, style: str
-) -> None:
-    world.agree(style)
-    ids = world.sent_out(100, 200)
-    world.says(OK, 0)
-    world.says(DEAD, 1, sequence=2)
-    world.sweep(MONDAY)
-    assert world.batch() == (2, world.clock.now())
-    assert world.states(ids) == ["confirmed", "failed"]
 
 
 def test_silence_confirms_where_only_exceptions_are_told(world: Silent) -> None:
