@@ -19,8 +19,9 @@ from handback.errors import InvalidRequest
 from handback.journal.read import extent
 from handback.ledger import open_redemptions, queries
 from handback.ledger.accounts import Tally
+from handback.ledger.ages import BUCKETS, check_buckets
 from handback.ledger.instants import instant_at
-from handback.ledger.liability import BUCKETS, By, check_buckets, liability
+from handback.ledger.liability import By, liability
 from handback.ledger.open_redemptions import START, OpenView
 from handback.ledger.outstanding import OpenFilter, Standing
 from handback.ledger.queries import BalanceFilter

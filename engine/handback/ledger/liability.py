@@ -7,24 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
-from handback.errors import InvalidRequest, Violation
 from handback.ledger.accounts import Tally
+from handback.ledger.ages import BUCKETS, youngest_end
 from handback.ledger.outstanding import Open, OpenFilter, Standing
 from handback.store.bulk import table_of
 from handback.store.tables import Partner, Unit
 
 PARTNER, UNIT = table_of(Partner), table_of(Unit)
-
-# Last days of all buckets but the oldest: 0-7, 8-30, 31-60, 61-90, and what is older.
-BUCKETS: Final = (7, 30, 60, 90)
-MAX_BUCKETS: Final = 20
-_DAY: Final = timedelta(days=1)
 
 
 class By(IntEnum):
@@ -65,15 +60,6 @@ class Liability:
         if by is By.BATCH:
             return self.batch_id or 0
         return int(self.standing or 0) if by is By.STANDING else 0
-
-
-def check_buckets(days: Sequence[int]) -> tuple[int, ...]:
-    """Last days of buckets, the usual ones for none. Raises InvalidRequest unless they rise."""
-    steps = zip((-1, *days), days, strict=False)
-    if len(days) > MAX_BUCKETS or not all(before < day <= 36_500 for before, day in steps):
-        expected = f"expected at most {MAX_BUCKETS} rising whole numbers of days"
-        raise InvalidRequest([Violation("bucket_days", expected)])
-    return tuple(days) or BUCKETS
 
 
 def liability(
@@ -128,8 +114,7 @@ def _ages(
     submitted_at: sa.ColumnElement[datetime], at: datetime, days: Sequence[int]
 ) -> list[sa.ColumnElement[bool]]:
     """Whether a redemption is in each bucket."""
-    # Of an age of up to n whole days is what came less than n + 1 days ago.
-    ends = [at - (day + 1) * _DAY for day in days]
+    ends = [youngest_end(at, day) for day in days]
     within = [submitted_at > end for end in ends]
     older = [sa.true(), *(submitted_at <= end for end in ends)]
     return [old & young for old, young in zip(older, [*within, sa.true()], strict=True)]

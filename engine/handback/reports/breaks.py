@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any, Final
 
 import polars as pl
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 
 from handback.breaks.kinds import BreakKind, Severity
 from handback.ids import Prefix
+from handback.ledger.ages import bucket_names
 from handback.partners.codes import ReasonClass
 from handback.reports import declaring as d
 from handback.reports.reading import Reading
@@ -23,11 +23,7 @@ BREAK: Final = table_of(Break)
 
 # The last day of each age but the oldest, in days since the break was opened.
 _LAST_DAYS: Final = (0, 2, 7, 30)
-AGES: Final = (
-    "0",
-    *(f"{before + 1}-{last}" for before, last in pairwise(_LAST_DAYS)),
-    f"{_LAST_DAYS[-1] + 1}+",
-)
+AGES: Final = bucket_names(_LAST_DAYS)
 _PAGE: Final = 10_000
 _KEY: Final = ("partner", "severity", "kind", "owner", "age")
 _COUNTED: Final = pl.Schema(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import polars as pl
@@ -11,8 +11,9 @@ import polars as pl
 from handback.errors import InvalidRequest, Violation
 from handback.ids import Prefix
 from handback.ledger import open_redemptions
+from handback.ledger.ages import BUCKETS, bucket_names, check_buckets, youngest_end
 from handback.ledger.instants import position_at
-from handback.ledger.liability import BUCKETS, By, Liability, check_buckets, liability
+from handback.ledger.liability import By, Liability, liability
 from handback.ledger.open_redemptions import OpenView
 from handback.ledger.outstanding import OpenFilter, Standing
 from handback.reports import declaring as d
@@ -20,7 +21,6 @@ from handback.reports.reading import Reading
 from handback.reports.report import Report
 
 _PAGE: Final = 1_000
-_DAY: Final = timedelta(days=1)
 _UNBATCHED: Final = "unbatched"
 
 
@@ -78,9 +78,8 @@ def _days(asked: Reading) -> tuple[int, ...]:
 def _aged(
     line: Liability, by: By, at: datetime, days: tuple[int, ...]
 ) -> Iterator[dict[str, object]]:
-    names = _names(days)
-    # Of an age of up to n whole days is what came less than n + 1 days ago.
-    ends = [at - (day + 1) * _DAY for day in days]
+    names = bucket_names(days)
+    ends = [youngest_end(at, day) for day in days]
     for place, tally in enumerate(line.buckets):
         if tally.count:
             yield {
@@ -96,13 +95,6 @@ def _aged(
                 "submitted_after": ends[place] if place < len(days) else None,
                 "submitted_until": ends[place - 1] if place else None,
             }
-
-
-def _names(days: tuple[int, ...]) -> list[str]:
-    """The names of ages by their last days."""
-    spans = zip((0, *(day + 1 for day in days)), days, strict=False)
-    named = (str(last) if first == last else f"{first}-{last}" for first, last in spans)
-    return [*named, f"{days[-1] + 1}+"]
 
 
 def _row(view: OpenView, at: datetime) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,8 +14,9 @@ from handback.errors import InvalidRequest, Violation
 from handback.ids import Prefix, number_of
 from handback.ledger import open_redemptions, periods, postings, queries, statements
 from handback.ledger.accounts import Balance
+from handback.ledger.ages import check_buckets, youngest_end
 from handback.ledger.cuts import Cut, Stretch, stretch
-from handback.ledger.liability import By, Liability, check_buckets, liability
+from handback.ledger.liability import By, Liability, liability
 from handback.ledger.open_redemptions import OpenView
 from handback.ledger.outstanding import OpenFilter, Standing
 from handback.ledger.postings import PostingFilter
@@ -29,7 +30,6 @@ from handback_server.convert import ledger as convert_ledger
 from handback_server.paging import Page, page_of
 from handback_server.runtime import Runtime
 
-_DAY: Final = timedelta(days=1)
 _MAX_DAYS: Final = 36_500
 
 _Filtered = TypeVar("_Filtered", pb.ListLiabilityRequest, pb.ListOpenRedemptionsRequest)
@@ -250,8 +250,8 @@ def _open(
     youngest, oldest = ages
     wanted = replace(
         wanted,
-        submitted_after=None if oldest is None else at - (oldest + 1) * _DAY,
-        submitted_until=None if youngest is None else at - youngest * _DAY,
+        submitted_after=None if oldest is None else youngest_end(at, oldest),
+        submitted_until=None if youngest is None else youngest_end(at, youngest - 1),
     )
     queue, place = (_number(part) for part in page.after)
     return wanted, open_redemptions.page(tx, wanted, (queue, place), page.fetch)
