@@ -148,6 +148,9 @@ def test_nobody_at_the_address(run: Run) -> None:
         ("--actor", "Zoë", "get", RDM),
         ("partner", "apply", __file__, __file__, "--key", "k"),
         ("files", "release", HBF),
+        ("breaks", "resolve", "retry", BRK),
+        ("breaks", "resolve", "nonsense", BRK, "--comment", "x"),
+        ("ledger", "open", "--standing", "unknown"),
         ("watch", "--trigger", "none"),
     ],
 )
@@ -155,6 +158,15 @@ def test_what_is_asked_for_wrongly_is_exit_code_2(args: tuple[str, ...], run: Ru
     result = run(*args)
     assert result.exit_code == 2
     assert result.stderr.startswith("Usage: ")
+
+
+def test_help_says_whole_sentences_and_names_every_word(run: Run) -> None:
+    listed = " ".join(run("breaks", "--help").stdout.split())
+    assert "Open a closed break again; nothing that its closing has moved moves back." in listed
+    asked = " ".join(run("watch", "--help").stdout.split())
+    for word in ("submit", "return_part", "write_off"):
+        assert word in asked
+    assert " none" not in asked and "unknown" not in asked
 
 
 def test_a_programme_is_needed(run: Run) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from handback_client.cli.command import Group, file_type
 from handback_client.cli.session import Session
 
 # Each command's own module; none is loaded before its command is asked for.
@@ -32,7 +33,7 @@ _HOME_OF_COMMAND: Mapping[str, str] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Commands in the order of the table above, which is the order of a redemption's life."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -49,14 +50,14 @@ class LazyGroup(click.Group):
         return command
 
 
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
 def _setting(name: str, variable: str, **attributes: Any) -> Callable[..., Any]:
     return click.option(name, envvar=variable, show_envvar=True, **attributes)
 
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=LazyGroup, context_settings=_HELP)
 @_setting(
     "--server",
     "HANDBACK_SERVER",
@@ -79,20 +80,25 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="NAME",
     help="Who is recorded with commands; the login name unless given.",
 )
-@_setting("--tls", "HANDBACK_TLS", is_flag=True, help="Connect over TLS; so does each of these.")
+@_setting(
+    "--tls",
+    "HANDBACK_TLS",
+    is_flag=True,
+    help="Connect over TLS, as each of these three does by itself.",
+)
 @_setting(
     "--server-ca",
     "HANDBACK_SERVER_CA",
-    type=_FILE,
+    type=file_type,
     help="Who vouches for the server, a PEM file; the system's authorities unless given.",
 )
 @_setting(
     "--client-cert",
     "HANDBACK_CLIENT_CERT",
-    type=_FILE,
+    type=file_type,
     help="The caller's certificate, a PEM file.",
 )
-@_setting("--client-key", "HANDBACK_CLIENT_KEY", type=_FILE, help="The key of it, a PEM file.")
+@_setting("--client-key", "HANDBACK_CLIENT_KEY", type=file_type, help="The key of it, a PEM file.")
 @click.option(
     "--timeout",
     "timeout_s",

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from handback_client.cli.command import Group, key_option, limit_option
+from handback_client.cli.command import (
+    Group,
+    comment_option,
+    key_option,
+    limit_option,
+    partner_option,
+    states_option,
+)
 from handback_client.cli.session import Session
 from handback_client.models import BatchState
 
@@ -20,7 +27,6 @@ COLUMNS = (
     "sealed_at",
 )
 OVERDUE_COLUMNS = (*COLUMNS[:-1], "deadline_at")
-_STATES = [word.value for word in BatchState if word not in (BatchState.NONE, BatchState.UNKNOWN)]
 
 
 @click.group("batches", cls=Group)
@@ -29,14 +35,8 @@ def batches_command() -> None:
 
 
 @batches_command.command("list")
-@click.option("--partner", default="", metavar="NAME", help="Only those for this partner.")
-@click.option(
-    "--state",
-    "states",
-    type=click.Choice(_STATES),
-    multiple=True,
-    help="Only those in this state; may be repeated.",
-)
+@partner_option
+@states_option(BatchState)
 @click.option(
     "--overdue", is_flag=True, help="Only those whose deadline is over with answers outstanding."
 )
@@ -72,7 +72,7 @@ def gather_batches(session: Session, partner: str) -> None:
 
 @batches_command.command("recall")
 @click.argument("batch_id")
-@click.option("--comment", required=True, metavar="TEXT", help="Why it is recalled.")
+@comment_option("Why it is recalled.", required=True)
 @key_option
 @click.pass_obj
 def recall_batch(session: Session, batch_id: str, comment: str, request_key: str) -> None:
@@ -88,7 +88,7 @@ def recall_batch(session: Session, batch_id: str, comment: str, request_key: str
 @batches_command.command("resend")
 @click.argument("batch_id")
 @click.option("--as", "file_name", default="", metavar="NAME", help="Under another name.")
-@click.option("--comment", default="", metavar="TEXT", help="Why it is sent again.")
+@comment_option("Why it is sent again.")
 @key_option
 @click.pass_obj
 def resend_batch(

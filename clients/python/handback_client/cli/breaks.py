@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from handback_client.cli.command import Group, key_option, limit_option
+from handback_client.cli.command import (
+    Group,
+    comment_option,
+    key_option,
+    limit_option,
+    partner_option,
+    words_option,
+)
 from handback_client.cli.session import Session
 
 if TYPE_CHECKING:
@@ -51,20 +58,20 @@ def breaks_command() -> None:
 def _filters(command: _Function) -> _Function:
     """The options by which breaks are chosen."""
     options = (
-        click.option("--partner", default="", metavar="NAME", help="Only those of this partner."),
+        partner_option,
         click.option(
             "--kind",
             "kinds",
             multiple=True,
             metavar="KIND",
-            help="Only those of this kind; may be repeated.",
+            help="Only those of this kind, may be repeated.",
         ),
-        click.option(
+        words_option(
             "--severity",
             "severities",
-            type=click.Choice(_SEVERITIES),
+            words=_SEVERITIES,
+            says="Only those of this severity",
             multiple=True,
-            help="Only those of this severity; may be repeated.",
         ),
         click.option("--owner", default="", metavar="NAME", help="Only those of this owner."),
         click.option(
@@ -150,9 +157,9 @@ def comment_break(session: Session, break_id: str, text: str, request_key: str) 
 
 
 @breaks_command.command("resolve")
-@click.argument("decision", type=click.Choice(DECISIONS))
+@click.argument("decision", type=click.Choice(DECISIONS), metavar="DECISION")
 @click.argument("break_ids", nargs=-1, metavar="[BREAK_ID]...")
-@click.option("--comment", required=True, metavar="TEXT", help="Why it is decided so.")
+@comment_option("Why it is decided so.", required=True)
 @click.option(
     "--quantity", type=click.IntRange(min=1), metavar="N", help="How much counts as credited."
 )
@@ -173,7 +180,10 @@ def resolve_breaks(
     request_key: str,
     **narrowed: Any,
 ) -> None:
-    """Decide on breaks, listed or chosen by options; what moves value waits for a second person."""
+    """Decide on breaks, listed or chosen by options; what moves value waits for a second person.
+
+    DECISION is retry, fail, dismiss, confirm, link, accept_variance, write_off or reinstate.
+    """
     filtered = any(narrowed.values())
     if bool(break_ids) == filtered:
         raise click.UsageError("say which breaks, or choose them by options")
@@ -223,7 +233,7 @@ def _row(outcome: ResolveOutcome) -> _Row:
 @breaks_command.command("approve")
 @click.argument("break_id")
 @click.argument("proposal", type=click.IntRange(min=1))
-@click.option("--comment", default="", metavar="TEXT", help="What there is to say of it.")
+@comment_option("What there is to say of it.")
 @key_option
 @click.pass_obj
 def approve_resolution(
@@ -238,7 +248,7 @@ def approve_resolution(
 @breaks_command.command("decline")
 @click.argument("break_id")
 @click.argument("proposal", type=click.IntRange(min=1))
-@click.option("--comment", required=True, metavar="TEXT", help="Why it shall not be done.")
+@comment_option("Why it shall not be done.", required=True)
 @key_option
 @click.pass_obj
 def decline_resolution(
@@ -252,7 +262,7 @@ def decline_resolution(
 
 @breaks_command.command("reopen")
 @click.argument("break_id")
-@click.option("--comment", required=True, metavar="TEXT", help="Why it is looked at again.")
+@comment_option("Why it is looked at again.", required=True)
 @key_option
 @click.pass_obj
 def reopen_break(session: Session, break_id: str, comment: str, request_key: str) -> None:
@@ -264,7 +274,7 @@ def reopen_break(session: Session, break_id: str, comment: str, request_key: str
 
 @breaks_command.command("dismiss")
 @click.argument("break_id")
-@click.option("--comment", required=True, metavar="TEXT", help="Why nothing more is needed.")
+@comment_option("Why nothing more is needed.", required=True)
 @key_option
 @click.pass_obj
 def dismiss_break(session: Session, break_id: str, comment: str, request_key: str) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import click
 
 from handback_client.cli.session import Session
+
+# Longer than any.
+_SENTENCE = 1_000
 
 
 class Command(click.Command):
@@ -26,9 +32,16 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of such commands."""
+    """A group of such commands, whose help says of each a whole sentence."""
 
     command_class = Command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands; click itself would cut their sentences off at the end of a line."""
+        known = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, one.get_short_help_str(_SENTENCE)) for name, one in known if one]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 def _answer_in_json(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -37,6 +50,56 @@ def _answer_in_json(ctx: click.Context, parameter: click.Parameter, wanted: bool
         session.as_json = True
 
 
+Option = Callable[[Any], Any]
+file_type = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def words_of(kind: type[StrEnum]) -> list[str]:
+    """The words of an enumeration that may be asked for."""
+    return [word.value for word in kind if word.name not in ("NONE", "UNKNOWN")]
+
+
+def words_option(
+    *names: str, words: Iterable[str], says: str, multiple: bool = False, **attributes: Any
+) -> Option:
+    """An option that takes one of some words, all of which its help names."""
+    known = list(words)
+    told = f"{says}, may be repeated" if multiple else says
+    return click.option(
+        *names,
+        type=click.Choice(known),
+        metavar=names[0].removeprefix("--").upper(),
+        multiple=multiple,
+        help=f"{told}: {', '.join(known)}.",
+        **attributes,
+    )
+
+
+def states_option(kind: type[StrEnum]) -> Option:
+    """`--state`, as often as wanted."""
+    says = "Only those in this state"
+    return words_option("--state", "states", words=words_of(kind), says=says, multiple=True)
+
+
+def comment_option(says: str, *, required: bool = False) -> Option:
+    """`--comment`, which is kept with what the command does."""
+    # click takes a default, whatever it is, for an answer to what is required.
+    given: dict[str, Any] = {"required": True} if required else {"default": ""}
+    return click.option("--comment", metavar="TEXT", help=says, **given)
+
+
+def version_option(says: str) -> Option:
+    """`--version` of an agreement, None unless given."""
+    told = f"{says}; the latest unless given."
+    return click.option("--version", type=click.IntRange(min=1), metavar="N", help=told)
+
+
+partner_option = click.option(
+    "--partner", default="", metavar="NAME", help="Only those of this partner."
+)
+member_option = click.option(
+    "--member", "member_ref", default="", metavar="REF", help="Only those of this member."
+)
 key_option = click.option(
     "--key",
     "request_key",
@@ -64,7 +127,7 @@ fields_option = click.option(
     callback=_pairs,
     multiple=True,
     metavar="NAME=VALUE",
-    help="What the partner needs to know of the member; may be repeated.",
+    help="What the partner needs to know of the member, may be repeated.",
 )
 limit_option = click.option(
     "--limit",

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from handback_client.cli.command import Group, key_option, limit_option
+from handback_client.cli.command import (
+    Group,
+    comment_option,
+    key_option,
+    limit_option,
+    member_option,
+    partner_option,
+)
 from handback_client.cli.session import Session
 
 COLUMNS = (
@@ -25,25 +32,25 @@ def correction_command() -> None:
 
 
 @correction_command.command("list")
-@click.option("--partner", default="", metavar="NAME", help="Only those of this partner.")
-@click.option("--member", default="", metavar="REF", help="Only those of this member.")
+@partner_option
+@member_option
 @click.option("--all", "include_acknowledged", is_flag=True, help="Acknowledged ones too.")
 @limit_option
 @click.pass_obj
 def list_corrections(
-    session: Session, partner: str, member: str, include_acknowledged: bool, limit: int | None
+    session: Session, partner: str, member_ref: str, include_acknowledged: bool, limit: int | None
 ) -> None:
     """List what is to be acknowledged, oldest first."""
     with session.client() as client:
         found = client.corrections.list(
-            partner=partner, member_ref=member, include_acknowledged=include_acknowledged
+            partner=partner, member_ref=member_ref, include_acknowledged=include_acknowledged
         )
         session.output.many(found, COLUMNS, limit)
 
 
 @correction_command.command("acknowledge")
 @click.argument("correction_id")
-@click.option("--comment", default="", metavar="TEXT", help="What was done about it.")
+@comment_option("What was done about it.")
 @key_option
 @click.pass_obj
 def acknowledge_correction(

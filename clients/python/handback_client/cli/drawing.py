@@ -14,7 +14,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from handback_client.cli.output import COLOUR_OF_WORD
+from handback_client.cli.colours import COLOUR_OF_WORD
 
 # Between columns of a table, and beside the first and the last; it may have to be one less.
 _GAP = 3

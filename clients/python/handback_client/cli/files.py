@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from handback_client.cli.command import Group, key_option, limit_option
+from handback_client.cli.command import (
+    Group,
+    comment_option,
+    file_type,
+    key_option,
+    limit_option,
+    partner_option,
+    states_option,
+)
 from handback_client.cli.session import Session
 from handback_client.models import FileState
 from handback_client.models.inspection import FileLine
@@ -23,7 +31,6 @@ COLUMNS = (
     "received_at",
 )
 FINDING_COLUMNS = ("number", "severity", "code", "ordinal", "line", "field", "message")
-_STATES = [word.value for word in FileState if word not in (FileState.NONE, FileState.UNKNOWN)]
 
 
 @click.group("files", cls=Group)
@@ -32,14 +39,8 @@ def files_command() -> None:
 
 
 @files_command.command("list")
-@click.option("--partner", default="", metavar="NAME", help="Only those from this partner.")
-@click.option(
-    "--state",
-    "states",
-    type=click.Choice(_STATES),
-    multiple=True,
-    help="Only those in this state; may be repeated.",
-)
+@partner_option
+@states_option(FileState)
 @limit_option
 @click.pass_obj
 def list_files(session: Session, partner: str, states: tuple[str, ...], limit: int | None) -> None:
@@ -60,7 +61,7 @@ def show_file(session: Session, file_id: str) -> None:
 
 @files_command.command("upload")
 @click.argument("partner")
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("path", type=file_type)
 @click.option(
     "--name",
     "file_name",
@@ -133,7 +134,7 @@ def _shown(content: bytes) -> str:
 
 @files_command.command("release")
 @click.argument("file_id")
-@click.option("--comment", required=True, metavar="TEXT", help="Why it may be applied.")
+@comment_option("Why it may be applied.", required=True)
 @key_option
 @click.pass_obj
 def release_file(session: Session, file_id: str, comment: str, request_key: str) -> None:
@@ -145,7 +146,7 @@ def release_file(session: Session, file_id: str, comment: str, request_key: str)
 
 @files_command.command("discard")
 @click.argument("file_id")
-@click.option("--comment", required=True, metavar="TEXT", help="Why nobody wants it.")
+@comment_option("Why nobody wants it.", required=True)
 @key_option
 @click.pass_obj
 def discard_file(session: Session, file_id: str, comment: str, request_key: str) -> None:

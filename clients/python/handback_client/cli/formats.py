@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from handback_client.cli.command import Group, limit_option
+from handback_client.cli.command import Group, file_type, limit_option, version_option
 from handback_client.cli.documents import programme_of, text_of_document
 from handback_client.cli.files import FINDING_COLUMNS
 from handback_client.cli.session import Session
@@ -35,7 +35,6 @@ RECORD_COLUMNS = (
 FORMAT_COLUMNS = ("name", "framing")
 GOLDEN_COLUMNS = ("format", "file_name", "records", "result")
 _GOOD = ("ACCEPTED", "ACCEPTED_WITH_FINDINGS", "HEARTBEAT")
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True)
@@ -84,20 +83,14 @@ def format_command() -> None:
 
 
 @format_command.command("check")
-@click.argument("path", type=_FILE)
+@click.argument("path", type=file_type)
 @click.option(
     "--agreement",
     required=True,
     metavar="PARTNER|FILE",
     help="The partner whose agreement it is, or a TOML document that may be new.",
 )
-@click.option(
-    "--version",
-    type=click.IntRange(min=1),
-    default=None,
-    metavar="N",
-    help="This version of the partner's agreement; the latest unless given.",
-)
+@version_option("This version of the partner's agreement")
 @click.pass_obj
 def check_file(session: Session, path: Path, agreement: str, version: int | None) -> None:
     """Say what a hand-back file would be and do; exit code 1 where it would not be accepted."""
@@ -133,13 +126,7 @@ def list_formats(session: Session, limit: int | None) -> None:
     metavar="PARTNER",
     help="As this partner's agreement keeps it; as it is today unless given.",
 )
-@click.option(
-    "--version",
-    type=click.IntRange(min=1),
-    default=None,
-    metavar="N",
-    help="This version of the partner's agreement; the latest unless given.",
-)
+@version_option("This version of the partner's agreement")
 @click.pass_obj
 def show_format(session: Session, name: str, agreement: str, version: int | None) -> None:
     """Show a format that Handback brings along, as an agreement would declare it."""
@@ -182,7 +169,7 @@ def check_formats(session: Session, name: str | None) -> None:
 
 
 @format_command.command("draft")
-@click.argument("paths", nargs=-1, required=True, type=_FILE)
+@click.argument("paths", nargs=-1, required=True, type=file_type)
 @click.option(
     "--name", default="handback", show_default=True, metavar="NAME", help="What to call the format."
 )

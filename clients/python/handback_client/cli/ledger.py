@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from handback_client.cli.command import Group, limit_option
+from handback_client.cli.command import (
+    Group,
+    limit_option,
+    member_option,
+    partner_option,
+    words_of,
+    words_option,
+)
 from handback_client.cli.moments import as_of_options, stretch_options, when
 from handback_client.cli.session import Session
 from handback_client.models.words import Account, LiabilityBy, OpenStanding
@@ -71,22 +78,12 @@ INVOICE_COLUMNS = (
 PERIOD_COLUMNS = ("number", "name", "after_position", "position", "cut_at", "closed_at", "actor")
 
 
-def _choice(words: type[Any]) -> click.Choice[str]:
-    return click.Choice([one.value for one in words if one.name not in ("NONE", "UNKNOWN")])
-
-
-partner_option = click.option(
-    "--partner", default="", metavar="NAME", help="Only with this partner."
-)
-unit_option = click.option("--unit", default="", metavar="NAME", help="Only in this unit.")
+unit_option = click.option("--unit", default="", metavar="NAME", help="Only those in this unit.")
 batch_option = click.option(
-    "--batch", "batch_id", default="", metavar="ID", help="Only of this payout batch."
+    "--batch", "batch_id", default="", metavar="ID", help="Only those of this payout batch."
 )
-member_option = click.option(
-    "--member", "member_ref", default="", metavar="REF", help="Only of this member."
-)
-standing_option = click.option(
-    "--standing", default=None, type=_choice(OpenStanding), help="Only what has come so far."
+standing_option = words_option(
+    "--standing", words=words_of(OpenStanding), says="Only those that have come so far"
 )
 days_option = click.option(
     "--days",
@@ -94,7 +91,7 @@ days_option = click.option(
     type=click.IntRange(min=0),
     multiple=True,
     metavar="N",
-    help="The last day of a bucket; may be repeated. 7, 30, 60 and 90 unless given.",
+    help="The last day of a bucket, may be repeated; 7, 30, 60 and 90 unless given.",
 )
 
 
@@ -119,7 +116,13 @@ def balances(session: Session, /, limit: int | None, **asked: Any) -> None:
 
 
 @ledger_command.command("liability")
-@click.option("--by", default="partner", type=_choice(LiabilityBy), help="What lines are about.")
+@words_option(
+    "--by",
+    words=words_of(LiabilityBy),
+    says="What lines are about",
+    default="partner",
+    show_default=True,
+)
 @partner_option
 @unit_option
 @batch_option
@@ -161,8 +164,12 @@ def cut_off(session: Session, /, limit: int | None, **asked: Any) -> None:
 @batch_option
 @member_option
 @standing_option
-@click.option("--min-days", type=click.IntRange(min=0), metavar="N", help="Only of such an age.")
-@click.option("--max-days", type=click.IntRange(min=0), metavar="N", help="Only of such an age.")
+@click.option(
+    "--min-days", type=click.IntRange(min=0), metavar="N", help="Only those open for so long."
+)
+@click.option(
+    "--max-days", type=click.IntRange(min=0), metavar="N", help="Only those open for no longer."
+)
 @as_of_options
 @limit_option
 @click.pass_obj
@@ -176,12 +183,12 @@ def open_redemptions(session: Session, /, limit: int | None, **asked: Any) -> No
 @partner_option
 @unit_option
 @member_option
-@click.option(
+@words_option(
     "--account",
     "accounts",
-    type=_choice(Account),
+    words=words_of(Account),
+    says="Only those that touch this account",
     multiple=True,
-    help="Only what touches this account; may be repeated.",
 )
 @stretch_options
 @limit_option

@@ -19,22 +19,6 @@ import click
 # As many rows as a table on a terminal has unless more are asked for.
 TERMINAL_ROWS = 100
 
-COLOUR_OF_WORD: Mapping[str, str] = {
-    "confirmed": "green",
-    "reconciled": "green",
-    "ACCEPTED": "green",
-    "ACCEPTED_WITH_FINDINGS": "green",
-    "HEARTBEAT": "green",
-    "dispatched": "green",
-    "awaiting_handback": "cyan",
-    "retrying": "yellow",
-    "recalled": "yellow",
-    "rejected": "yellow",
-    "quarantined": "red",
-    "refused": "red",
-    "failed": "red",
-}
-
 
 class Progress(Protocol):
     """Something that is told how far the work has come."""

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from handback_client.cli.command import Group, key_option, limit_option
+from handback_client.cli.command import (
+    Group,
+    comment_option,
+    file_type,
+    key_option,
+    limit_option,
+    version_option,
+)
 from handback_client.cli.documents import programme_of, text_of_document
 from handback_client.cli.session import Session
 
@@ -14,9 +21,7 @@ COLUMNS = ("partner", "agreement_version", "created_at")
 HOLD_COLUMNS = ("partner", "held_at", "held_by", "reason", "released_at", "released_by")
 VERSION_COLUMNS = ("version", "applied_at", "actor", "content_hash")
 
-_documents_argument = click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+_documents_argument = click.argument("paths", nargs=-1, required=True, type=file_type)
 
 
 @click.group("partner", cls=Group)
@@ -76,13 +81,7 @@ def list_partners(session: Session, limit: int | None) -> None:
 
 @partner_command.command("show")
 @click.argument("partner")
-@click.option(
-    "--version",
-    type=click.IntRange(min=1),
-    default=None,
-    metavar="N",
-    help="This version; the latest unless given.",
-)
+@version_option("This version")
 @click.pass_obj
 def show_agreement(session: Session, partner: str, version: int | None) -> None:
     """Show a partner's agreement: its document, or in JSON all about it."""
@@ -106,7 +105,7 @@ def list_versions(session: Session, partner: str, limit: int | None) -> None:
 
 @partner_command.command("hold")
 @click.argument("partner")
-@click.option("--comment", required=True, metavar="TEXT", help="Why it is held.")
+@comment_option("Why it is held.", required=True)
 @key_option
 @click.pass_obj
 def hold_partner(session: Session, partner: str, comment: str, request_key: str) -> None:
@@ -118,7 +117,7 @@ def hold_partner(session: Session, partner: str, comment: str, request_key: str)
 
 @partner_command.command("release")
 @click.argument("partner")
-@click.option("--comment", required=True, metavar="TEXT", help="Why it is released.")
+@comment_option("Why it is released.", required=True)
 @key_option
 @click.pass_obj
 def release_partner(session: Session, partner: str, comment: str, request_key: str) -> None:

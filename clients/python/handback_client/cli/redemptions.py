@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from handback_client.cli.command import Command, fields_option, key_option, limit_option
+from handback_client.cli.command import (
+    Command,
+    comment_option,
+    fields_option,
+    key_option,
+    limit_option,
+    member_option,
+    partner_option,
+    states_option,
+)
 from handback_client.cli.session import Session
 from handback_client.models import State
 
@@ -32,9 +41,7 @@ EVENT_COLUMNS = (
     "changed",
     "comment",
 )
-STATES = [word.value for word in State if word not in (State.NONE, State.UNKNOWN)]
-
-_comment_option = click.option("--comment", default="", metavar="TEXT", help="Why.")
+_why = comment_option("Why.")
 
 
 @click.command("get", cls=Command)
@@ -47,23 +54,17 @@ def get_command(session: Session, redemption_id: str) -> None:
 
 
 @click.command("list", cls=Command)
-@click.option("--partner", default="", metavar="NAME", help="Only those of this partner.")
-@click.option("--member", default="", metavar="REF", help="Only those of this member.")
-@click.option(
-    "--state",
-    "states",
-    type=click.Choice(STATES),
-    multiple=True,
-    help="Only those in this state; may be repeated.",
-)
+@partner_option
+@member_option
+@states_option(State)
 @limit_option
 @click.pass_obj
 def list_command(
-    session: Session, partner: str, member: str, states: tuple[str, ...], limit: int | None
+    session: Session, partner: str, member_ref: str, states: tuple[str, ...], limit: int | None
 ) -> None:
     """List redemptions, oldest first."""
     with session.client() as client:
-        found = client.list(partner=partner, member_ref=member, states=states)
+        found = client.list(partner=partner, member_ref=member_ref, states=states)
         session.output.many(found, COLUMNS, limit)
 
 
@@ -79,7 +80,7 @@ def history_command(session: Session, redemption_id: str, limit: int | None) -> 
 
 @click.command("cancel", cls=Command)
 @click.argument("redemption_id")
-@_comment_option
+@_why
 @key_option
 @click.pass_obj
 def cancel_command(session: Session, redemption_id: str, comment: str, request_key: str) -> None:
@@ -92,7 +93,7 @@ def cancel_command(session: Session, redemption_id: str, comment: str, request_k
 @click.argument("redemption_id")
 @click.option("--member", default="", metavar="REF", help="The member, where it is another one.")
 @fields_option
-@_comment_option
+@_why
 @key_option
 @click.pass_obj
 def retry_command(
@@ -117,7 +118,7 @@ def retry_command(
 
 @click.command("fail", cls=Command)
 @click.argument("redemption_id")
-@_comment_option
+@_why
 @key_option
 @click.pass_obj
 def fail_command(session: Session, redemption_id: str, comment: str, request_key: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from handback_client.cli.command import Command, fields_option, key_option
+from handback_client.cli.command import Command, fields_option, file_type, key_option
 from handback_client.cli.session import Session, error_facts, error_text
 from handback_client.cli.submissions import check, read
 from handback_client.models import SubmitOutcome
@@ -23,7 +23,7 @@ from handback_client.models import SubmitOutcome
 @click.option(
     "--csv",
     "path",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=file_type,
     help="Submit every row of this file: columns request_key, member_ref, quantity,"
     " and partner and unit unless given above; all others are fields.",
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from handback_client.cli.command import Command
-from handback_client.cli.output import COLOUR_OF_WORD
+from handback_client.cli.colours import COLOUR_OF_WORD
+from handback_client.cli.command import Command, words_of, words_option
 from handback_client.cli.session import Session
 from handback_client.models import Event, Trigger
 from handback_client.retry import RetryPolicy
@@ -22,7 +22,6 @@ COLUMNS = (
     "reason_code",
     "cursor",
 )
-_TRIGGERS = [word.value for word in Trigger if word not in (Trigger.NONE, Trigger.UNKNOWN)]
 # About half a minute of a server that is away.
 _PATIENT = RetryPolicy(max_attempts=20)
 
@@ -35,15 +34,14 @@ _PATIENT = RetryPolicy(max_attempts=20)
     "partners",
     multiple=True,
     metavar="NAME",
-    help="Only events of this partner; may be repeated.",
+    help="Only events of this partner, may be repeated.",
 )
-@click.option(
+@words_option(
     "--trigger",
     "triggers",
-    type=click.Choice(_TRIGGERS),
+    words=words_of(Trigger),
+    says="Only events with this trigger",
     multiple=True,
-    metavar="TRIGGER",
-    help="Only events with this trigger; may be repeated.",
 )
 @click.option(
     "--redemption",
