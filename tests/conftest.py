@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, settings
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -23,6 +24,12 @@ from fake_clock import FakeClock
 from handback import telemetry
 from handback.store.session import Store
 from handback_server.bench.postgres import Databases, running_server
+
+# How fast a machine is belongs in benchmarks: on a slow or busy one nothing fails for its time.
+settings.register_profile(
+    "timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("timeless")
 
 
 @pytest.fixture

@@ -40,7 +40,10 @@ _ROW = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    max_examples=40,
+)
 @given(rows=st.lists(_ROW, max_size=12))
 def test_a_frame_comes_back_as_it_went_in(store: Store, rows: list[dict[str, object]]) -> None:
     keyed = [row | {"redemption_id": n, "version": n} for n, row in enumerate(rows)]
