@@ -57,12 +57,13 @@ def test_a_name_that_did_not_fit_never_goes_out_as_it_was(world: World) -> None:
         retry(world, redemption_id, "2", fields={"surname": "Example"}),
         retry(world, redemption_id, "3", fields={"surname": " Example  "}),
         retry(world, redemption_id, "4", member_ref="M777"),
+        retry(world, redemption_id, "5", fields={"surname": "EXAMPLE"}),
     ]
     for refusal in refusals:
         assert isinstance(refusal, FieldsUnchanged)
         assert refusal.facts["fields"] == "surname"
     assert world.states([redemption_id]) == ["rejected"]
-    answer = retry(world, redemption_id, "5", fields={"surname": "Hopper"})
+    answer = retry(world, redemption_id, "6", fields={"surname": "Hopper"})
     assert isinstance(answer, Outcome), answer
     assert str(answer.redemption.state) == "retrying"
     world.assert_laws()
@@ -76,6 +77,20 @@ def test_by_default_something_of_a_wrong_member_changes(world: World) -> None:
     answer = retry(world, redemption_id, "2", member_ref="M777")
     assert isinstance(answer, Outcome)
     assert answer.redemption.member_ref == "M777"
+
+
+def test_of_a_members_number_letter_case_counts(world: World) -> None:
+    redemption_id = rejected(world, UNKNOWN)
+    same = retry(world, redemption_id, "1", member_ref=" M000001 ", fields={"surname": "EXAMPLE"})
+    assert isinstance(same, FieldsUnchanged)
+    assert isinstance(retry(world, redemption_id, "2", member_ref="m000001"), Outcome)
+
+
+def test_another_spelling_goes_out_where_nothing_has_to_change(world: World) -> None:
+    redemption_id = rejected(world, FAULT, '[policy.codes."0301"]\ndo = "review"\n')
+    assert isinstance(retry(world, redemption_id, fields={"surname": "EXAMPLE"}), Outcome)
+    with world.store.read() as tx:
+        assert json.loads(tx.scalar(sa.select(DETAIL.c.fields)) or "") == {"surname": "EXAMPLE"}
 
 
 def test_what_is_new_goes_out_and_what_was_is_kept(world: World) -> None:

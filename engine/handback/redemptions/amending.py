@@ -13,6 +13,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from handback.errors import FieldsUnchanged, InvalidRequest, RetryExcluded
+from handback.formats.columns import folded
 from handback.ids import Prefix, public_id
 from handback.lifecycle.table import State
 from handback.partners.agreement import Agreement
@@ -84,8 +85,8 @@ def check_retry(
     """What a retry changes, None for nothing.
 
     Raises RetryExcluded where the policy allows none, unless a second person has `approved`;
-    FieldsUnchanged where it wants something changed that the retry leaves as it was;
-    InvalidRequest where the partner's file cannot carry what is new.
+    FieldsUnchanged where it wants something changed that the retry leaves as it was, or only spells
+    otherwise; InvalidRequest where the partner's file cannot carry what is new.
     """
     policy, name = (
         policy_of(agreement, view, past),
@@ -98,8 +99,7 @@ def check_retry(
         fields = json.loads(found.fields)
         if mistakes := agreement.check_submit(found.member_ref, view.quantity, fields):
             raise InvalidRequest(mistakes)
-    changed = found.changed if found else ()
-    if policy.changed and not set(policy.changed) & set(changed):
+    if policy.changed and not (found and set(policy.changed) & _anew(found)):
         raise FieldsUnchanged(redemption=name, fields=", ".join(policy.changed))
     return found
 
@@ -116,6 +116,20 @@ def _amended(view: RedemptionView, past: Background, command: Retry) -> Amendmen
     text = json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     was_ref = view.member_ref
     return Amendment(view.redemption_id, was_ref, past.fields, member_ref, text, tuple(changed))
+
+
+def _anew(amendment: Amendment) -> set[str]:
+    """What of it a partner has not been told before.
+
+    A name in capitals is the same name. Of a member's number every letter counts as it is.
+    """
+    was = json.loads(amendment.was_fields) if amendment.was_fields else {}
+    now = json.loads(amendment.fields)
+    return {
+        name
+        for name in amendment.changed
+        if name == MEMBER_REF or folded(now[name]) != folded(was.get(name, ""))
+    }
 
 
 def _alike(one: str, other: str) -> bool:
