@@ -182,6 +182,14 @@ async def test_many_are_resolved_each_with_its_own_outcome(office: Office) -> No
         await office.ada.breaks.resolve("forget", [first], comment="why")
 
 
+async def test_a_decision_about_no_break_says_how_many_it_may_be_about(office: Office) -> None:
+    with pytest.raises(errors.InvalidRequest) as refused:
+        await office.ada.breaks.resolve("fail", [], comment="why")
+    assert list(refused.value.violations) == [
+        errors.Violation("break_ids", "expected 1 to 1000 breaks")
+    ]
+
+
 async def test_a_proposal_is_declined(office: Office) -> None:
     first = office.breaks[0].break_id
     await office.ada.breaks.resolve("write_off", [first], comment="so small", quantity=100)

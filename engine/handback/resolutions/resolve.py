@@ -74,7 +74,7 @@ class Resolving:
         """
         _check(command)
         if not 0 < len(break_ids) <= MAX_BREAKS:
-            raise InvalidRequest([Violation("break_ids", f"expected 1 to {MAX_BREAKS}")])
+            raise InvalidRequest([Violation("break_ids", f"expected 1 to {MAX_BREAKS} breaks")])
         each = dict.fromkeys(break_ids)
         return Bulk([self._resolve_one(programme, one, wanted, command) for one in each])
 

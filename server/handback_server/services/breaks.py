@@ -137,9 +137,9 @@ class Breaks(BreakServiceServicer):
             quantity=request.quantity if request.HasField("quantity") else None,
             redemption_id=convert.redemption_number(named) if named else None,
         )
-        if request.HasField("filter") == bool(request.break_ids):
-            raise InvalidRequest([Violation("break_ids", "expected breaks or a filter, not both")])
         if request.HasField("filter"):
+            if request.break_ids:
+                raise InvalidRequest([Violation("break_ids", "expected none beside a filter")])
             which = self._filter(programme, request.filter)
             bulk = await self._bridge.run(self._resolving.resolve_filtered, which, wanted, command)
         else:
