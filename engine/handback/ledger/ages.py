@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from handback.errors import InvalidRequest, Violation
@@ -11,6 +11,8 @@ from handback.errors import InvalidRequest, Violation
 # Last days of all buckets but the oldest: 0-7, 8-30, 31-60, 61-90, and what is older.
 BUCKETS: Final = (7, 30, 60, 90)
 MAX_BUCKETS: Final = 20
+# Nothing came before; from here on any bucket can be counted back.
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = timedelta(days=1)
 
 
@@ -32,4 +34,4 @@ def bucket_names(days: Sequence[int]) -> tuple[str, ...]:
 
 def youngest_end(at: datetime, days: int) -> datetime:
     """After which instant that has come which is up to so many whole days old at another."""
-    return at - (days + 1) * _DAY
+    return max(at, _EARLIEST) - (days + 1) * _DAY

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import sqlalchemy as sa
 
 from handback.errors import InvalidRequest, Violation
-from handback.ids import Prefix, number_of
+from handback.ids import MAX_ID, Prefix, number_of
 from handback.ledger import open_redemptions, periods, postings, queries, statements
 from handback.ledger.accounts import Balance
 from handback.ledger.ages import check_buckets, youngest_end
@@ -234,8 +234,16 @@ def _liability(
     page: Page[list[str]],
 ) -> tuple[OpenFilter, datetime, list[Liability]]:
     wanted, at = _as_of(tx, wanted, cut, now)
-    after = page.after if any(page.after) else ()
-    return wanted, at, liability(tx, wanted, by, at, days, after, page.fetch)
+    return wanted, at, liability(tx, wanted, by, at, days, _line_place(by, page), page.fetch)
+
+
+def _line_place(by: By, page: Page[list[str]]) -> Sequence[str]:
+    """Where a page of the liability goes on; nowhere for the first."""
+    if not any(page.after):
+        return ()
+    if by is not By.PARTNER:
+        _number(page.after[0 if by is By.MEMBER else 2])
+    return page.after
 
 
 def _open(
@@ -301,8 +309,8 @@ def _place(page: Page[list[str]]) -> postings.Place:
 
 
 def _number(text: str) -> int:
-    """A number of a page token, which nobody else has made up."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+    """A number of a page token. Raises InvalidRequest for one that somebody else made up."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= MAX_ID):
         raise InvalidRequest([Violation("page_token", "expected the token of the page before")])
     return int(text)
 
