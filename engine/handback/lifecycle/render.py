@@ -64,6 +64,11 @@ A trigger whose pair of state and trigger is not in this table, or whose conditi
 is refused: a command with `ILLEGAL_TRANSITION`; a partner's record moves nothing. No two rows
 of one pair can hold at once. A posting moves the quantity of the record or command from the first
 account to the second; what it does to a redemption's held and fulfilled quantity follows from it.
+
+Of a `failed` redemption no more is reinstated or written off than the member had back of it, which
+may be less than was asked for: a part may have been let be before. A redemption has no column for
+that, so no condition here can see it. The history is summed before two people are asked, and their
+decision lapses when the redemption moves.
 """
 
 
