@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
@@ -15,6 +17,8 @@ from handback.ledger import queries as ledger
 from handback.ledger.queries import BalanceFilter
 from handback.lifecycle.table import State, Trigger
 from handback.partners import registry
+from handback.reconcile import remainder
+from handback.reconcile.decide import REMAINDERS
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import MemberDetail, Remainder
@@ -172,3 +176,23 @@ def test_parts_in_one_file_are_counted_once(world: Quantities) -> None:
     assert counts(world.report(file.file_id))["events"] == (2, 110)
     assert world.states(ids) == ["confirmed", "confirmed"]
     world.assert_laws()
+
+
+def test_a_whole_chunk_of_remainders_goes_out_again(world: Quantities) -> None:
+    world.agree("resubmit")
+    origins = world.submit(*[100] * 1_100)
+    left = pl.DataFrame({"redemption_id": origins}).with_columns(
+        attempt=1, quantity=10, programme_id=1, partner_id=1, unit_id=1, member_ref=pl.lit("M")
+    )
+    with world.store.write() as tx:
+        if world.store.dialect.serial_commits:
+            # As many as any SQLite takes would make the test slow.
+            driver = tx.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1_000)
+        linked = remainder.submit(world.store, tx, left.cast(REMAINDERS), world.clock.now())
+        remainder.link(world.store, tx, linked)
+        born = linked.births["redemption_id"].to_list()
+        known = tx.execute(sa.select(DETAIL).where(DETAIL.c.redemption_id >= born[0])).all()
+    assert {row.redemption_id for row in known} == set(born)
+    assert {row.fields for row in known} == {'{"surname":"Example"}'}

@@ -14,7 +14,7 @@ from handback.lifecycle import relation
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
 from handback.reconcile.following import DUE_AGAIN
-from handback.store.bulk import table_of
+from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
 from handback.store.tables import Due, MemberDetail, Remainder
 
@@ -73,9 +73,8 @@ def link(store: Store, tx: sa.Connection, linked: Linked) -> None:
         return
     store.dialect.insert_frame(tx, DUE, linked.due.drop("sent_since"))
     store.dialect.insert_frame(tx, REMAINDER, linked.links)
-    copied = (
-        sa.select(REMAINDER.c.redemption_id, DETAIL.c.fields)
-        .join(DETAIL, DETAIL.c.redemption_id == REMAINDER.c.origin_id)
-        .where(REMAINDER.c.redemption_id.in_(linked.links["redemption_id"].to_list()))
-    )
-    tx.execute(sa.insert(DETAIL).from_select(["redemption_id", "fields"], copied))
+    stage = store.dialect.stage(tx, "linked", linked.links)
+    # An outer join, so that no plan begins with the details.
+    whose = stage.outerjoin(DETAIL, DETAIL.c.redemption_id == stage.c.origin_id)
+    copied = sa.select(stage.c.redemption_id, DETAIL.c.fields).select_from(whose)
+    store.dialect.insert_frame(tx, DETAIL, fetch_frame(tx, copied).drop_nulls())
