@@ -7,7 +7,7 @@ from typing import Any, Final
 import grpc
 
 from handback.errors import InvalidRequest, NotAuthenticated, Violation
-from handback.redemptions.requests import MAX_COMMENT, MAX_TEXT
+from handback.redemptions.requests import MAX_TEXT, comment_mistakes
 from handback.store.requests import Command
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -55,8 +55,7 @@ def command_of(context: Context, request_key: str, comment: str = "") -> Command
     if not _is_name(request_key):
         expected = f"expected one line of 1 to {MAX_TEXT} characters"
         mistakes.append(Violation("request_key", expected))
-    if len(comment) > MAX_COMMENT:
-        mistakes.append(Violation("comment", f"expected at most {MAX_COMMENT} characters"))
+    mistakes += comment_mistakes(comment)
     if mistakes:
         raise InvalidRequest(mistakes)
     return Command(actor_of(context), comment, request_key)

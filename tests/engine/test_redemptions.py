@@ -130,6 +130,23 @@ def test_a_bad_neighbour_spoils_nothing(
     assert {one.field for one in invalid.violations} == {"fields.surname", "fields.shoe_size"}
 
 
+@pytest.mark.parametrize("comment", ["changed\x00mind", "x" * 2_001])
+def test_a_comment_that_cannot_be_kept_spoils_nothing(
+    store: Store, clock: FakeClock, agreements: Agreements, comment: str
+) -> None:
+    redemption_id = submitted(store, clock, agreements)
+    refused, neighbour = run(
+        store,
+        clock,
+        agreements,
+        Cancel("aurora", "c", redemption_id, comment),
+        replace(SUBMIT, request_key="neighbour"),
+    )
+    assert isinstance(refused, InvalidRequest)
+    assert [one.field for one in refused.violations] == ["comment"]
+    assert isinstance(neighbour, Outcome)
+
+
 def test_an_illegal_step_says_what_is_allowed(
     store: Store, clock: FakeClock, agreements: Agreements
 ) -> None:

@@ -72,8 +72,7 @@ class Step:
     def check(self) -> None:
         """Raise InvalidRequest with every mistake."""
         mistakes = _texts(self, "programme", "request_key")
-        if len(self.comment) > MAX_COMMENT:
-            mistakes.append(Violation("comment", f"expected at most {MAX_COMMENT} characters"))
+        mistakes += comment_mistakes(self.comment)
         if mistakes:
             raise InvalidRequest(mistakes)
 
@@ -122,6 +121,13 @@ class Fail(Step):
 
 
 Command = Submit | Step
+
+
+def comment_mistakes(comment: str) -> list[Violation]:
+    """What is wrong with somebody's words: too many, or with a NUL, which PostgreSQL refuses."""
+    if len(comment) <= MAX_COMMENT and "\0" not in comment:
+        return []
+    return [Violation("comment", f"expected at most {MAX_COMMENT} characters, none of them NUL")]
 
 
 def _texts(request: Command, *names: str) -> list[Violation]:
