@@ -18,7 +18,7 @@ from handback.journal.sequence import sequence_blocks
 from handback.lifecycle.table import OPEN_STATES, Trigger
 from handback.redemptions.queries import EventView
 from handback.redemptions.requests import Cancel, Fail, Retry
-from handback.reports.stretches import ANSWERS
+from handback.reports.columns import ANSWERS
 from reported import assert_followed_down, reported
 from world import PROGRAMME, Answer, Sent, World, skyways_file
 

@@ -12,10 +12,11 @@ from handback.ids import Prefix
 from handback.payouts.outcomes import OUTCOMES, left_out_column, outcome_column
 from handback.payouts.states import BatchState
 from handback.reports import declaring as d
+from handback.reports.columns import REDEMPTION, partner_column, unit_column, words
 from handback.reports.events import ATTEMPT, BATCH, attempts_of
+from handback.reports.frames import pages, summed
 from handback.reports.reading import Reading
 from handback.reports.report import Report
-from handback.reports.stretches import REDEMPTION, partner_column, unit_column, words
 from handback.store.bulk import fetch_frame
 
 _PAGE: Final = 500
@@ -41,19 +42,10 @@ def rows(asked: Reading) -> d.Rows:
 def _pages(asked: Reading) -> Iterator[pl.DataFrame]:
     """The batches that were asked for; there are as many as files were sent."""
     names = ("batch_id", "partner_id", "unit_id", "sequence", "state", "file_name", "sealed_at")
-    selected = (
-        sa.select(*(BATCH.c[name] for name in names), BATCH.c.dispatched_at, BATCH.c.deadline_at)
-        .where(*_conditions(asked))
-        .order_by(BATCH.c.batch_id)
-        .limit(_PAGE)
-    )
-    after, more = -1, True
-    while more:
-        page = fetch_frame(asked.tx, selected.where(BATCH.c.batch_id > after))
-        more = len(page) == _PAGE
-        if len(page):
-            after = page["batch_id"][-1]
-            yield page
+    selected = sa.select(
+        *(BATCH.c[name] for name in names), BATCH.c.dispatched_at, BATCH.c.deadline_at
+    ).where(*_conditions(asked))
+    return pages(asked.tx, selected, BATCH.c.batch_id, _PAGE)
 
 
 def _conditions(asked: Reading) -> Iterator[sa.ColumnElement[bool]]:
@@ -69,14 +61,8 @@ def _conditions(asked: Reading) -> Iterator[sa.ColumnElement[bool]]:
 
 def _sums(asked: Reading, batch_id: int) -> dict[str, int]:
     """What became of a batch: count and quantity of every outcome, and of all that was sent."""
-    sums = pl.DataFrame(schema=_SUMS)
-    for some in attempts_of(asked.tx, batch_id):
-        each = _each(some).subquery("each")
-        totals = (sa.func.sum(each.c[name]).label(name) for name in ("quantity", "left_out"))
-        select = sa.select(each.c.outcome, sa.func.count().label("count"), *totals)
-        found = fetch_frame(asked.tx, select.group_by(each.c.outcome))
-        more = found.select(pl.col(name).cast(kind) for name, kind in _SUMS.items())
-        sums = pl.concat([sums, more]).group_by("outcome").agg(pl.exclude("outcome").sum())
+    counted = (_counted(asked, some) for some in attempts_of(asked.tx, batch_id))
+    sums = summed(counted, _SUMS, ["outcome"])
     by_outcome = {row["outcome"]: row for row in sums.iter_rows(named=True)}
     nothing = {"count": 0, "quantity": 0, "left_out": 0}
     amounts = {"sent": int(sums["count"].sum()), "sent_quantity": int(sums["quantity"].sum())}
@@ -86,6 +72,13 @@ def _sums(asked: Reading, batch_id: int) -> dict[str, int]:
         amounts[f"{outcome}_quantity"] = row["quantity"] - row["left_out"]
     amounts["remainder_quantity"] += int(sums["left_out"].sum())
     return amounts
+
+
+def _counted(asked: Reading, some: sa.ColumnElement[bool]) -> pl.DataFrame:
+    each = _each(some).subquery("each")
+    totals = (sa.func.sum(each.c[name]).label(name) for name in ("quantity", "left_out"))
+    select = sa.select(each.c.outcome, sa.func.count().label("count"), *totals)
+    return fetch_frame(asked.tx, select.group_by(each.c.outcome))
 
 
 def _each(some: sa.ColumnElement[bool]) -> sa.Select[Any]:

@@ -13,10 +13,11 @@ from handback.ids import Prefix
 from handback.ledger.ages import bucket_names
 from handback.partners.codes import ReasonClass
 from handback.reports import declaring as d
+from handback.reports.columns import partner_column, reason_columns, words
+from handback.reports.frames import pages
 from handback.reports.reading import Reading
 from handback.reports.report import Report
-from handback.reports.stretches import partner_column, reason_columns, words
-from handback.store.bulk import fetch_frame, table_of
+from handback.store.bulk import table_of
 from handback.store.tables import Break
 
 BREAK: Final = table_of(Break)
@@ -38,14 +39,14 @@ _COUNTED: Final = pl.Schema(
 
 def rows(asked: Reading) -> d.Rows:
     """The breaks that were asked for, oldest first."""
-    for page in _pages(asked):
+    for page in _shown_pages(asked):
         yield page.select(one.name for one in OPEN_BREAKS.columns)
 
 
 def ages(asked: Reading) -> d.Rows:
     """One frame: how many there are, by partner, severity, kind, owner and age."""
     counted = pl.DataFrame(schema=_COUNTED)
-    for page in _pages(asked):
+    for page in _shown_pages(asked):
         more = page.with_columns(
             breaks=1,
             overdue=(pl.col("due_at") < asked.now).cast(pl.Int64),
@@ -64,14 +65,9 @@ def ages(asked: Reading) -> d.Rows:
     yield ordered.select(one.name for one in BREAKS.columns)
 
 
-def _pages(asked: Reading) -> Iterator[pl.DataFrame]:
+def _shown_pages(asked: Reading) -> Iterator[pl.DataFrame]:
     """Open breaks in pages, with words and names, as `rows` shows them."""
-    selected = _select(asked)
-    after, more = -1, True
-    while more:
-        page = fetch_frame(asked.tx, selected.where(BREAK.c.break_id > after))
-        more = len(page) == _PAGE
-        after = page["break_id"][-1] if more else after
+    for page in pages(asked.tx, _select(asked), BREAK.c.break_id, _PAGE):
         yield _narrowed(asked, _shown(asked, page))
 
 
@@ -88,8 +84,6 @@ def _select(asked: Reading) -> sa.Select[Any]:
         )
         .where(BREAK.c.programme_id == asked.programme_id, BREAK.c.closed_at.is_(None))
         .where(BREAK.c.partner_id.in_(asked.partner_ids))
-        .order_by(BREAK.c.break_id)
-        .limit(_PAGE)
     )
     if (kind := asked.text("kind")) is not None:
         selected = selected.where(BREAK.c.kind == int(BreakKind[kind.upper()]))

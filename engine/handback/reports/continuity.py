@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import polars as pl
-
 from handback.ids import Prefix
 from handback.intake import queries
 from handback.ledger.continuity import Movement, continuity
@@ -27,10 +25,7 @@ def rows(asked: Reading) -> d.Rows:
     file = queries.get(asked.tx, asked.programme, asked.needed("file"))
     found = continuity(asked.tx, file.file_id)
     movements = () if found is None else found.movements
-    kinds = {one.name: d.FRAME_TYPE[one.kind] for one in CONTINUITY.columns}
-    yield pl.DataFrame(
-        [_row(file.file_id, one) for one in movements], schema={**kinds, "file_id": pl.Int64()}
-    )
+    yield CONTINUITY.frame([_row(file.file_id, one) for one in movements])
 
 
 def _row(file_id: int, movement: Movement) -> dict[str, object]:

@@ -15,21 +15,17 @@ from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
 from handback.payouts.outcomes import OF_ATTEMPT
 from handback.reports import declaring as d
-from handback.reports.reading import Reading
-from handback.reports.report import Report
-from handback.reports.stretches import (
-    BLOCK,
-    EVENT,
+from handback.reports.columns import (
     REDEMPTION,
-    Stretch,
-    by_key,
     of_programme,
     partner_column,
     reason_columns,
-    stretches,
     unit_column,
     words,
 )
+from handback.reports.reading import Reading
+from handback.reports.report import Report
+from handback.reports.stretches import BLOCK, EVENT, Stretch, by_key, stretches
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.tables import Attempt, Break, PayoutBatch, RunChunk
 

@@ -17,11 +17,12 @@ from handback.intake import queries
 from handback.lifecycle.table import Trigger
 from handback.reports import declaring as d
 from handback.reports.buckets import BUCKET_COLUMNS, BY, bucketed, with_ends
+from handback.reports.columns import ANSWERS, REDEMPTION, partner_column, unit_column, words
+from handback.reports.frames import summed
 from handback.reports.reading import Reading
 from handback.reports.records import told
 from handback.reports.report import Report
 from handback.reports.runs import files
-from handback.reports.stretches import ANSWERS, REDEMPTION, partner_column, unit_column, words
 from handback.store.bulk import fetch_frame
 
 # What a record with a fee became, where it moved nothing.
@@ -39,11 +40,11 @@ _SUMS: Final = pl.Schema(
 
 def rows(asked: Reading) -> d.Rows:
     """One frame: what was taken, by stretch of time, partner, unit and what the records became."""
-    sums = pl.DataFrame(schema=_SUMS)
-    for found in record_rows(asked):
-        counted = bucketed(asked, found, at="received_at").with_columns(records=1)
-        more = counted.select(pl.col(name).cast(kind) for name, kind in _SUMS.items())
-        sums = pl.concat([sums, more]).group_by(_KEY).agg(pl.exclude(_KEY).sum())
+    counted = (
+        bucketed(asked, found, at="received_at").with_columns(records=1)
+        for found in record_rows(asked)
+    )
+    sums = summed(counted, _SUMS, _KEY)
     yield with_ends(asked, sums.sort(_KEY)).select(one.name for one in FEES.columns)
 
 

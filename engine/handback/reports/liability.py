@@ -32,7 +32,7 @@ def rows(asked: Reading) -> d.Rows:
     while page := liability(asked.tx, wanted, by, at, days, after, _PAGE):
         after = page[-1].place(by)
         found = [row for line in page for row in _aged(line, by, at, days)]
-        yield _frame(LIABILITY, found)
+        yield LIABILITY.frame(found)
 
 
 def open_rows(asked: Reading) -> d.Rows:
@@ -41,7 +41,7 @@ def open_rows(asked: Reading) -> d.Rows:
     unbatched = asked.text("queue") == _UNBATCHED
     while page := open_redemptions.page(asked.tx, wanted, after, _PAGE):
         after = page[-1].place
-        found = _frame(OPEN, [_row(one, _at(asked)) for one in page])
+        found = OPEN.frame([_row(one, _at(asked)) for one in page])
         yield found.filter(pl.col("batch_id").is_null()) if unbatched else found
 
 
@@ -109,14 +109,6 @@ def _row(view: OpenView, at: datetime) -> dict[str, object]:
         "submitted_at": view.submitted_at,
         "age_s": int((at - view.submitted_at).total_seconds()),
     }
-
-
-def _frame(report: Report, found: list[dict[str, object]]) -> pl.DataFrame:
-    kinds = {
-        one.name: pl.Int64() if one.kind is d.ColumnKind.ID else d.FRAME_TYPE[one.kind]
-        for one in report.columns
-    }
-    return pl.DataFrame(found, schema=kinds)
 
 
 _AT: Final = d.Parameter(

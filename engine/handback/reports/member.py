@@ -10,10 +10,11 @@ from handback.ids import Prefix
 from handback.intake.queries import FILE
 from handback.payouts.outcomes import OF_ATTEMPT
 from handback.reports import declaring as d
+from handback.reports.columns import REDEMPTION, of_programme, reason_columns
 from handback.reports.events import ATTEMPT, BATCH, shown
 from handback.reports.reading import Reading
 from handback.reports.report import Report
-from handback.reports.stretches import BLOCK, EVENT, REDEMPTION, of_programme, reason_columns
+from handback.reports.stretches import BLOCK, EVENT
 from handback.store.bulk import fetch_frame
 
 

@@ -14,20 +14,19 @@ import sqlalchemy as sa
 from handback.partners.codes import ReasonClass
 from handback.reports import declaring as d
 from handback.reports.buckets import BUCKET_COLUMNS, BY, bucketed, with_ends
-from handback.reports.reading import Reading
-from handback.reports.report import Report
-from handback.reports.stretches import (
+from handback.reports.columns import (
     ANSWERS,
-    EVENT,
     REDEMPTION,
-    Stretch,
     of_programme,
     partner_column,
     reason_columns,
-    stretches,
     unit_column,
     words,
 )
+from handback.reports.frames import summed
+from handback.reports.reading import Reading
+from handback.reports.report import Report
+from handback.reports.stretches import EVENT, Stretch, stretches
 from handback.store.bulk import fetch_frame
 
 _WHOSE: Final = ("partner_id", "unit_id")
@@ -46,11 +45,11 @@ _SUMS: Final = pl.Schema(
 
 def rows(asked: Reading) -> d.Rows:
     """One frame: as many rows as there are reasons, however many answers."""
-    sums = pl.DataFrame(schema=_SUMS)
-    for stretch in stretches(asked.tx, asked.from_at, asked.to_at):
-        answers = bucketed(asked, stretch.of(_counted(asked, stretch)))
-        more = answers.select(pl.col(name).cast(kind) for name, kind in _SUMS.items())
-        sums = pl.concat([sums, more]).group_by(_KEY).agg(pl.col("count", "quantity").sum())
+    answers = (
+        bucketed(asked, stretch.of(_counted(asked, stretch)))
+        for stretch in stretches(asked.tx, asked.from_at, asked.to_at)
+    )
+    sums = summed(answers, _SUMS, _KEY)
     whole = pl.col("count").sum().over("period", *_WHOSE)
     shared = sums.with_columns(
         (pl.col("count") * d.MILLION / whole).round().cast(pl.Int64).alias("share"),

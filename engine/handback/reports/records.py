@@ -19,11 +19,12 @@ from handback.partners.codes import ReasonClass
 from handback.partners.restricted import SHOWN
 from handback.reports import declaring as d
 from handback.reports.breaks import BREAK
+from handback.reports.columns import ANSWERS, words
 from handback.reports.events import CHUNK
 from handback.reports.reading import Reading
 from handback.reports.report import Report
 from handback.reports.runs import FATES
-from handback.reports.stretches import ANSWERS, EVENT, words
+from handback.reports.stretches import EVENT
 from handback.store.bulk import fetch_frame
 
 # A record beside others of a file that is not, or not yet, reconciled.

@@ -6,10 +6,12 @@ declaration and knows no report by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from handback.reports.declaring import Column, Drill, Parameter, Rows
+import polars as pl
+
+from handback.reports.declaring import FRAME_TYPE, Column, ColumnKind, Drill, Parameter, Rows
 from handback.reports.reading import Reading
 
 
@@ -27,3 +29,11 @@ class Report:
     def column(self, name: str) -> Column:
         """The column of that name."""
         return next(column for column in self.columns if column.name == name)
+
+    def frame(self, rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
+        """Rows by name as a frame such as `rows` gives."""
+        kinds = {
+            one.name: pl.Int64() if one.kind is ColumnKind.ID else FRAME_TYPE[one.kind]
+            for one in self.columns
+        }
+        return pl.DataFrame(rows, schema=kinds)

@@ -10,19 +10,12 @@ import sqlalchemy as sa
 from handback.lifecycle.table import Trigger
 from handback.partners.codes import ReasonClass
 from handback.reports import declaring as d
+from handback.reports.columns import REDEMPTION, of_programme, partner_column, unit_column, words
 from handback.reports.events import after_columns
+from handback.reports.frames import summed
 from handback.reports.reading import Reading
 from handback.reports.report import Report
-from handback.reports.stretches import (
-    EVENT,
-    REDEMPTION,
-    Stretch,
-    of_programme,
-    partner_column,
-    stretches,
-    unit_column,
-    words,
-)
+from handback.reports.stretches import EVENT, Stretch, stretches
 from handback.store.bulk import fetch_frame
 
 _OUTCOMES: Final = {
@@ -46,11 +39,11 @@ _SUMS: Final = pl.Schema(
 
 def rows(asked: Reading) -> d.Rows:
     """One frame with a row for each partner, unit, number of the attempt, and reason before it."""
-    sums = pl.DataFrame(schema=_SUMS)
-    for stretch in stretches(asked.tx, asked.from_at, asked.to_at):
-        found = stretch.of(_counted(asked, stretch))
-        more = found.select(pl.col(name).cast(kind) for name, kind in _SUMS.items())
-        sums = pl.concat([sums, more]).group_by(_KEY).agg(pl.col(_SUMMED).sum())
+    outcomes = (
+        stretch.of(_counted(asked, stretch))
+        for stretch in stretches(asked.tx, asked.from_at, asked.to_at)
+    )
+    sums = summed(outcomes, _SUMS, _KEY)
     answered = pl.col("confirmed") + pl.col("rejected")
     worded = sums.with_columns(
         partner_column(asked),

@@ -12,10 +12,11 @@ from handback.ids import Prefix
 from handback.intake.queries import FILE
 from handback.intake.states import FileState
 from handback.reports import declaring as d
+from handback.reports.columns import partner_column, words
 from handback.reports.events import CHUNK
+from handback.reports.frames import pages
 from handback.reports.reading import Reading
 from handback.reports.report import Report
-from handback.reports.stretches import partner_column, words
 from handback.store.bulk import fetch_frame
 
 FATES: Final = ("event", "repeat", "break", "reject")
@@ -51,18 +52,11 @@ def files(asked: Reading) -> Iterator[pl.DataFrame]:
         sa.select(*(FILE.c[name] for name in names), FILE.c.agreement_version)
         .where(FILE.c.partner_id.in_(asked.partner_ids))
         .where(FILE.c.received_at >= asked.from_at, FILE.c.received_at < asked.to_at)
-        .order_by(FILE.c.file_id)
-        .limit(_PAGE)
     )
     if (file_id := asked.number("file")) is not None:
         selected = selected.where(FILE.c.file_id == file_id)
-    after, more = -1, True
-    while more:
-        page = fetch_frame(asked.tx, selected.where(FILE.c.file_id > after))
-        more = len(page) == _PAGE
-        if len(page):
-            after = page["file_id"][-1]
-            yield page.rename({"name": "file_name"})
+    for page in pages(asked.tx, selected, FILE.c.file_id, _PAGE):
+        yield page.rename({"name": "file_name"})
 
 
 def _drill(fate: str) -> d.Drill:

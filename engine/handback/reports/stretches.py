@@ -1,4 +1,4 @@
-"""Stretches of the journal: the blocks of a period, some at a time, and columns about events.
+"""Stretches of the journal: the blocks of a period, some at a time.
 
 A period is read by the instants of its blocks, which are indexed, and the events of a stretch by
 the range of its block ids, which is what the index of events is for. So a report over a week of a
@@ -10,20 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 import sqlalchemy as sa
 
-from handback.lifecycle.table import Trigger
-from handback.partners.restricted import RESTRICTED, SHOWN
-from handback.reports.reading import Reading
 from handback.store.bulk import fetch_frame, table_of
-from handback.store.tables import Block, Event, Redemption
+from handback.store.tables import Block, Event
 
-BLOCK, EVENT, REDEMPTION = table_of(Block), table_of(Event), table_of(Redemption)
+BLOCK, EVENT = table_of(Block), table_of(Event)
 
 # Of one query; memory and the temptation to read a table as a whole both grow with them.
 STRETCH_EVENTS: Final = 50_000
@@ -38,16 +34,6 @@ _BY_KEY: Final = sa.select(
         for name in ("enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit")
     )
 )
-
-ANSWERS: Final = (
-    Trigger.ACKNOWLEDGE,
-    Trigger.CONFIRM,
-    Trigger.REJECT,
-    Trigger.EXPIRE,
-    Trigger.RETURN,
-    Trigger.RETURN_PART,
-)
-"""What a partner can say of an attempt, silence included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,52 +92,3 @@ def _cut(page: pl.DataFrame) -> Iterator[Stretch]:
         end = max(end, start + 1)
         yield Stretch(page[start:end].select("block_id", "committed_at"))
         start = end
-
-
-def reason_columns(
-    asked: Reading, event: sa.FromClause = EVENT
-) -> tuple[sa.ColumnElement[int], sa.ColumnElement[str]]:
-    """The class and the code of events as the caller may see them.
-
-    Restricted reasons have the class that stands for them, and no code, for those who may not.
-    """
-    code = sa.func.coalesce(event.c.reason_code, sa.literal("", sa.Text))
-    if asked.unmasked:
-        return event.c.reason_class, code.label("reason_code")
-    hidden = event.c.reason_class == int(RESTRICTED)
-    shown = sa.case((hidden, int(SHOWN)), else_=event.c.reason_class)
-    return (
-        sa.type_coerce(shown, sa.SmallInteger).label("reason_class"),
-        sa.type_coerce(sa.case((hidden, ""), else_=code), sa.Text).label("reason_code"),
-    )
-
-
-def words(column: str, members: type[IntEnum], name: str = "") -> pl.Expr:
-    """The words for the numbers of a column; null stays null."""
-    known = {int(member): str(member) for member in members}
-    replaced = pl.col(column).replace_strict(known, default=None, return_dtype=pl.String)
-    return replaced.alias(name or column)
-
-
-def partner_column(asked: Reading) -> pl.Expr:
-    """The name of the partner, by `partner_id`."""
-    return _named("partner_id", asked.partners).alias("partner")
-
-
-def unit_column(asked: Reading) -> pl.Expr:
-    """The name of the unit, by `unit_id`."""
-    return _named("unit_id", dict(asked.names.units)).alias("unit")
-
-
-def _named(column: str, known: dict[int, str]) -> pl.Expr:
-    if not known:
-        return pl.lit(None, pl.String)
-    return pl.col(column).replace_strict(known, default=None, return_dtype=pl.String)
-
-
-def of_programme(asked: Reading, redemption: sa.FromClause = REDEMPTION) -> sa.ColumnElement[bool]:
-    """Which redemptions are of the partner and unit that were asked for."""
-    ours = redemption.c.partner_id.in_(asked.partner_ids)
-    if asked.unit_id is None:
-        return ours
-    return ours & (redemption.c.unit_id == asked.unit_id)

@@ -13,10 +13,12 @@ from handback.lifecycle.table import Trigger
 from handback.partners.calendar import Calendar
 from handback.payouts.outcomes import OF_ATTEMPT
 from handback.reports import declaring as d
+from handback.reports.columns import partner_column
 from handback.reports.events import ATTEMPT, BATCH
+from handback.reports.frames import summed
 from handback.reports.reading import Reading
 from handback.reports.report import Report
-from handback.reports.stretches import EVENT, Stretch, partner_column, stretches
+from handback.reports.stretches import EVENT, Stretch, stretches
 from handback.store.bulk import fetch_frame
 
 # Final answers that a record of a file gave; what silence or a person decides is none.
@@ -28,11 +30,11 @@ _COUNTED: Final = pl.Schema({**dict.fromkeys(_KEY, pl.Int64()), "count": pl.Int6
 
 def rows(asked: Reading) -> d.Rows:
     """One frame with a row for each partner that answered."""
-    counted = pl.DataFrame(schema=_COUNTED)
-    for stretch in stretches(asked.tx, asked.from_at, asked.to_at):
-        found = _timed(asked, stretch.of(_answers(asked, stretch)))
-        more = found.select(pl.col(name).cast(kind) for name, kind in _COUNTED.items())
-        counted = pl.concat([counted, more]).group_by(_KEY).agg(pl.col("count").sum())
+    answers = (
+        _timed(asked, stretch.of(_answers(asked, stretch)))
+        for stretch in stretches(asked.tx, asked.from_at, asked.to_at)
+    )
+    counted = summed(answers, _COUNTED, _KEY)
     answered = counted.group_by("partner_id").agg(pl.col("count").sum().alias("answers"))
     for unit in ("took_s", "took_days"):
         answered = answered.join(_quantiles(counted, unit), on="partner_id", how="left")
