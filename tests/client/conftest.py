@@ -1,4 +1,4 @@
-"""A scripted server, and a client of each kind behind one face, so that one suite tests both."""
+"""A scripted server and a real one, and a client of each kind behind one face."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click.testing
 import pytest
+import pytest_asyncio
 from click.testing import CliRunner, Result
 
 from client.scripted_server import ScriptedServer
+from fake_clock import FakeClock
+from handback.settings import Settings
 from handback_client import AsyncClient, Client, RetryPolicy
 from handback_client.cli.app import handback
+from handback_server.app import Server
+from handback_server.works import works
 
 # Repeats at once: no test waits.
 AT_ONCE = RetryPolicy(max_attempts=5, first_wait_s=0.0)
 ALWAYS_AT_ONCE = RetryPolicy(max_attempts=None, first_wait_s=0.0)
+
+# What a real server does without being told.
+BY_ITSELF = {"reconcile", "deliver"}
 
 MakeClient = Callable[..., Any]
 Run = Callable[..., Result]
@@ -31,6 +40,31 @@ def server() -> Iterator[ScriptedServer]:
     server = ScriptedServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def settings(store_url: str, tmp_path: Path) -> Settings:
+    """Those of a real server on a free port that is quick to look for work."""
+    return Settings.read(
+        {
+            "HANDBACK_STORE": store_url,
+            "HANDBACK_HOME": str(tmp_path / "data"),
+            "HANDBACK_LISTEN": "127.0.0.1:0",
+            "HANDBACK_PICKUP_S": "0.02",
+            "HANDBACK_DELIVER_S": "0.02",
+            "HANDBACK_SEQUENCE_S": "0.02",
+        }
+    )
+
+
+@pytest_asyncio.fixture
+async def target(settings: Settings, clock: FakeClock) -> AsyncIterator[str]:
+    """Where a real server listens; batches are gathered when a test says so."""
+    server = await Server.open(
+        settings, clock, lambda runtime: [one for one in works(runtime) if one.name in BY_ITSELF]
+    )
+    yield f"127.0.0.1:{server.port}"
+    await server.close()
 
 
 @pytest.fixture(params=["async", "sync"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,32 +13,16 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner
 
+from agreements import EXAMPLES
 from client.conftest import ALWAYS_AT_ONCE, MakeClient
 from fake_clock import FakeClock
 from handback.settings import Settings
 from handback_client import Submission, errors
 from handback_client.cli.app import handback
-from handback_server.app import Server
-from handback_server.works import works
 
-EXAMPLES = Path(__file__).parents[2] / "server/handback_server/demo/agreements"
 SOURCE = (EXAMPLES / "skyways.toml").read_text()
 INTERVAL = "interval_s = 2 "
 CUT_OFFS = SOURCE.replace(INTERVAL, 'cut_offs = ["11:00", "16:30"]\nfiles_per_day = 1\n#')
-
-
-@pytest.fixture
-def settings(store_url: str, tmp_path: Path) -> Settings:
-    """A server on a free port that is quick to look for work."""
-    return Settings.read(
-        {
-            "HANDBACK_STORE": store_url,
-            "HANDBACK_HOME": str(tmp_path / "data"),
-            "HANDBACK_LISTEN": "127.0.0.1:0",
-            "HANDBACK_DELIVER_S": "0.02",
-            "HANDBACK_SEQUENCE_S": "0.02",
-        }
-    )
 
 
 @dataclass
@@ -81,18 +64,11 @@ class Desk:
 
 
 @pytest_asyncio.fixture
-async def desk(
-    settings: Settings, clock: FakeClock, make_client: MakeClient
-) -> AsyncIterator[Desk]:
+async def desk(target: str, settings: Settings, make_client: MakeClient) -> Desk:
     """A server with an example partner."""
-    server = await Server.open(
-        settings, clock, lambda runtime: [one for one in works(runtime) if one.name == "deliver"]
-    )
-    target = f"127.0.0.1:{server.port}"
     client = make_client(target, actor="ada")
     await client.partners.apply(SOURCE)
-    yield Desk(client, target, settings.exchange / "outbound/skyways")
-    await server.close()
+    return Desk(client, target, settings.exchange / "outbound/skyways")
 
 
 async def test_a_held_partner_gets_nothing_and_a_recalled_batch_never_leaves(desk: Desk) -> None:

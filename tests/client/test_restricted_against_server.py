@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,11 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner
 
+from agreements import EXAMPLES
 from client.conftest import ALWAYS_AT_ONCE, MakeClient
-from fake_clock import FakeClock
 from handback.settings import Settings
 from handback_client.cli.app import handback
-from handback_server.app import Server
-from handback_server.works import works
 
-EXAMPLES = Path(__file__).parents[2] / "server/handback_server/demo/agreements"
-WANTED = {"reconcile", "deliver"}
 CODE, COMMENT = "X4Q7", "asked the police"
 """What must not be told: a code that no id has in it, and what is said about it."""
 
@@ -40,16 +35,6 @@ def settings(store_url: str, tmp_path: Path) -> Settings:
             "HANDBACK_RESTRICTED_READERS": "compliance, grace",
         }
     )
-
-
-@pytest_asyncio.fixture
-async def target(settings: Settings, clock: FakeClock) -> AsyncIterator[str]:
-    """Where a real server listens."""
-    server = await Server.open(
-        settings, clock, lambda runtime: [one for one in works(runtime) if one.name in WANTED]
-    )
-    yield f"127.0.0.1:{server.port}"
-    await server.close()
 
 
 @dataclass

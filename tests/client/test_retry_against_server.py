@@ -4,48 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from click.testing import CliRunner
 
+from agreements import EXAMPLES
 from client.conftest import ALWAYS_AT_ONCE, MakeClient
-from fake_clock import FakeClock
 from handback.settings import Settings
 from handback_client import errors
 from handback_client.cli.app import handback
-from handback_server.app import Server
-from handback_server.works import works
-
-EXAMPLES = Path(__file__).parents[2] / "server/handback_server/demo/agreements"
-WANTED = {"reconcile", "deliver"}
-
-
-@pytest.fixture
-def settings(store_url: str, tmp_path: Path) -> Settings:
-    """A server on a free port that is quick to look for work."""
-    return Settings.read(
-        {
-            "HANDBACK_STORE": store_url,
-            "HANDBACK_HOME": str(tmp_path / "data"),
-            "HANDBACK_LISTEN": "127.0.0.1:0",
-            "HANDBACK_DELIVER_S": "0.02",
-            "HANDBACK_SEQUENCE_S": "0.02",
-        }
-    )
-
-
-@pytest_asyncio.fixture
-async def target(settings: Settings, clock: FakeClock) -> AsyncIterator[str]:
-    """Where a real server listens."""
-    server = await Server.open(
-        settings, clock, lambda runtime: [one for one in works(runtime) if one.name in WANTED]
-    )
-    yield f"127.0.0.1:{server.port}"
-    await server.close()
 
 
 async def rejected(client: Any, settings: Settings, more: str = "") -> str:

@@ -25,7 +25,7 @@ def against_a_server() -> str:
     """The tests that call a server of ours through the client."""
     paths = [*ROOT.glob("tests/client/test_*.py"), *ROOT.glob("tests/story/test_*.py")]
     texts = [path.read_text() for path in sorted(paths)]
-    return "\n".join(text for text in texts if "Server.open(" in text or "stage: Stage" in text)
+    return "\n".join(text for text in texts if "target: str" in text or "stage: Stage" in text)
 
 
 def written(method: str) -> Iterator[str]:
