@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from agreements import source_of
 from deciding import CONFIRM, DISMISS, FAIL, Desk, contradicted, rejected, silent, strayed
@@ -23,7 +24,7 @@ from handback.partners import registry
 from handback.resolutions.deciding import Wanted
 from handback.resolutions.resolve import Resolving
 from handback.store.session import Store
-from world import Answer, World, skyways_file
+from world import PROGRAMME, Answer, World, skyways_file
 
 
 @pytest.fixture
@@ -85,6 +86,17 @@ def test_a_linked_record_says_nothing_new_when_it_comes_again(world: World, desk
     assert world.breaks() == []
     assert len(world.history(redemption_id)) == 3
     world.assert_laws()
+
+
+def test_nobody_moves_a_redemption_while_a_record_is_linked_to_it(world: World, desk: Desk) -> None:
+    redemption_id, found, _ = strayed(world)
+    desk.propose(found.break_id, Wanted(Decision.LINK, redemption_id=redemption_id))
+    row = sa.select(queries.REDEMPTION).where(queries.REDEMPTION.c.redemption_id == redemption_id)
+    with world.store.write() as tx, world.store.engine.connect() as other:
+        queries.locked(tx, PROGRAMME, found.break_id)
+        free = other.execute(row.with_for_update(skip_locked=True)).all()
+    # The embedded store has one writer, and knows no locks on rows.
+    assert len(free) == (world.store.dialect.name == "sqlite")
 
 
 def test_only_stray_records_are_linked_and_to_their_partners_redemptions(

@@ -192,11 +192,15 @@ def earlier(tx: sa.Connection, view: BreakView) -> list[BreakView]:
 def locked(tx: sa.Connection, programme: str, break_id: int) -> BreakView:
     """One break as it stands, and stays until the end of the transaction. Raises NotFound.
 
-    Its redemption is locked before it, as by everything that moves one and closes breaks.
+    Its redemption, or the one to which its record is to be linked, is locked before it, as by
+    everything that moves one and closes breaks.
     """
     found = get(tx, programme, break_id)
-    if found.redemption_id is not None:
-        lock_redemption(tx, found.redemption_id)
+    about = found.redemption_id
+    if about is None and found.proposal is not None:
+        about = found.proposal.redemption_id
+    if about is not None:
+        lock_redemption(tx, about)
     row = sa.select(BREAK.c.break_id).where(BREAK.c.break_id == break_id)
     tx.execute(row.with_for_update())
     return get(tx, programme, break_id)
