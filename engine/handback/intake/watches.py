@@ -129,8 +129,7 @@ def _close(tx: sa.Connection, late: _Late) -> bool:
     named = public_id(Prefix.HANDBACK_FILE, late.file.file_id)
     at, said = late.file.received_at, f"late: {named} came"
     settled = Resolution.SETTLED
-    closed = resolve.close_identity(tx, late.partner_id, late.identity, settled, _ACTOR, at, said)
-    return closed > 0
+    return resolve.close_identity(tx, late.partner_id, late.identity, settled, _ACTOR, at, said)
 
 
 def told(partner_id: int) -> sa.Select[Any]:
