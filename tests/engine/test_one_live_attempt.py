@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from agreements import source_of
-from deciding import CONFIRM, DISMISS, RETRY, Desk
+from deciding import CONFIRM, DISMISS, FAIL, RETRY, Desk
 from fake_clock import FakeClock
 from handback.breaks.decisions import Decision
 from handback.breaks.kinds import BreakKind
+from handback.breaks.queries import BreakView
+from handback.errors import IllegalTransition
+from handback.ids import Prefix, public_id
 from handback.lifecycle.table import State, Trigger
 from handback.partners import registry
 from handback.reconcile.sweep import sweep_round
@@ -157,7 +160,8 @@ def test_others_in_the_same_file_are_followed_up(world: World) -> None:
     world.assert_laws()
 
 
-def test_a_retry_that_waits_does_not_leave_in_doubt(world: World, desk: Desk) -> None:
+def kept_back(world: World) -> BreakView:
+    """A retry that waits, in doubt since one file both rejected and confirmed the attempt."""
     (redemption_id,) = world.submit(100)
     (file,) = world.send()
     (first,) = world.sent(file)
@@ -166,7 +170,44 @@ def test_a_retry_that_waits_does_not_leave_in_doubt(world: World, desk: Desk) ->
     assert kinds(world) == [BreakKind.CONTRADICTION]
     world.clock.advance(days=1)
     assert world.send() == [file], "both attempts might be credited"
-    assert set(kinds(world)) == {BreakKind.CONTRADICTION, BreakKind.UNWRITABLE}
+    (found,) = world.breaks(kinds=[BreakKind.KEPT_BACK])
+    return found
+
+
+def test_a_retry_that_waits_does_not_leave_in_doubt(world: World) -> None:
+    kept = kept_back(world)
+    doubt, _ = world.breaks()
+    assert doubt.kind is BreakKind.CONTRADICTION
+    assert (kept.attempt, kept.quantity) == (2, 100)
+    assert kept.facts["break"] == public_id(Prefix.BREAK, doubt.break_id)
+    world.clock.advance(days=1)
+    assert len(world.send()) == 1
+    assert world.breaks() == [doubt, kept], "the same doubt is one break"
+    world.assert_laws()
+
+
+def test_it_leaves_once_two_persons_say_that_the_earlier_one_is_dead(
+    world: World, desk: Desk
+) -> None:
+    kept = kept_back(world)
+    assert isinstance(desk.refusal(kept.break_id, RETRY), IllegalTransition)
+    resolve(world, desk, BreakKind.CONTRADICTION, RETRY)
+    assert world.breaks() == []
+    world.clock.advance(days=1)
+    (second,) = world.sent(world.send()[-1])
+    says(world, "2", (second, OK))
+    assert world.states([kept.redemption_id or 0]) == ["confirmed"]
+    world.assert_laws()
+
+
+@pytest.mark.parametrize(("wanted", "state"), [(FAIL, "failed"), (CONFIRM, "confirmed")])
+def test_nothing_is_kept_back_of_what_two_persons_end(
+    world: World, desk: Desk, wanted: Wanted, state: str
+) -> None:
+    kept = kept_back(world)
+    resolve(world, desk, BreakKind.CONTRADICTION, wanted)
+    assert world.states([kept.redemption_id or 0]) == [state]
+    assert world.breaks() == []
     world.assert_laws()
 
 

@@ -132,6 +132,7 @@ def test_what_the_new_terms_cannot_carry_waits_before_a_person(world: World) -> 
     assert len(world.breaks()) == 1, "the same trouble is one break"
     (answer,) = world.run(Cancel("aurora", "c", long[0]))
     assert world.states(long) == ["failed"], answer
+    assert world.breaks() == []
     world.assert_laws()
 
 

@@ -47,12 +47,18 @@ class Book:
 
     def due(self, at: datetime) -> list[int]:
         """The lives that the next batch takes."""
-        waiting = [
-            life_id
-            for life_id, life in self.lives.items()
-            if life.due_at is not None and life.due_at <= at
-        ]
+        waiting = [life_id for life_id in self._due(at) if not self.lives[life_id].is_kept_back]
         return [] if self.is_held else waiting
+
+    def _due(self, at: datetime) -> list[int]:
+        lives = self.lives.items()
+        return [one for one, life in lives if life.due_at is not None and life.due_at <= at]
+
+    def keep_back(self, at: datetime) -> None:
+        """What is due and must not go out is put off."""
+        for life_id in self._due(at):
+            if self.lives[life_id].is_kept_back:
+                self.lives[life_id].keep_back(self.terms, at)
 
     def seal(self, batch_id: int, at: datetime) -> None:
         """What is due goes into a batch."""

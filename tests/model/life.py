@@ -14,6 +14,7 @@ INTERIM = ("wait", "unknown_outcome")
 MAY_BE_CREDITED = (*CONFIRMING, "duplicate", "unknown_outcome")
 CREDITS = ("confirm", "reinstate", "bear")
 HOLDING = ("review", "unmapped_code", "returned", "duplicate_rejection")
+KEEPING = ("kept_back",)
 
 
 class Refused(Exception):
@@ -171,6 +172,11 @@ class Life:
             for one in self.breaks
         )
 
+    @property
+    def is_kept_back(self) -> bool:
+        """Whether its next attempt does not leave, for an earlier one may stand credited."""
+        return self.attempt > 0 and self.doubted
+
     # What happens to it.
 
     def step(
@@ -196,6 +202,16 @@ class Life:
         self.taken, self.due_at = self.attempt + 1 + self.spent, None
         self.asked[self.taken] = self.held
         return self.taken
+
+    def keep_back(self, terms: Terms, at: datetime) -> None:
+        """It is put off by a day, with a break unless one says so already that has not lapsed."""
+        self.due_at = at + timedelta(days=1)
+        coming = self.attempt + 1 + self.spent
+        said = [one for one in self.breaks if one.kind in KEEPING and one.attempt == coming]
+        if all(
+            one.resolution == "dismissed" and one.closed_version != len(self.steps) for one in said
+        ):
+            self.breaks.append(Break("kept_back", coming, None, terms))
 
     def recalled(self, due_at: datetime) -> None:
         """Its batch never leaves."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from model.life import HOLDING, Break, Life, Policy, Refused, Terms
+from model.life import HOLDING, KEEPING, MAY_BE_CREDITED, Break, Life, Policy, Refused, Terms
 
 REMAINDERS = {"confirm": "release", "accept_variance": "adjust", "write_off": "write_off"}
 RESOLUTIONS = {
@@ -45,7 +45,17 @@ def command(
         life.due_at = at
     else:
         life.step(wanted, life.held, at)
-    _close(life, HOLDING, "retried" if wanted == "retry" else "failed")
+    _close(life, (*HOLDING, *KEEPING), "retried" if wanted == "retry" else "failed")
+
+
+def let_go(life: Life, found: Break) -> bool:
+    """Two persons say that what was credited by a break was not, of a retry that waits; whether
+    that is so. It leaves with its batch then, and takes no step."""
+    doubting = found.record is not None and found.record.reason in MAY_BE_CREDITED
+    if life.state != "retrying" or life.due_at is None or not doubting:
+        return False
+    _close(life, (*HOLDING, *KEEPING), "retried")
+    return True
 
 
 def _may_retry(life: Life, policy: Policy, member: str, *, two: bool) -> None:
@@ -77,7 +87,7 @@ def credit(life: Life, found: Break, wanted: str, quantity: int, at: datetime) -
         life.step("confirm", quantity, at, attempt)
     else:
         raise Refused(f"{wanted} of what is {life.state}")
-    _close(life, HOLDING, RESOLUTIONS[wanted])
+    _close(life, (*HOLDING, *KEEPING), RESOLUTIONS[wanted])
 
 
 def dismiss(life: Life, found: Break) -> None:

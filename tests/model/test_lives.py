@@ -127,6 +127,7 @@ class Lives(RuleBasedStateMachine):
             return
         assert not self.book.is_held
         assert len(sealed) == bool(due)
+        self.book.keep_back(self.now)
         for batch_id in sealed:
             self.book.seal(batch_id, self.now)
 
@@ -261,7 +262,7 @@ class Lives(RuleBasedStateMachine):
         refusal = self.world.decide(self.id_of(life_id, found), wanted)
         try:
             if unasked:
-                self.step_by_one_or_two(life, decision)
+                self.step_by_one_or_two(life, found, decision)
             else:
                 persons.credit(life, found, decision, quantity, self.now)
         except Refused as refused:
@@ -270,12 +271,13 @@ class Lives(RuleBasedStateMachine):
             assert refusal is None, (decision, refusal)
             persons.close(life, found, persons.RESOLUTIONS[decision])
 
-    def step_by_one_or_two(self, life: Life, decision: str) -> None:
+    def step_by_one_or_two(self, life: Life, found: Break, decision: str) -> None:
         """What one person may not, two may."""
         try:
             persons.command(life, decision, self.book.terms, self.now)
         except Refused:
-            persons.command(life, decision, self.book.terms, self.now, two=True)
+            if decision != "retry" or not persons.let_go(life, found):
+                persons.command(life, decision, self.book.terms, self.now, two=True)
 
     @precondition(lambda self: self.breaks_of(is_open=True))
     @rule(at=ANY)

@@ -98,6 +98,20 @@ def test_no_answer_to_what_never_left_is_confirmed(told: Told) -> None:
     assert told.stands == ("confirmed", [])
 
 
+def test_a_retry_is_kept_back_until_two_persons_let_it_go(told: Told) -> None:
+    told.begin(Agreed())
+    told.send(forgotten=False)
+    for code in ("0301", "0501"):
+        told.say(1, code)
+    told.send_again()
+    assert told.stands == ("retrying", ["duplicate_rejection", "kept_back"])
+    told.two("duplicate_rejection", "retry")
+    assert told.stands == ("retrying", [])
+    told.wait(timedelta(days=1))
+    told.send_again()
+    assert told.stands == ("awaiting_handback", [])
+
+
 def test_two_persons_say_which_attempt_was_credited(told: Told) -> None:
     told.begin(Agreed())
     told.send(forgotten=False)

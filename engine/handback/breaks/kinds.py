@@ -106,6 +106,11 @@ class BreakKind(IntEnum):
         Severity.CRITICAL,
     )
     RETURN_AFTER_WINDOW = 25, "The credit came back later than the agreement allows.", Severity.HIGH
+    KEPT_BACK = (
+        26,
+        "The next attempt is kept back: an earlier one may stand credited.",
+        Severity.HIGH,
+    )
 
     def __str__(self) -> str:
         return self.name.lower()
@@ -122,6 +127,9 @@ HOLDING: Final = (
 A decision that moves the redemption closes it; dismissing it would leave the redemption waiting
 nowhere.
 """
+
+KEEPING: Final = (BreakKind.UNWRITABLE, BreakKind.KEPT_BACK)
+"""An open break of these kinds says why a redemption that waits for its batch does not leave."""
 
 
 class Resolution(IntEnum):

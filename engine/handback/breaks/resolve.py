@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from handback.breaks import notes, proposals
 from handback.breaks.decisions import Approval
 from handback.breaks.due import with_due
-from handback.breaks.kinds import HOLDING, Resolution
+from handback.breaks.kinds import HOLDING, KEEPING, Resolution
 from handback.breaks.notes import NoteKind
 from handback.partners.agreement import Agreement
 from handback.store.bulk import INSTANT, table_of
@@ -62,8 +62,8 @@ def close_for_redemption(
     at: datetime,
     comment: str | None = None,
 ) -> None:
-    """Close the open breaks in which a redemption waits for a decision."""
-    waits = BREAK.c.kind.in_([int(kind) for kind in HOLDING])
+    """Close the open breaks in which a redemption waits, for a decision or to leave."""
+    waits = BREAK.c.kind.in_([int(kind) for kind in (*HOLDING, *KEEPING)])
     of_redemption = BREAK.c.redemption_id == redemption_id
     _close(tx, of_redemption & waits, resolution, actor, at, comment)
 

@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
 
 from handback.breaks import resolve
-from handback.breaks.doubts import in_doubt
+from handback.breaks.doubts import doubts, in_doubt
+from handback.breaks.identity import known
 from handback.breaks.kinds import BreakKind
 from handback.errors import VersionConflict
+from handback.ids import Prefix, public_id
 from handback.partners.codes import ReasonClass
 from handback.partners.registry import Terms
 from handback.payouts.stretches import Stretch, all_of
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
-from handback.store.tables import Attempt, Break, Due, MemberDetail, Redemption
+from handback.store.tables import Attempt, Due, MemberDetail, Redemption
 
-ATTEMPT, BREAK, DUE = table_of(Attempt), table_of(Break), table_of(Due)
-DETAIL, REDEMPTION = table_of(MemberDetail), table_of(Redemption)
+ATTEMPT, DETAIL, DUE = table_of(Attempt), table_of(MemberDetail), table_of(Due)
+REDEMPTION = table_of(Redemption)
 
 # The numbers of recalled attempts are not given anew.
 _COMING: Final = sa.cast(
     REDEMPTION.c.attempt + 1 + sa.func.coalesce(DUE.c.recalled, 0), sa.SmallInteger
 )
 
-# When a redemption that no file could carry is tried again, in case the terms were mended.
+# When a redemption that could not go out is tried again, in case the terms were mended, or nothing
+# is in doubt any more.
 _POSTPONED_BY = timedelta(days=1)
 
 
@@ -96,45 +99,53 @@ def take(store: Store, tx: sa.Connection, stretch: Stretch, redemption_ids: pl.S
 def postpone(
     store: Store, tx: sa.Connection, terms: Terms, unfit: pl.DataFrame, now: datetime
 ) -> None:
-    """Put off redemptions that no file of these terms can carry, and show each to a person.
+    """Put off redemptions that cannot go out, and show each to a person.
 
-    `unfit` has redemption_id, attempt, quantity and why each was `refused`. Raises VersionConflict
-    where one of them waits no more.
+    `unfit` has redemption_id, attempt, quantity, in_doubt and why each was `refused`. Raises
+    VersionConflict where one of them waits no more.
     """
-    if unfit.is_empty():
-        return
-    ids = unfit["redemption_id"].to_list()
-    later = sa.update(DUE).where(DUE.c.redemption_id.in_(ids), DUE.c.due_at <= now)
+    stage = store.dialect.stage(tx, "unfit", unfit.select("redemption_id"))
+    unfit_ids = sa.select(stage.c.redemption_id)
+    later = sa.update(DUE).where(DUE.c.redemption_id.in_(unfit_ids), DUE.c.due_at <= now)
     moved = tx.execute(later.values(due_at=now + _POSTPONED_BY)).rowcount
-    if moved != len(ids):
-        raise VersionConflict(moved=moved, expected=len(ids))
-    rows = [_break(terms, row, now) for row in unfit.to_dicts()]
-    known = set(
-        tx.scalars(
-            sa.select(BREAK.c.identity)
-            .where(BREAK.c.partner_id == terms.partner_id)
-            .where(BREAK.c.identity.in_([row["identity"] for row in rows]))
-        )
-    )
-    new = [row for row in rows if row["identity"] not in known]
+    if moved != len(unfit):
+        raise VersionConflict(moved=moved, expected=len(unfit))
+    doubted = unfit.filter(pl.col("in_doubt") == 1)["redemption_id"].to_list()
+    about = doubts(tx, doubted) if doubted else {}
+    rows = [_break(terms, row, about, now) for row in unfit.to_dicts()]
+    opened = pl.DataFrame(rows, schema=resolve.OPENED)
+    there, renewed = known(store, tx, terms.partner_id, opened["identity"])
+    new = opened.filter(~pl.col("identity").is_in(there))
+    named = [renewed.get(identity, identity) for identity in new["identity"]]
     numbers = store.take_ids("break", len(new), tx)
-    opened = [row | {"break_id": number} for row, number in zip(new, numbers, strict=True)]
-    rows_opened = pl.DataFrame(opened, schema=resolve.OPENED)
-    resolve.insert(store, tx, rows_opened, terms.agreement)
+    new = new.with_columns(
+        pl.Series("break_id", numbers, pl.Int64), pl.Series("identity", named, pl.Binary)
+    )
+    resolve.insert(store, tx, new, terms.agreement)
 
 
-def _break(terms: Terms, row: dict[str, object], now: datetime) -> dict[str, object]:
-    said = f"{BreakKind.UNWRITABLE}/{row['redemption_id']}/{row['attempt']}/{row['refused']}"
+def _break(
+    terms: Terms, row: Mapping[str, Any], about: Mapping[int, int], now: datetime
+) -> dict[str, object]:
+    """What is told of a redemption that was put off (OPENED but for its number).
+
+    `about` has the breaks for which redemptions are in doubt.
+    """
+    kind = BreakKind.KEPT_BACK if row["in_doubt"] else BreakKind.UNWRITABLE
+    facts = {"why": row["refused"], "agreement_version": str(terms.version)}
+    if row["in_doubt"]:
+        facts["break"] = public_id(Prefix.BREAK, about[row["redemption_id"]])
+    said = f"{kind}/{row['redemption_id']}/{row['attempt']}/{row['refused']}"
     return {
         "programme_id": terms.programme_id,
         "partner_id": terms.partner_id,
         "identity": hashlib.sha256(said.encode()).digest(),
-        "kind": int(BreakKind.UNWRITABLE),
+        "kind": int(kind),
         "redemption_id": row["redemption_id"],
         "attempt": row["attempt"],
         "quantity": row["quantity"],
         "reason_class": int(ReasonClass.NONE),
-        "facts": json.dumps({"why": row["refused"], "agreement_version": str(terms.version)}),
+        "facts": json.dumps(facts),
         "opened_at": now,
     }
 

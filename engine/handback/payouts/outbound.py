@@ -21,14 +21,7 @@ from handback.partners.registry import Terms
 
 # What is kept of a file in memory before it goes to a temporary one.
 _IN_MEMORY_BYTES: Final = 16 << 20
-_REFUSED: Final = pl.Schema(
-    {
-        "redemption_id": pl.Int64(),
-        "attempt": pl.Int16(),
-        "quantity": pl.Int64(),
-        "refused": pl.String(),
-    }
-)
+_REFUSED: Final = ("redemption_id", "attempt", "quantity", "in_doubt", "refused")
 
 
 @dataclass(slots=True)
@@ -36,7 +29,8 @@ class Outbound:
     """What one batch brings: its landed content, None where nothing can go out, and who is in it.
 
     `attempts` are frames with redemption_id, attempt, ordinal, quantity and reference (null where
-    it need not be kept), `refused` with redemption_id, attempt, quantity and why it was `refused`.
+    it need not be kept), `refused` with redemption_id, attempt, quantity, in_doubt and why it was
+    `refused`.
     """
 
     attempts: list[pl.DataFrame] = field(default_factory=list)
@@ -135,7 +129,7 @@ class OutboundFile:
                 rows = _refuse(rows, self._unwritable(rows))
             if rows["refused"].null_count() < len(rows):
                 refused = rows.filter(pl.col("refused").is_not_null())
-                outbound.refused.append(refused.select(_REFUSED.names()))
+                outbound.refused.append(refused.select(_REFUSED))
                 rows = rows.filter(pl.col("refused").is_null())
             kept = pl.col("reference") if self._kept else pl.lit(None, pl.String)
             outbound.attempts.append(
@@ -158,25 +152,26 @@ class OutboundFile:
             reference=pl.when(again).then("last_reference").otherwise(rendered["reference"]),
             refused=pl.when(~again).then(rendered["refused"]),
         )
-        return self._within_limits(named)
+        return self._fit(named)
 
-    def _within_limits(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _fit(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows, those `refused` that have no attempt left, more than a file may hold, or an
-        earlier attempt that may stand credited."""
-        if (rows["in_doubt"] == 1).any():
-            told = pl.lit("an earlier attempt may stand credited")
-            doubted = pl.col("in_doubt") == 1
-            rows = rows.with_columns(refused=pl.when(doubted).then(told).otherwise("refused"))
+        earlier attempt that may stand credited; the last of these counts."""
         spent = rows["attempt"] > MAX_ATTEMPT  # by recalls, for no policy goes so far
         if spent.any():
             told = pl.lit("attempt: no number is left for another one")
             rows = rows.with_columns(refused=pl.when(spent).then(told).otherwise("refused"))
         most = self._payout.largest_quantity
-        if most is None:
-            return rows
-        told = pl.format("quantity: {} is more than {}, the most of one", "quantity", pl.lit(most))
-        above = pl.col("quantity") > most
-        return rows.with_columns(refused=pl.when(above).then(told).otherwise("refused"))
+        if most is not None:
+            above = pl.col("quantity") > most
+            said = "quantity: {} is more than {}, the most of one"
+            told = pl.format(said, "quantity", pl.lit(most))
+            rows = rows.with_columns(refused=pl.when(above).then(told).otherwise("refused"))
+        doubted = rows["in_doubt"] == 1
+        if doubted.any():
+            told = pl.lit("an earlier attempt may stand credited")
+            rows = rows.with_columns(refused=pl.when(doubted).then(told).otherwise("refused"))
+        return rows
 
     def _unwritable(self, rows: pl.DataFrame) -> dict[int, str]:
         """What is wrong with each row that the layout cannot carry, by redemption."""

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from handback.breaks import commands, proposals, queries, resolve
 from handback.breaks.decisions import Decision
+from handback.breaks.doubts import MAY_BE_CREDITED
 from handback.breaks.proposals import Proposed
 from handback.breaks.queries import BreakView, Proposal
 from handback.errors import (
@@ -85,7 +86,7 @@ def decide(room: Room, view: BreakView, wanted: Wanted, command: Command) -> Non
             return
     if wanted.decision is not Decision.LINK:
         # Nobody is asked about what cannot be done.
-        _drafted(room, proposed, command, approved=True)
+        _drafted(room, view, proposed, command, approved=True)
     proposals.propose(room.tx, view, proposed, command.actor, command.comment, room.now)
 
 
@@ -98,7 +99,7 @@ def carry_out(
         whose = (proposed.redemption_id, proposed.attempt)
         link(room.store, room.tx, room.agreements, cause, view, *whose, room.now)
     else:
-        drafted = _drafted(room, proposed, command, approved=approved)
+        drafted = _drafted(room, view, proposed, command, approved=approved)
         drafted.write(room.tx, cause)
     resolution, actor = proposed.decision.resolution, command.actor
     resolve.close(room.tx, view.break_id, resolution, actor, room.now, command.comment)
@@ -125,8 +126,7 @@ def _proposed(room: Room, view: BreakView, wanted: Wanted, redemption: Redemptio
     quantity, attempt = redemption.held, redemption.attempt
     if wanted.decision not in _UNASKED:
         quantity = credited(_most(room, redemption), wanted.quantity, view.quantity)
-        if view.attempt is not None and 0 < view.attempt < attempt:
-            attempt = view.attempt
+        attempt = min(view.attempt or attempt, attempt)
     elif wanted.quantity is not None:
         raise InvalidRequest([Violation("quantity", f"expected none for {wanted.decision}")])
     if wanted.decision is Decision.LINK:
@@ -151,9 +151,18 @@ def _most(room: Room, redemption: RedemptionView) -> int:
     return min(redemption.quantity, given_back(steps_so_far))
 
 
-def _drafted(room: Room, proposed: Proposed, command: Command, *, approved: bool) -> Sheet:
+def _drafted(
+    room: Room, view: BreakView, proposed: Proposed, command: Command, *, approved: bool
+) -> Sheet:
     """The steps of a decision as they would be written. Raises what the lifecycle refuses."""
     (found,) = owned(room.tx, [proposed.redemption_id]).values()
+    waits = found[0].state is State.RETRYING and found[0].due_at is not None
+    doubted = approved and view.reason_class in MAY_BE_CREDITED
+    if waits and doubted and proposed.decision is Decision.RETRY:
+        # It waits for its batch already, and leaves once nobody doubts any more.
+        sheet = Sheet(room.now)
+        sheet.resolve(proposed.redemption_id, proposed.decision.resolution, command.comment)
+        return sheet
     if proposed.decision in _STEPS:
         step = _STEPS[proposed.decision]
         programme, key = found[0].programme, _key(command, proposed.redemption_id)
