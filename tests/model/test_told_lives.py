@@ -9,9 +9,8 @@ import pytest
 
 from conftest import OpenStore
 from handback.redemptions.requests import Fail, Retry
-from model.life import Record
-from model.terms import CLASSES, Agreed
-from model.test_lives import Lives
+from model.lives import Lives
+from model.terms import Agreed
 
 
 class Told(Lives):
@@ -25,8 +24,7 @@ class Told(Lives):
     def say(self, attempt: int, code: str, quantity: int = 100) -> None:
         """The partner says something of one attempt."""
         ((life_id, life),) = self.book.lives.items()
-        record = Record(len(self.said), attempt, life.member, quantity, code, CLASSES[code])
-        self.hear([(life_id, record)], 50_000, 0)
+        self.hear([(life_id, self.record(life, attempt, code, quantity))], 50_000, 0)
         self.agrees_with_the_model()
         self.holds_the_model_s_money()
 
