@@ -16,7 +16,7 @@ from agreements import SKYWAYS, apply_example, source_of
 from fake_clock import FakeClock
 from handback import telemetry
 from handback.errors import LimitReached, RequestKeyReused
-from handback.exchange.streams import PieceReader, fingerprint
+from handback.exchange.streams import fingerprint
 from handback.formats.findings import Severity
 from handback.ids import Prefix, public_id
 from handback.intake import findings, queries
@@ -42,12 +42,11 @@ def tray(tmp_path: Path, store: Store, clock: FakeClock) -> InTray:
 def upload(
     tray: InTray, content: bytes, name: str = "answer.csv", key: str | None = None
 ) -> ReceivedFile:
-    """Send a file over the wire, in small pieces."""
+    """Take a file in as one that was sent over the wire."""
     with tray.desk.store.read() as tx:
         terms = tray.desk.agreements.current(tx, "aurora", "skyways")
-    pieces = PieceReader(content[begin : begin + 10] for begin in range(0, len(content), 10))
     command = Command("operator", request_key=key)
-    return receive(tray.desk, terms, pieces, Origin(name, "upload"), command)
+    return receive(tray.desk, terms, io.BytesIO(content), Origin(name, "upload"), command)
 
 
 def verdict(tray: InTray, content: bytes) -> Verdict | None:

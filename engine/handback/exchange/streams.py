@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,7 +16,7 @@ PIECE_BYTES: Final = 1 << 20  # what is held of a file at once; larger pieces co
 
 
 class Readable(Protocol):
-    """Anything that can be read piece by piece: an open file, an upload, an envelope layer."""
+    """Anything that can be read piece by piece, such as an open file, or a part of one."""
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes, empty only at the end."""
@@ -34,24 +34,6 @@ class Fingerprint:
     def key(self) -> str:
         """The sha256 as 64 hexadecimal digits: the name of the content in the landing."""
         return self.sha256.hex()
-
-
-class PieceReader:
-    """A sequence of byte pieces, such as the messages of an upload, read as one stream."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._rest = b""
-
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes, empty only at the end."""
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return b""
-            self._rest = piece
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
 
 
 def pieces_of(content: Readable) -> Iterator[bytes]:

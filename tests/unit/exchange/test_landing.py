@@ -13,7 +13,7 @@ import pytest
 from handback.errors import LimitReached, NotFound
 from handback.exchange.envelope import Limited
 from handback.exchange.landing import Landing
-from handback.exchange.streams import PIECE_BYTES, PieceReader, Readable
+from handback.exchange.streams import PIECE_BYTES, Readable
 
 
 @pytest.fixture
@@ -42,8 +42,18 @@ def test_the_same_content_twice_is_one_file(landing: Landing, tmp_path: Path) ->
     assert len(files_below(tmp_path / "landing")) == 2
 
 
-def test_an_upload_in_pieces_lands_as_one_content(landing: Landing) -> None:
-    landed = landing.land(PieceReader([b"HD", b"", b"R|2026\n" * 3, b"end"]))
+class Trickling:
+    """A stream that gives less at a time than it is asked for."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = iter(pieces)
+
+    def read(self, size: int, /) -> bytes:
+        return next(self._pieces, b"")
+
+
+def test_what_comes_in_pieces_lands_as_one_content(landing: Landing) -> None:
+    landed = landing.land(Trickling(b"HD", b"R|2026\n" * 3, b"end"))
     with landing.open(landed.key) as stream:
         assert stream.read() == b"HDR|2026\nR|2026\nR|2026\nend"
 
