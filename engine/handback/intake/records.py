@@ -105,8 +105,8 @@ def _of(hidden: pl.DataFrame, nearby: pl.DataFrame, line: int) -> bool:
 def records(desk: Desk, file: FileView) -> Iterator[pl.DataFrame]:
     """The records of a file in their order, chunk by chunk; schema RECORDS.
 
-    An answer to a whole batch is as many records as it became. Of a file that was refused as it came,
-    or that cannot be opened, there are none. Raises NotFound where the bytes are not kept any more.
+    An answer to a whole batch is as many records as it became. There are none of a file that was
+    refused as it came or cannot be opened. Raises NotFound where the bytes are not kept any more.
     """
     if file.agreement_version is None or file.verdict is None:
         return
