@@ -8,6 +8,7 @@ since; that costs what happened since.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -15,8 +16,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from handback.journal.names import names
 from handback.ledger.accounts import EVENT, effect_on
+from handback.ledger.whose import whose
 from handback.lifecycle.table import OPEN_STATES, Account, State, Trigger
 from handback.store.bulk import table_of
 from handback.store.tables import Attempt, Block, Break, Due, PayoutBatch, Redemption
@@ -78,28 +79,20 @@ class Open:
 
     def __init__(self, tx: sa.Connection, wanted: OpenFilter) -> None:
         self._tx, self._wanted = tx, wanted
-        known = names(tx)
-        self._programme_id = known.programmes.get(wanted.programme, 0)
-        self._conditions = self._narrowing()
-        if wanted.partner is not None:
-            partner_id = known.partner_id(wanted.programme, wanted.partner) or 0
-            self._conditions.append(REDEMPTION.c.partner_id == partner_id)
-        if wanted.unit is not None:
-            numbers = {name: number for number, name in known.units.items()}
-            self._conditions.append(REDEMPTION.c.unit_id == numbers.get(wanted.unit, 0))
+        ours = whose(tx, wanted.programme, wanted.partner, wanted.unit)
+        self._programme_id = ours.programme_id
+        self._conditions = [*ours.conditions(REDEMPTION.c), *self._narrowing()]
         # The first block that may stand after the position; None where there is none.
         self._since = None if wanted.position is None else _first_after(tx, wanted.position)
 
-    def _narrowing(self) -> list[sa.ColumnElement[bool]]:
+    def _narrowing(self) -> Iterator[sa.ColumnElement[bool]]:
         wanted = self._wanted
-        conditions = [REDEMPTION.c.programme_id == self._programme_id]
         if wanted.member_ref is not None:
-            conditions.append(REDEMPTION.c.member_ref == wanted.member_ref)
+            yield REDEMPTION.c.member_ref == wanted.member_ref
         if wanted.submitted_after is not None:
-            conditions.append(REDEMPTION.c.submitted_at > wanted.submitted_after)
+            yield REDEMPTION.c.submitted_at > wanted.submitted_after
         if wanted.submitted_until is not None:
-            conditions.append(REDEMPTION.c.submitted_at <= wanted.submitted_until)
-        return conditions
+            yield REDEMPTION.c.submitted_at <= wanted.submitted_until
 
     def every(self) -> sa.Subquery:
         """All of them."""

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from handback.journal.names import names
 from handback.ledger.accounts import EVENT, side, triggers_on
 from handback.ledger.cuts import Stretch
+from handback.ledger.whose import Whose, whose
 from handback.lifecycle.table import Account, Trigger
 from handback.store.bulk import table_of
 from handback.store.tables import Block, BlockTotal, Partner, Redemption, Unit
@@ -73,12 +73,13 @@ def page(
     tx: sa.Connection, wanted: PostingFilter, after: Place = START, size: int = 1_000
 ) -> list[Posting]:
     """Up to `size` postings that follow a place, in the journal's order."""
-    conditions = _conditions(tx, wanted)
+    ours = whose(tx, wanted.programme, wanted.partner, wanted.unit)
+    conditions = _conditions(wanted, ours)
     if wanted.member_ref is not None:
         return _read(tx, wanted, conditions, after, size)
     found: list[Posting] = []
     while len(found) < size:
-        blocks = _blocks(tx, wanted, after, size - len(found))
+        blocks = _blocks(tx, wanted, ours, after, size - len(found))
         if not blocks:
             break
         within = EVENT.c.block_id.in_([block_id for block_id, _ in blocks])
@@ -87,7 +88,7 @@ def page(
     return found
 
 
-def posted_events(tx: sa.Connection, wanted: PostingFilter) -> sa.Select[Any]:
+def posted_events(wanted: PostingFilter, ours: Whose) -> sa.Select[Any]:
     """The events behind the postings of a stretch, beside their redemptions and blocks."""
     return (
         sa.select(EVENT.c.redemption_id)
@@ -95,43 +96,33 @@ def posted_events(tx: sa.Connection, wanted: PostingFilter) -> sa.Select[Any]:
         .join(BLOCK, BLOCK.c.block_id == EVENT.c.block_id)
         .where(BLOCK.c.position > wanted.stretch.after)
         .where(BLOCK.c.position <= wanted.stretch.until)
-        .where(*_conditions(tx, wanted))
+        .where(*_conditions(wanted, ours))
     )
 
 
-def _conditions(tx: sa.Connection, wanted: PostingFilter) -> list[sa.ColumnElement[bool]]:
-    known = names(tx)
+def _conditions(wanted: PostingFilter, ours: Whose) -> list[sa.ColumnElement[bool]]:
     accounts = list(wanted.accounts or Account)
     conditions = [
-        REDEMPTION.c.programme_id == known.programmes.get(wanted.programme, 0),
+        *ours.conditions(REDEMPTION.c),
         EVENT.c.trigger.in_(triggers_on(*accounts)),
         side(EVENT.c, "debit").in_(accounts) | side(EVENT.c, "credit").in_(accounts),
     ]
-    if wanted.partner is not None:
-        partner_id = known.partner_id(wanted.programme, wanted.partner) or 0
-        conditions.append(REDEMPTION.c.partner_id == partner_id)
-    if wanted.unit is not None:
-        numbers = {name: number for number, name in known.units.items()}
-        conditions.append(REDEMPTION.c.unit_id == numbers.get(wanted.unit, 0))
     if wanted.member_ref is not None:
         conditions.append(REDEMPTION.c.member_ref == wanted.member_ref)
     return conditions
 
 
+def touching(wanted: PostingFilter, ours: Whose) -> list[sa.ColumnElement[bool]]:
+    """Which totals are of blocks in which some of the postings may be."""
+    accounts = [TOTAL.c.account.in_(list(wanted.accounts))] if wanted.accounts else []
+    return [*ours.conditions(TOTAL.c), *accounts]
+
+
 def _blocks(
-    tx: sa.Connection, wanted: PostingFilter, after: Place, size: int
+    tx: sa.Connection, wanted: PostingFilter, ours: Whose, after: Place, size: int
 ) -> list[tuple[int, int]]:
     """The next blocks (id, position) that touch what is wanted: as many as may fill a page."""
-    known = names(tx)
-    touched = sa.exists().where(
-        TOTAL.c.block_id == BLOCK.c.block_id,
-        TOTAL.c.programme_id == known.programmes.get(wanted.programme, 0),
-    )
-    if wanted.partner is not None:
-        partner_id = known.partner_id(wanted.programme, wanted.partner) or 0
-        touched = touched.where(TOTAL.c.partner_id == partner_id)
-    if wanted.accounts:
-        touched = touched.where(TOTAL.c.account.in_(list(wanted.accounts)))
+    touched = sa.exists().where(TOTAL.c.block_id == BLOCK.c.block_id, *touching(wanted, ours))
     begin = max(wanted.stretch.after + 1, after[0])
     selected = (
         sa.select(BLOCK.c.block_id, BLOCK.c.position, BLOCK.c.event_count)

@@ -16,6 +16,7 @@ from handback.ledger.accounts import EVENT, Tally, effect_on
 from handback.ledger.cuts import Stretch
 from handback.ledger.instants import position_at
 from handback.ledger.postings import BLOCK, REDEMPTION, START, TOTAL, UNIT, Posting, PostingFilter
+from handback.ledger.whose import Whose, whose
 from handback.lifecycle.table import Account
 
 _NOTHING: Final = Tally(0, 0)
@@ -60,28 +61,33 @@ def member_statement(
     """
     assert wanted.member_ref is not None, "a statement is one member's"
     within, (position, _, _) = wanted.stretch, after
+    ours = whose(tx, wanted.programme, wanted.partner, wanted.unit)
     lines = postings.page(tx, wanted, after, size)
     # What went before this page: all before the stretch, and its earlier pages.
-    opening = _standings(tx, wanted, within.after)
+    opening = _standings(tx, wanted, ours, within.after)
     running = opening
     if after != START:
-        running = _standings(tx, wanted, position, after)
+        running = _standings(tx, wanted, ours, position, after)
     return MemberStatement(
         within,
         list(opening.values()),
         list(_run(running, lines)),
-        list(_standings(tx, wanted, within.until).values()),
+        list(_standings(tx, wanted, ours, within.until).values()),
     )
 
 
 def _standings(
-    tx: sa.Connection, wanted: PostingFilter, until: int, place: postings.Place | None = None
+    tx: sa.Connection,
+    wanted: PostingFilter,
+    ours: Whose,
+    until: int,
+    place: postings.Place | None = None,
 ) -> dict[str, Standing]:
     """How the member stands by unit after a position, or after a place in its block."""
     everything = replace(wanted, stretch=Stretch(0, until))
     sums = [sa.func.sum(effect_on(account, EVENT.c)).label(str(account)) for account in Account]
     selected = (
-        postings.posted_events(tx, everything)
+        postings.posted_events(everything, ours)
         .join(UNIT, UNIT.c.unit_id == REDEMPTION.c.unit_id)
         .with_only_columns(UNIT.c.name.label("unit"), *sums)
         .group_by(UNIT.c.name)
@@ -181,17 +187,18 @@ def _moved_by_block(tx: sa.Connection, wanted: PostingFilter) -> Sequence[sa.Row
         told = effect * sign if sign else effect
         sums.append(sa.func.sum(sa.case((inside, told), else_=0)).label(name))
         sums.append(sa.func.count(sa.case((inside, 1))).label(f"{name}_count"))
+    ours = whose(tx, wanted.programme, wanted.partner, wanted.unit)
     touched = (
         sa.select(TOTAL.c.block_id)
         .join(BLOCK, BLOCK.c.block_id == TOTAL.c.block_id)
         .where(BLOCK.c.position > wanted.stretch.after)
         .where(BLOCK.c.position <= wanted.stretch.until)
-        .where(TOTAL.c.account.in_([int(account) for account in INVOICED]))
+        .where(*postings.touching(wanted, ours))
         .distinct()
     )
     by_block = (BLOCK.c.position, BLOCK.c.committed_at, UNIT.c.name)
     selected = (
-        postings.posted_events(tx, wanted)
+        postings.posted_events(wanted, ours)
         .join(UNIT, UNIT.c.unit_id == REDEMPTION.c.unit_id)
         .where(EVENT.c.block_id.in_(touched))
         .with_only_columns(*by_block[:2], UNIT.c.name.label("unit"), *sums)

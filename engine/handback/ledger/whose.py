@@ -1,0 +1,39 @@
+"""Whose figures are wanted: names as numbers, and as conditions over whatever has these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from handback.journal.names import names
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """A programme, and perhaps one partner and one unit; 0, which nothing has, for unknown ones."""
+
+    programme_id: int
+    partner_id: int | None
+    unit_id: int | None
+
+    def conditions(self, columns: Any) -> list[sa.ColumnElement[bool]]:
+        """That rows with the columns `programme_id`, `partner_id` and `unit_id` are theirs."""
+        wanted = {
+            "programme_id": self.programme_id,
+            "partner_id": self.partner_id,
+            "unit_id": self.unit_id,
+        }
+        return [columns[name] == number for name, number in wanted.items() if number is not None]
+
+
+def whose(tx: sa.Connection, programme: str, partner: str | None, unit: str | None) -> Whose:
+    """The numbers of what is named; None does not narrow."""
+    known = names(tx)
+    unit_ids = {name: number for number, name in known.units.items()}
+    return Whose(
+        known.programmes.get(programme, 0),
+        None if partner is None else known.partner_id(programme, partner) or 0,
+        None if unit is None else unit_ids.get(unit, 0),
+    )
