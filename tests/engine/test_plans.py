@@ -22,9 +22,11 @@ from handback.ledger import queries as ledger
 from handback.ledger.queries import BalanceFilter
 from handback.ledger.snapshots import roll_up
 from handback.lifecycle.table import State
+from handback.redemptions import known
 from handback.redemptions import queries as redemptions
 from handback.redemptions.queries import RedemptionFilter
 from handback.store.bulk import table_of
+from handback.store.lookup import Lookup
 from handback.store.session import Store
 from handback.store.tables import Redemption
 from handback_server.bench import grown, left_behind, past
@@ -192,6 +194,37 @@ def test_pages_are_read_in_their_order(long_grown: Store, name: str) -> None:
     plan = plans(long_grown, READS[name])
     assert not sorted_whole(plan), plan
     assert not re.search(r"Sort Key: (redemption|break)\.", plan), plan
+
+
+LOOKUPS = {"terms and keys": known.TERMS_AND_REQUESTS, "keys": known.REQUESTS}
+
+
+def looked_up(store: Store, lookup: Lookup) -> str:
+    """How the database goes about what every group of commands asks of it, whatever the values."""
+    asked = lookup.on[store.dialect.name]
+    with store.read() as tx:
+        if store.dialect.name == "sqlite":
+            rows = tx.exec_driver_sql(
+                f"explain query plan {asked.text}", tuple("[]" for _ in asked.names)
+            )
+        else:
+            if tx.exec_driver_sql("show server_version_num").scalar_one() < "160000":
+                pytest.skip("PostgreSQL tells of such plans from version 16 on")
+            numbered = asked.text % tuple(f"${place + 1}" for place in range(len(asked.names)))
+            rows = tx.exec_driver_sql(f"explain (generic_plan, costs off) {numbered}")
+        return "\n".join(str(row[-1]) for row in rows)
+
+
+@pytest.mark.parametrize("name", LOOKUPS)
+def test_what_commands_refer_to_is_found_by_its_key(long_grown: Store, name: str) -> None:
+    plan = looked_up(long_grown, LOOKUPS[name])
+    # The last two have next to no rows here.
+    assert walked(plan) <= SMALL | {"agreement_version", "correction"}, plan
+    if long_grown.dialect.name == "sqlite":
+        assert "(programme_id=? AND request_key=?)" in plan, plan
+    else:
+        assert "using pk_request" in plan, plan
+        assert not walked_indexes(plan), plan
 
 
 def test_a_walk_would_be_seen(long_grown: Store) -> None:

@@ -29,11 +29,16 @@ PROGRAMME, PARTNER, UNIT = table_of(Programme), table_of(Partner), table_of(Unit
 CORRECTION, VERSION = table_of(Correction), table_of(AgreementVersion)
 
 # Asked with every group of commands, so made once: making one anew costs more than running it.
-_CORRECTED: Final = sa.exists().where(
+CORRECTED: Final = sa.exists().where(
     CORRECTION.c.partner_id == PARTNER.c.partner_id, CORRECTION.c.acknowledged_at.is_(None)
 )
+NEWEST_VERSION: Final = (
+    sa.select(sa.func.max(VERSION.c.version))
+    .where(VERSION.c.partner_id == PARTNER.c.partner_id)
+    .scalar_subquery()
+)
 _NEWEST: Final[sa.Select[tuple[int, int, bool]]] = (
-    sa.select(PARTNER.c.partner_id, VERSION.c.version, _CORRECTED.label("corrected"))
+    sa.select(PARTNER.c.partner_id, VERSION.c.version, CORRECTED.label("corrected"))
     .join(PROGRAMME, PROGRAMME.c.programme_id == PARTNER.c.programme_id)
     .join(VERSION, VERSION.c.partner_id == PARTNER.c.partner_id)
     .order_by(VERSION.c.version.desc())
@@ -90,6 +95,11 @@ class Agreements:
         """The newest terms of a partner by its number. Raises NotFound."""
         return self._newest(tx, _NEWEST_OF_NUMBER, {"partner_id": partner_id}, str(partner_id))
 
+    def newest(self, tx: sa.Connection, partner_id: int, version: int, corrected: bool) -> Terms:
+        """The newest terms of a partner, whose version has been looked up with `CORRECTED`."""
+        terms = self.at_version(tx, partner_id, version)
+        return replace(terms, corrected=True) if corrected else terms
+
     def at_version(self, tx: sa.Connection, partner_id: int, version: int) -> Terms:
         """One version of a partner's terms. Raises NotFound."""
         with self._lock:
@@ -123,8 +133,7 @@ class Agreements:
         row = tx.execute(newest, which).one_or_none()
         if row is None:
             raise NotFound(kind="partner", id=name)
-        terms = self.at_version(tx, row.partner_id, row.version)
-        return replace(terms, corrected=True) if row.corrected else terms
+        return self.newest(tx, row.partner_id, row.version, row.corrected)
 
 
 def apply(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,6 +17,7 @@ from handback.errors import (
     InvalidRequest,
     LimitReached,
     MemberCorrected,
+    NotFound,
     RequestKeyReused,
     SecondPersonNeeded,
     Violation,
@@ -33,24 +34,14 @@ from handback.redemptions.amending import (
     check_retry,
     policy_of,
 )
+from handback.redemptions.known import Answered, Known, look_up
 from handback.redemptions.queries import Owner, RedemptionView, as_of, not_found, owned
 from handback.redemptions.requests import Command, Retry, Step, Submit
 from handback.redemptions.sheet import Sheet, Standing
 from handback.store.bulk import table_of
-from handback.store.tables import Attempt, Programme, Request
+from handback.store.tables import Attempt
 
-ATTEMPT, PROGRAMME, REQUEST = table_of(Attempt), table_of(Programme), table_of(Request)
-
-_REQUESTS: Final = (
-    sa.select(
-        REQUEST.c.request_key, REQUEST.c.content_hash, REQUEST.c.subject_id, REQUEST.c.version
-    )
-    .join(PROGRAMME, PROGRAMME.c.programme_id == REQUEST.c.programme_id)
-    .where(
-        PROGRAMME.c.name == sa.bindparam("programme"),
-        REQUEST.c.request_key.in_(sa.bindparam("keys", expanding=True)),
-    )
-)
+ATTEMPT = table_of(Attempt)
 
 
 class Outcome(NamedTuple):
@@ -58,15 +49,6 @@ class Outcome(NamedTuple):
 
     redemption: RedemptionView
     replayed: bool = False
-
-
-class _Answered(NamedTuple):
-    """What a request key was used for: the answer is in `fresh` where this group gave it."""
-
-    content_hash: bytes
-    redemption_id: int
-    version: int
-    fresh: RedemptionView | None = None
 
 
 class Draft:
@@ -87,8 +69,7 @@ class Draft:
         self._agreements = agreements
         self._now = now
         self._ids = iter(ids)
-        self._answered: dict[tuple[str, str], _Answered] = {}
-        self._terms: dict[tuple[str, str], Terms] = {}
+        self._known = Known({}, {})
         self._approved = approved
         self._doubts: Mapping[int, int] = {}
         self._past: Mapping[int, Background] = {}
@@ -104,11 +85,7 @@ class Draft:
 
     def _load(self, commands: Sequence[Command]) -> None:
         """Read what the commands refer to: their request keys, and redemptions to be steered."""
-        for name in {command.programme for command in commands}:
-            keys = [one.request_key for one in commands if one.programme == name]
-            for row in self._tx.execute(_REQUESTS, {"programme": name, "keys": keys}):
-                answered = _Answered(row.content_hash, row.subject_id, row.version)
-                self._answered[name, row.request_key] = answered
+        self._known = look_up(self._tx, self._agreements, commands)
         steered = [one.redemption_id for one in commands if isinstance(one, Step)]
         if steered:
             for redemption_id, (view, owner) in owned(self._tx, steered).items():
@@ -128,14 +105,14 @@ class Draft:
     def _decide(self, command: Command) -> Outcome:
         key = (command.programme, command.request_key)
         content_hash = command.content_hash()
-        if (answered := self._answered.get(key)) is not None:
+        if (answered := self._known.answered.get(key)) is not None:
             return self._replay(command, answered, content_hash)
         owner, view = self._submit(command) if isinstance(command, Submit) else self._step(command)
-        self._answered[key] = _Answered(content_hash, view.redemption_id, view.version, view)
+        self._known.answered[key] = Answered(content_hash, view.redemption_id, view.version, view)
         self.sheet.remember(command, content_hash, owner, view)
         return Outcome(view)
 
-    def _replay(self, command: Command, answered: _Answered, content_hash: bytes) -> Outcome:
+    def _replay(self, command: Command, answered: Answered, content_hash: bytes) -> Outcome:
         if answered.content_hash != content_hash:
             raise RequestKeyReused(request_key=command.request_key)
         view = answered.fresh or as_of(
@@ -174,11 +151,10 @@ class Draft:
             )
 
     def _terms_of(self, programme: str, partner: str) -> Terms:
-        """The partner's terms, asked for once in a group. Raises NotFound."""
-        terms = self._terms.get((programme, partner))
+        """The partner's terms. Raises NotFound."""
+        terms = self._known.terms.get((programme, partner))
         if terms is None:
-            terms = self._agreements.current(self._tx, programme, partner)
-            self._terms[programme, partner] = terms
+            raise NotFound(kind="partner", id=f"{programme}/{partner}")
         return terms
 
     def _step(self, command: Step) -> tuple[Owner, RedemptionView]:

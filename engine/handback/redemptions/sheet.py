@@ -46,24 +46,33 @@ _REQUEST: Final = columns_of(
 )
 
 
-def _unborn(quantity: int) -> View[int]:
-    """What guards see of a submit."""
-    return View(
-        attempt=0,
-        answered_attempt=0,
-        quantity=quantity,
-        held=0,
-        fulfilled=0,
-        moved=quantity,
-        same_unit=1,
-        waiting=0,
-    )
-
-
 # Every submit asks for the whole of its own quantity, and there is nothing yet that it could
-# contradict: the table answers all of them as it answers one.
-_SUBMIT: Final = machine.decide(_unborn(1), State.NONE, Trigger.SUBMIT)
-_SUBMIT_EFFECT: Final = _SUBMIT.effect
+# contradict: the table answers all of them as it answers one that asks for a single mile.
+_UNBORN: Final = View(
+    attempt=0,
+    answered_attempt=0,
+    quantity=1,
+    held=0,
+    fulfilled=0,
+    moved=1,
+    same_unit=1,
+    waiting=0,
+)
+_SUBMIT: Final = machine.decide(_UNBORN, State.NONE, Trigger.SUBMIT)
+_ATTEMPT, _HELD, _FULFILLED = apply(_SUBMIT.effect, _UNBORN)
+_FIRST: Final = 1  # the version that a submit makes
+# What the events of all of them have in common: from the version to the reason, and the accounts.
+_SUBMITTED: Final = (
+    _FIRST,
+    int(_SUBMIT.trigger),
+    int(_SUBMIT.source),
+    int(_SUBMIT.target),
+    _ATTEMPT,
+    int(ReasonClass.NONE),
+    None,
+)
+assert _SUBMIT.posting is not None, "a submit sets value aside"
+_POSTED: Final = (int(_SUBMIT.posting.debit), int(_SUBMIT.posting.credit))
 
 
 @dataclass(slots=True)
@@ -145,27 +154,31 @@ class Sheet:
         self, command: Submit, redemption_id: int, owner: Owner, next_cut_off_at: datetime | None
     ) -> RedemptionView:
         """Note a new redemption with what is kept beside it; how it stands."""
-        quantity, whose = command.quantity, (owner.programme_id, owner.partner_id, owner.unit_id)
-        attempt, held, fulfilled = apply(_SUBMIT_EFFECT, _unborn(quantity))
+        quantity, now = command.quantity, self.now
+        held, fulfilled = _HELD * quantity, _FULFILLED * quantity
+        # By place, as names cost as much again: all other callers pay for what happens here.
         view = RedemptionView(
-            redemption_id=redemption_id,
-            programme=command.programme,
-            partner=command.partner,
-            member_ref=command.member_ref,
-            unit=command.unit,
-            quantity=quantity,
-            state=_SUBMIT.target,
-            attempt=attempt,
-            version=1,
-            held=held,
-            fulfilled=fulfilled,
-            submitted_at=self.now,
-            due_at=self.now,
-            next_cut_off_at=next_cut_off_at,
+            redemption_id,
+            command.programme,
+            command.partner,
+            command.member_ref,
+            command.unit,
+            quantity,
+            _SUBMIT.target,
+            _ATTEMPT,
+            _FIRST,
+            held,
+            fulfilled,
+            now,
+            now,
+            next_cut_off_at,
         )
-        self._note(_SUBMIT, view, owner, attempt, quantity)
-        self._births.append(Birth(redemption_id, *whose, quantity, command.member_ref))
-        self._due.append((redemption_id, owner.partner_id, owner.unit_id, self.now, 0))
+        after = (_ATTEMPT, held, fulfilled)
+        self._changes.append(
+            Change(redemption_id, *_SUBMITTED, quantity, None, None, *after, *owner, *_POSTED)
+        )
+        self._births.append(Birth(redemption_id, *owner, quantity, command.member_ref))
+        self._due.append((redemption_id, owner.partner_id, owner.unit_id, now, 0))
         if command.fields:
             self._details.append((redemption_id, command.fields_json))
         if command.trace_context and telemetry.is_sampled(command.trace_context):

@@ -1,7 +1,7 @@
 """Rows in, a few at a time: what single commands write, without the price of a frame.
 
 Few statements count more here than cheap ones: each is a round trip to PostgreSQL, and on SQLite a
-moment in which another thread takes the interpreter.
+moment in which another thread takes the interpreter. What all rows have alike is said once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, compress
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -22,7 +22,6 @@ from handback.store.bulk import MOVED, REDEMPTION
 from handback.store.tables import Instant
 
 Row = tuple[Any, ...]
-Columns = tuple[sa.Column[Any], ...]
 
 # Rows are inserted by powers of two up to this, so that a connection keeps all of the statements.
 _ROWS_AT_ONCE: Final = 128
@@ -34,6 +33,18 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _KEY: Final = ("redemption_id", "version")
 
 
+class Columns:
+    """Columns of one table. One for each place that writes: statements are kept by it."""
+
+    def __init__(self, columns: Sequence[sa.Column[Any]]) -> None:
+        self.table = columns[0].table.name
+        self.names = tuple(column.name for column in columns)
+        self.kinds = tuple(column.type.compile(_POSTGRES) for column in columns)
+        self.instants = tuple(
+            place for place, column in enumerate(columns) if isinstance(column.type, Instant)
+        )
+
+
 class Rows(NamedTuple):
     """Rows for one table: the values of these columns of it, in their order."""
 
@@ -41,9 +52,29 @@ class Rows(NamedTuple):
     rows: Collection[Row]
 
 
+# Of each column of a set, whether all rows have the same there.
+Alike = tuple[bool, ...]
+# What the statement for sets depends on.
+Shapes = tuple[tuple[Columns, Alike], ...]
+
+
+class _Set(NamedTuple):
+    """Rows taken apart into the values that all of them have alike, and their other columns."""
+
+    columns: Columns
+    alike: Alike
+    same: list[Any]
+    varying: list[Row]
+    """The other columns, each from the first row to the last."""
+    height: int
+
+
 def columns_of(table: sa.Table, *names: str) -> Columns:
     """Columns of a table by their names."""
-    return tuple(table.c[name] for name in names)
+    return Columns([table.c[name] for name in names])
+
+
+_MOVES: Final = columns_of(REDEMPTION, *_KEY, *MOVED)
 
 
 def insert_block(
@@ -59,12 +90,7 @@ def insert_block(
     if isinstance(driver, sqlite3.Connection):
         return _insert_block_of_values(driver, block, its, beside)
     assert isinstance(driver, psycopg.Connection)
-    named = (tuple(some.columns for some in sets) for sets in (its, beside))
-    statement = _insert_block_of_arrays(block.columns, *named)
-    (row,) = block.rows
-    arrays = _arrays(*(some.rows for some in (*its, *beside)))
-    (block_id,) = driver.execute(statement, [*row, *arrays]).fetchall()[0]
-    return int(block_id)
+    return _insert_block_of_arrays(driver, block, its, beside)
 
 
 def move_rows(tx: sa.Connection, moves: Sequence[Row]) -> int:
@@ -77,61 +103,78 @@ def move_rows(tx: sa.Connection, moves: Sequence[Row]) -> int:
         given = [(*move[2:], *move[:2]) for move in moves]
         return driver.executemany(_move_of_values(), given).rowcount
     assert isinstance(driver, psycopg.Connection)
-    return driver.execute(_move_of_arrays(), _arrays(moves)).rowcount
+    return driver.execute(_move_of_arrays(), list(map(array, zip(*moves, strict=True)))).rowcount
+
+
+def _taken_apart(wanted: Rows, spell: Callable[[datetime | None], object]) -> _Set:
+    """The rows as a set, their instants as the store takes them."""
+    instants, height = wanted.columns.instants, len(wanted.rows)
+    if height == 1:  # what is below costs a lone caller as much as it spares many
+        (row,) = wanted.rows
+        same = list(row)
+        for place in instants:
+            same[place] = spell(same[place])
+        return _Set(wanted.columns, (True,) * len(same), same, [], 1)
+    columns = list(zip(*wanted.rows, strict=True))
+    for place in instants:
+        columns[place] = tuple(map(spell, columns[place]))
+    alike = tuple([column.count(column[0]) == height for column in columns])
+    same = [column[0] for column in compress(columns, alike)]
+    varying = [column for column, is_alike in zip(columns, alike, strict=True) if not is_alike]
+    return _Set(wanted.columns, alike, same, varying, height)
 
 
 def _insert_block_of_values(
     driver: sqlite3.Connection, block: Rows, its: Iterable[Rows], beside: Iterable[Rows]
 ) -> int:
-    (row,) = _counted(block)
+    row = _taken_apart(block, _microseconds).same
     (block_id,) = driver.execute(_insert_of_block(block.columns), row).fetchall()[0]
-    for columns, rows in its:
-        numbered = (columns[0].table.c.block_id, *columns)
-        _insert_values(driver, Rows(numbered, [(block_id, *row) for row in rows]))
+    for some in its:
+        _insert_values(driver, _taken_apart(some, _microseconds), [block_id])
     for some in beside:
-        _insert_values(driver, some)
+        _insert_values(driver, _taken_apart(some, _microseconds), [])
     return int(block_id)
 
 
-def _insert_values(driver: sqlite3.Connection, wanted: Rows) -> None:
-    left = _counted(wanted)
-    while left:
-        size = min(1 << len(left).bit_length() - 1, _ROWS_AT_ONCE)
-        values = tuple(chain.from_iterable(left[:size]))
-        driver.execute(_insert_of_values(wanted.columns, size), values)
-        del left[:size]
+def _insert_values(driver: sqlite3.Connection, rows: _Set, block: Sequence[int]) -> None:
+    """Insert rows, `block` being the id of theirs, or nothing."""
+    same, width = [*block, *rows.same], len(rows.varying)
+    values = list(chain.from_iterable(zip(*rows.varying, strict=True)))
+    done = 0
+    while done < rows.height:
+        size = min(1 << (rows.height - done).bit_length() - 1, _ROWS_AT_ONCE)
+        statement = _insert_of_values(rows.columns, rows.alike, size, bool(block))
+        driver.execute(statement, same + values[done * width : (done + size) * width])
+        done += size
 
 
-def _counted(wanted: Rows) -> list[Row]:
-    """The rows with their instants as SQLite keeps them."""
-    left = list(wanted.rows)
-    for place, one in enumerate(wanted.columns):
-        if isinstance(one.type, Instant):
-            left = [
-                (*row[:place], at and _microseconds(at), *row[place + 1 :])
-                for row in left
-                for at in (row[place],)
-            ]
-    return left
+# All rows of a group have the same few instants.
+@lru_cache(maxsize=8)
+def _microseconds(at: datetime | None) -> int | None:
+    return None if at is None else (at - _EPOCH) // _MICROSECOND
 
 
-@lru_cache(maxsize=8)  # all rows of a group have the same few
-def _microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
+@lru_cache(maxsize=8)
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
 
 
-@lru_cache(maxsize=128)
-def _insert_of_values(columns: Columns, size: int) -> str:
-    row = f"({', '.join('?' * len(columns))})"
-    return f"{_into(columns).as_string()} values {', '.join([row] * size)}"
+@lru_cache(maxsize=512)
+def _insert_of_values(columns: Columns, alike: Alike, size: int, of_block: bool) -> str:
+    """The insert of so many rows: parameters are what they have alike, then row by row the rest."""
+    names = _ordered(columns, alike, of_block=of_block)
+    varying = alike.count(False)
+    said = [f"?{place}" for place in range(1, len(names) - varying + 1)]
+    row = f"({', '.join(said + ['?'] * varying)})"
+    return f"{_into(columns.table, names).as_string()} values {', '.join([row] * size)}"
 
 
 @lru_cache(maxsize=1)
 def _insert_of_block(columns: Columns) -> str:
     """The insert of one block, at the next position: this store has one writer."""
-    positioned = (*columns, columns[0].table.c.position)
-    given = ", ".join("?" * len(columns))
-    into, position = _into(positioned).as_string(), "select coalesce(max(position), 0) + 1"
+    given = ", ".join("?" * len(columns.names))
+    into = _into(columns.table, (*columns.names, "position")).as_string()
+    position = "select coalesce(max(position), 0) + 1"
     return f"{into} values ({given}, ({position} from block)) returning block_id"
 
 
@@ -146,13 +189,35 @@ def _move_of_values() -> str:
     return str(statement.compile(dialect=_SQLITE))
 
 
-def _arrays(*sets: Iterable[Row]) -> list[str]:
-    """The columns of each set of rows, one behind the other, as PostgreSQL writes arrays."""
-    return [
-        f"{{{','.join([_LITERAL[type(value)](value) for value in column])}}}"
-        for rows in sets
-        for column in zip(*rows, strict=True)
-    ]
+def _insert_block_of_arrays(
+    driver: psycopg.Connection, block: Rows, its: Iterable[Rows], beside: Iterable[Rows]
+) -> int:
+    sets = [[_taken_apart(some, _iso) for some in each] for each in ([block], its, beside)]
+    shapes = (tuple((some.columns, some.alike) for some in each) for each in sets)
+    given: list[str | None] = []
+    for some in chain.from_iterable(sets):
+        given += map(_scalar, some.same)
+        given += map(array, some.varying)
+    (block_id,) = driver.execute(_block_of_arrays(*shapes), given).fetchall()[0]
+    return int(block_id)
+
+
+def _scalar(value: Any) -> str | None:
+    """A value as PostgreSQL writes it."""
+    if value is None:
+        return None
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
+
+
+def array(values: Collection[Any]) -> str:
+    """Values as PostgreSQL writes an array of them.
+
+    The driver's own arrays take ten times as long for bytes, five times for numbers.
+    """
+    kinds = set(map(type, values))
+    if len(kinds) == 1:
+        return f"{{{','.join(map(_ELEMENT[kinds.pop()], values))}}}"
+    return f"{{{','.join([_ELEMENT[type(value)](value) for value in values])}}}"
 
 
 def _quoted(text: str) -> str:
@@ -160,37 +225,47 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-# The driver's own arrays take ten times as long for bytes and instants, five times for numbers.
-_LITERAL: Final[Mapping[type, Callable[[Any], str]]] = {
+_ELEMENT: Final[Mapping[type, Callable[[Any], str]]] = {
     int: str,
     str: _quoted,
     bytes: lambda content: f'"\\\\x{content.hex()}"',
-    datetime: lambda at: f'"{at.isoformat()}"',
     type(None): lambda _: "NULL",
 }
 
 
-@lru_cache(maxsize=128)
-def _insert_block_of_arrays(
-    block: Columns, its: tuple[Columns, ...], beside: tuple[Columns, ...]
-) -> str:
-    """One statement for all of the tables, given the block's values, then an array a column."""
-    values = sql.SQL(", ").join([sql.Placeholder()] * len(block))
-    each = [sql.SQL("{} values ({}) returning block_id").format(_into(block), values)]
-    for columns in its:
-        numbered = (columns[0].table.c.block_id, *columns)
-        rows = sql.SQL("{} select made_0.block_id, given.* from made_0, {} as given")
-        each.append(rows.format(_into(numbered), _unnest(columns)))
-    for columns in beside:
-        each.append(sql.SQL("{} select * from {}").format(_into(columns), _unnest(columns)))
+@lru_cache(maxsize=256)
+def _block_of_arrays(block: Shapes, its: Shapes, beside: Shapes) -> str:
+    """One statement for all of the tables; parameters are, table by table, what its rows have
+    alike, then an array for each of the other columns."""
+    each = [
+        *(sql.SQL("{} returning block_id").format(_insert_of_arrays(*shape)) for shape in block),
+        *(_insert_of_arrays(*shape, of="made_0") for shape in its),
+        *(_insert_of_arrays(*shape) for shape in beside),
+    ]
     made = (sql.SQL(f"made_{number} as ({{}})").format(one) for number, one in enumerate(each))
     chosen = sql.SQL("with {} select block_id from made_0").format(sql.SQL(", ").join(made))
     return chosen.as_string()
 
 
+def _insert_of_arrays(columns: Columns, alike: Alike, of: str = "") -> sql.Composed:
+    """The insert of one table's rows, with the block's id where they are `of` one."""
+    kinds = list(zip(columns.kinds, alike, strict=True))
+    said = [sql.SQL(f"%s::{kind}") for kind, is_alike in kinds if is_alike]
+    varying = [kind for kind, is_alike in kinds if not is_alike]
+    sources: list[sql.Composable] = [sql.SQL(of)] if of else []
+    if of:
+        said.insert(0, sql.SQL("block_id"))
+    if varying:
+        said.append(sql.SQL("given.*"))
+        sources.append(sql.SQL("{} as given").format(_unnest(varying)))
+    chosen = sql.SQL("{} select {}").format(
+        _into(columns.table, _ordered(columns, alike, of_block=bool(of))), sql.SQL(", ").join(said)
+    )
+    return chosen + sql.SQL(" from {}").format(sql.SQL(", ").join(sources)) if sources else chosen
+
+
 @lru_cache(maxsize=1)
 def _move_of_arrays() -> str:
-    columns = [REDEMPTION.c[name] for name in (*_KEY, *MOVED)]
     becomes = (sql.SQL("{0} = moves.{0}").format(sql.Identifier(name)) for name in MOVED)
     given = sql.SQL(", ").join(map(sql.Identifier, ("redemption_id", "was_version", *MOVED)))
     return (
@@ -199,20 +274,24 @@ def _move_of_arrays() -> str:
             " where redemption.redemption_id = moves.redemption_id"
             " and redemption.version = moves.was_version"
         )
-        .format(sql.SQL(", ").join(becomes), _unnest(columns), given)
+        .format(sql.SQL(", ").join(becomes), _unnest(_MOVES.kinds), given)
         .as_string()
     )
 
 
-def _into(columns: Columns) -> sql.Composed:
+def _ordered(columns: Columns, alike: Alike, *, of_block: bool) -> list[str]:
+    """The columns in the order of their parameters."""
+    same = compress(columns.names, alike)
+    varying = (name for name, is_alike in zip(columns.names, alike, strict=True) if not is_alike)
+    return [*(["block_id"] if of_block else []), *same, *varying]
+
+
+def _into(table: str, names: Iterable[str]) -> sql.Composed:
     """The beginning of an insert, alike on both stores."""
-    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
-    table = sql.Identifier(columns[0].table.name)
-    return sql.SQL("insert into {} ({})").format(table, names)
+    listed = sql.SQL(", ").join(map(sql.Identifier, names))
+    return sql.SQL("insert into {} ({})").format(sql.Identifier(table), listed)
 
 
-def _unnest(columns: Iterable[sa.Column[Any]]) -> sql.Composed:
-    """The rows of an array for each of these columns."""
-    kinds = (column.type.compile(_POSTGRES) for column in columns)
-    arrays = (sql.SQL(f"%s::{kind}[]") for kind in kinds)
-    return sql.SQL("unnest({})").format(sql.SQL(", ").join(arrays))
+def _unnest(kinds: Iterable[str]) -> sql.Composed:
+    """The rows of an array for each of these types."""
+    return sql.SQL("unnest({})").format(sql.SQL(", ").join(sql.SQL(f"%s::{k}[]") for k in kinds))

@@ -26,6 +26,7 @@ class Store:
 
     def __init__(self, engine: sa.Engine, dialect: Dialect) -> None:
         self.engine = engine
+        self._writing = engine.execution_options(**{WRITE: True})
         self.dialect = dialect
         # Writers of the embedded store queue here, in order, rather than at its file lock.
         self._writer = threading.Lock()
@@ -71,10 +72,8 @@ class Store:
         alone: AbstractContextManager[object] = nullcontext()
         if self.dialect.name == "sqlite":
             alone = self._writer
-        with _store_errors(self.dialect), alone, self.engine.connect() as connection:
-            chosen = connection.execution_options(**{WRITE: True})
-            with chosen.begin():
-                yield chosen
+        with _store_errors(self.dialect), alone, self._writing.begin() as connection:
+            yield connection
         for wake in self._committed:
             wake()
 

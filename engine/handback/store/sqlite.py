@@ -169,7 +169,7 @@ def _prepare(connection: sqlite3.Connection, record: sa.pool.ConnectionPoolEntry
 def _begin(connection: sa.Connection) -> None:
     # A transaction that means to write takes the lock at once: one upgraded later could only fail.
     writes = connection.get_execution_options().get(WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    _driver(connection).execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _driver(tx: sa.Connection) -> sqlite3.Connection:
