@@ -10,13 +10,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
 import grpc
 
 from handback_server._stubs.v1 import redemptions_pb2 as pb
 from handback_server._stubs.v1.redemptions_pb2_grpc import RedemptionServiceStub
 from handback_server.bench.apart import apart
-from handback_server.bench.engine import PARTNER, PROGRAMME, UNIT, engine
+from handback_server.bench.engine import MEMBERS, PARTNER, PROGRAMME, UNIT, engine
 from handback_server.bench.ground import Ground, Place
 from handback_server.bench.serving import echo, inserting, product, serving
 
@@ -132,11 +133,13 @@ async def _streamed(stub: RedemptionServiceAsyncStub, records: int) -> int:
 
 
 def _submission(key: str) -> pb.Submission:
+    """A submission like no other: what all of a batch have alike could be written once."""
+    told = crc32(key.encode())
     return pb.Submission(
         request_key=key,
         partner=PARTNER,
-        member_ref="M00000001",
-        quantity=1_000,
+        member_ref=f"M{told % MEMBERS:08}",
+        quantity=500 + told % 9_000,
         unit=UNIT,
-        fields={"surname": "Example"},
+        fields={"surname": f"Example {told % 997}"},
     )
