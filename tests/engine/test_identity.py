@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from agreements import SKYWAYS, source_of
 from fake_clock import FakeClock
-from handback.errors import InvalidRequest
+from handback.errors import FileQuarantined, InvalidRequest
 from handback.ids import Prefix, public_id
 from handback.intake import queries
 from handback.intake.quarantine import release, replay
@@ -90,6 +91,18 @@ class TestEnvelope:
         assert again.repeats_file_id == plain.file_id
         assert again.finding_count == len(codes(tray, again))
         assert codes(tray, again)[-2:] == ["rewrapped", "replayed"]
+
+    def test_a_replay_that_has_its_answer_needs_no_bytes(self, tray: InTray) -> None:
+        amended(tray)
+        file = tray.take_in("answer.gz", gzip.compress(ANSWER))
+        amended(tray, 'envelope = ["gzip"]', "retention_days = 30")
+        asked = Command("olga", request_key="k")
+        first = replay(tray.desk, "aurora", file.file_id, None, asked).file
+        tray.desk.landing.remove(file.landing_key, datetime.max.replace(tzinfo=UTC))
+        again = replay(tray.desk, "aurora", file.file_id, None, asked)
+        assert (again.file, again.replayed) == (first, True)
+        with pytest.raises(FileQuarantined):
+            replay(tray.desk, "aurora", file.file_id, None, Command("olga"))
 
     def test_a_trailer_is_looked_for_inside(self, tray: InTray) -> None:
         source = with_terms(

@@ -61,17 +61,27 @@ def replay(
     with desk.store.read() as tx:
         file = queries.get(tx, programme, file_id)
         terms = _terms(desk, tx, file, agreement_version)
+        replayed = requests.answered(tx, file.programme_id, command, asked) is not None
+    if not replayed:
+        replayed = _replay(desk, file, terms, command, asked)
+    return ReceivedFile(prepare(desk, file_id), replayed)
+
+
+def _replay(desk: Desk, file: FileView, terms: Terms, command: Command, asked: bytes) -> bool:
+    """Take a file in again, unless the same request has by now; whether it had."""
+    if file.state is not FileState.QUARANTINED:
+        raise _not_quarantined(file)
     landed = Fingerprint(bytes.fromhex(file.landing_key), file.size_bytes)
     look = look_into(desk, landed, terms.agreement.handback)
     with desk.store.write() as tx:
         desk.one_by_one(tx, file.partner_id)
-        replayed = requests.answered(tx, file.programme_id, command, asked) is not None
-        if not replayed:
-            _take_in_again(desk, tx, file, terms, look)
-            said = f"replayed by {command.actor} under version {terms.version} of the agreement"
-            note(tx, file_id, OperatorNote.REPLAYED, said)
-            requests.remember(tx, file.programme_id, command, asked, file_id, desk.clock.now())
-    return ReceivedFile(prepare(desk, file_id), replayed)
+        if requests.answered(tx, file.programme_id, command, asked) is not None:
+            return True
+        _take_in_again(desk, tx, file, terms, look)
+        said = f"replayed by {command.actor} under version {terms.version} of the agreement"
+        note(tx, file.file_id, OperatorNote.REPLAYED, said)
+        requests.remember(tx, file.programme_id, command, asked, file.file_id, desk.clock.now())
+    return False
 
 
 def discard(desk: Desk, programme: str, file_id: int, command: Command) -> ReceivedFile:
@@ -143,5 +153,9 @@ def _take_out(tx: sa.Connection, file: FileView, values: dict[str, object]) -> N
     """Write the new state of a quarantined file. Raises FileQuarantined for any other."""
     still = (FILE.c.file_id == file.file_id) & (FILE.c.state == int(FileState.QUARANTINED))
     if tx.execute(sa.update(FILE).where(still).values(**values)).rowcount != 1:
-        named = public_id(Prefix.HANDBACK_FILE, file.file_id)
-        raise FileQuarantined(file=named, state=str(file.state))
+        raise _not_quarantined(file)
+
+
+def _not_quarantined(file: FileView) -> FileQuarantined:
+    named = public_id(Prefix.HANDBACK_FILE, file.file_id)
+    return FileQuarantined(file=named, state=str(file.state))
