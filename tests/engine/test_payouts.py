@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,8 +24,12 @@ from handback.payouts.gather import gather
 from handback.payouts.queries import BatchFilter
 from handback.payouts.states import BatchState
 from handback.redemptions.requests import Cancel
+from handback.store.bulk import table_of
 from handback.store.session import Store
+from handback.store.tables import Break
 from world import World
+
+BREAK = table_of(Break)
 
 
 @pytest.fixture
@@ -134,6 +139,22 @@ def test_what_the_new_terms_cannot_carry_waits_before_a_person(world: World) -> 
     assert world.states(long) == ["failed"], answer
     assert world.breaks() == []
     world.assert_laws()
+
+
+def test_any_number_of_them_may_wait_so(world: World) -> None:
+    ids = world.submit(*[100] * 2_500)
+    source = source_of("skyways").replace("[payout]", "[payout]\nmax_quantity = 99")
+    registry.apply(world.store, world.clock, source, "tests")
+    if world.store.dialect.name == "sqlite":  # as if there were some more than it takes at once
+        sa.event.listen(world.store.engine, "checkout", few_variables)
+    assert world.send() == []
+    with world.store.read() as tx:
+        told = list(tx.scalars(sa.select(BREAK.c.redemption_id).order_by(BREAK.c.redemption_id)))
+    assert told == ids
+
+
+def few_variables(connection: sqlite3.Connection, *_: object) -> None:
+    connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 2_000)
 
 
 @pytest.fixture
