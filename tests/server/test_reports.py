@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 
+import grpc
 import polars as pl
 import pytest
 import pytest_asyncio
@@ -101,6 +102,32 @@ async def test_a_run_whose_caller_has_gone_ends(
     slow.go_on.set()
     assert await asyncio.to_thread(slow.ended.wait, 30)
     assert slow.given < PIECES
+
+
+async def test_a_run_counts_until_it_ends_whoever_still_waits(
+    reports: reports_pb2_grpc.ReportServiceStub, slow: Slow
+) -> None:
+    running = [reports.RunReport(asked("slow")) for _ in range(4)]
+    firsts = [asyncio.ensure_future(one.read()) for one in running]
+    for call in running:
+        assert await asyncio.to_thread(slow.begun.acquire, timeout=30)
+        call.cancel()
+    await asyncio.gather(*firsts, return_exceptions=True)
+    await _settled(reports)
+    assert await reason_of(reports.RunReport(asked("slow")).read()) == "LIMIT_REACHED"
+    slow.go_on.set()
+    async with asyncio.timeout(30):
+        while await _is_refused(reports.RunReport(asked("slow"))):
+            pass
+
+
+async def _is_refused(call: grpc.aio.UnaryStreamCall) -> bool:
+    try:
+        await call.read()
+    except grpc.aio.AioRpcError as refused:
+        assert refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        return True
+    return False
 
 
 async def _settled(reports: reports_pb2_grpc.ReportServiceStub) -> None:

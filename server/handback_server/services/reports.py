@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Mapping
 from tempfile import SpooledTemporaryFile
@@ -67,13 +68,19 @@ class Reports(ReportServiceServicer):
         if not self._free:
             raise LimitReached("reports at a time", retry_after_s=1.0)
         self._free -= 1
+        # It holds its thread until it ends, also where the caller has long gone.
+        writing = asyncio.ensure_future(self._bridge.run(run.write))
+        writing.add_done_callback(self._over)
         try:
-            await self._bridge.run(run.write)
+            await asyncio.shield(writing)
         except BaseException:
             run.unwanted.set()
             raise
-        finally:
-            self._free += 1
+
+    def _over(self, writing: asyncio.Future[None]) -> None:
+        self._free += 1
+        if not writing.cancelled():
+            writing.exception()  # its caller was told, if there still was one
 
 
 class _Run:
@@ -97,6 +104,8 @@ class _Run:
 
     def write(self) -> None:
         """Write the parts down, unless the caller leaves meanwhile. Raises what a run raises."""
+        if self.unwanted.is_set():
+            return
         with running(self._desk, *self._asked, unmasked=self._unmasked) as run:
             header = convert.report_header(run.report, run.parameters, run.zone.key)
             self._part(pb.RunReportResponse(header=header))
