@@ -93,7 +93,7 @@ def decide(room: Room, view: BreakView, wanted: Wanted, command: Command) -> Non
 def carry_out(
     room: Room, view: BreakView, proposed: Proposed, command: Command, *, approved: bool
 ) -> None:
-    """Move the redemption as decided, and close its breaks. The command is the maker's."""
+    """Move the redemption as decided, and close its breaks, in the words of who decided it."""
     cause = Cause(CauseKind.BREAK, view.break_id, command.actor)
     if proposed.decision is Decision.LINK:
         whose = (proposed.redemption_id, proposed.attempt)
