@@ -21,6 +21,7 @@ from handback_server.bridge import DEADLINE
 from handback_server.callers import Context, metadata_of
 from handback_server.drain import Drain
 from handback_server.status import DETAILS_KEY, code_of, status_of
+from handback_server.texts import check_texts
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -87,8 +88,7 @@ class Calls(grpc.GenericRpcHandler):
             or handler.stream_stream
         )
 
-        def received(request: Any) -> Any:
-            return self._sized_all(request) if handler.request_streaming else self._sized(request)
+        received: Any = self._checked_all if handler.request_streaming else self._checked
 
         async def answer(request: Any, context: Context) -> Any:
             async with self._call(method, context):
@@ -103,14 +103,28 @@ class Calls(grpc.GenericRpcHandler):
         build = _BUILD[handler.request_streaming, handler.response_streaming]
         return build(within, handler.request_deserializer, handler.response_serializer)
 
-    def _sized(self, request: Message) -> Message:
-        if request.ByteSize() > self._max_message_bytes:
-            raise LimitReached(f"message size of {self._max_message_bytes} bytes")
+    def _checked(self, request: Message) -> Message:
+        """A request that the stores can be asked with. Raises LimitReached, InvalidRequest."""
+        content = request.SerializeToString()
+        self._check_size(len(content))
+        if b"\0" in content:
+            check_texts(request)
         return request
 
-    async def _sized_all(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async def _checked_all(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        """Those of a stream, of which the first says what the others are about."""
+        first = True
         async for request in requests:
-            yield self._sized(request)
+            if first:
+                self._checked(request)
+            else:
+                self._check_size(request.ByteSize())
+            first = False
+            yield request
+
+    def _check_size(self, size_bytes: int) -> None:
+        if size_bytes > self._max_message_bytes:
+            raise LimitReached(f"message size of {self._max_message_bytes} bytes")
 
     @asynccontextmanager
     async def _call(self, method: str, context: Context) -> AsyncIterator[None]:

@@ -24,6 +24,8 @@ Place = TypeVar("Place", int, list[str])
 DEFAULT_SIZE: Final = 100
 MAX_SIZE: Final = 1_000
 _HASH_BYTES: Final = 12
+# What a store has for a number.
+_LARGEST: Final = 2**63 - 1
 
 
 class ListRequest(Protocol):
@@ -69,7 +71,7 @@ def page_of(request: ListRequest, start: Place) -> Page[Place]:
     try:
         token = base64.urlsafe_b64decode(request.page_token.encode())
         place = json.loads(token[_HASH_BYTES:])
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         token, place = b"", None
     if token[:_HASH_BYTES] != asked or not _like(place, start):
         expected = "expected the token of the page before, asked for with the same filters"
@@ -78,12 +80,13 @@ def page_of(request: ListRequest, start: Place) -> Page[Place]:
 
 
 def _like(place: object, start: int | list[str]) -> bool:
+    """Whether a place can be one of a list; a token may be made up by whoever asks."""
     if isinstance(start, int):
-        return isinstance(place, int)
+        return type(place) is int and 0 <= place <= _LARGEST
     return (
         isinstance(place, list)
         and len(place) == len(start)
-        and all(isinstance(part, str) for part in place)
+        and all(isinstance(part, str) and "\0" not in part for part in place)
     )
 
 

@@ -99,7 +99,7 @@ def versions(
         .limit(size)
     )
     if before is not None:
-        page = page.where(VERSION.c.version < before)
+        page = page.where(VERSION.c.version < sa.literal(before, sa.BigInteger))
     return [
         VersionView(
             partner_id=partner_id,
