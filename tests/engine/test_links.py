@@ -107,6 +107,10 @@ def test_only_stray_records_are_linked_and_to_their_partners_redemptions(
         assert isinstance(desk.refusal(found.break_id, wanted), InvalidRequest)
     unknown = Wanted(Decision.LINK, redemption_id=10**6)
     assert isinstance(desk.refusal(found.break_id, unknown), NotFound)
+    # The same member's next one, which the partner cannot have answered.
+    (unsent,) = world.submit(300, member_ref=world.get(redemption_id).member_ref)
+    never = Wanted(Decision.LINK, redemption_id=unsent)
+    assert isinstance(desk.refusal(found.break_id, never), InvalidRequest)
     other, review = rejected(world)
     matched = Wanted(Decision.LINK, redemption_id=other)
     assert isinstance(desk.refusal(review, matched), InvalidRequest)

@@ -133,6 +133,8 @@ def _proposed(room: Room, view: BreakView, wanted: Wanted, redemption: Redemptio
         if view.redemption_id is not None or view.file_id is None:
             told = "expected another: link is for records that led to no redemption"
             raise InvalidRequest([Violation("decision", told)])
+        if not redemption.attempt:
+            raise InvalidRequest([Violation("redemption_id", "expected one that was sent")])
         quantity = view.quantity or quantity
     return Proposed(
         wanted.decision,
