@@ -47,7 +47,8 @@ def judge(life: Life, record: Record, terms: Terms, at: datetime) -> str:
         "rejection": rejection,
         "returned": returned,
     }
-    if record.is_of in ("interim", "rejection") and record.quantity != life.asked[record.attempt]:
+    credits_none = record.is_of in ("interim", "rejection", "duplicate")
+    if credits_none and record.quantity != life.asked[record.attempt]:
         return "!quantity_mismatch"
     return tables[record.is_of](life, record, terms, at)
 

@@ -63,7 +63,8 @@ class Says:
     )
     RETURNS = Fact("a return", _says(Trigger.RETURN))
     NO_CREDIT = Fact(
-        "an interim answer or a rejection", ~_says(Trigger.CONFIRM) & ~_says(Trigger.RETURN)
+        "an interim answer or a rejection, also as a duplicate",
+        ~_says(Trigger.CONFIRM) & ~_says(Trigger.RETURN),
     )
 
 
