@@ -2,11 +2,13 @@
 
 Rows are made as one array of equal records, into which each column of fixed width goes at once.
 Only columns whose values differ in length (text of several lengths, nulls here and there) are woven
-in behind that.
+in behind that. Some thousand rows at a time, so that the server works on them while the next ones
+are made.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,6 +20,7 @@ from handback.store.bulk import INSTANT
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
+_ROWS_AT_ONCE: Final = 4_096
 _WIDTH: Final[dict[pl.DataType, str]] = {pl.Int16(): ">i2", pl.Int32(): ">i4", pl.Int64(): ">i8"}
 
 Bytes = npt.NDArray[np.uint8]
@@ -30,6 +33,10 @@ class _Fixed(NamedTuple):
     kind: np.dtype[np.generic]
     values: npt.NDArray[np.generic] | None
 
+    def rows(self, start: int, end: int) -> _Fixed:
+        """The rows from `start` to before `end`."""
+        return self._replace(values=None if self.values is None else self.values[start:end])
+
 
 class _Varying(NamedTuple):
     """A column that does not: all content in a row, and the length of each; -1 is a null."""
@@ -38,16 +45,33 @@ class _Varying(NamedTuple):
     content: Bytes
     lengths: npt.NDArray[np.int64]
 
+    def rows(self, start: int, end: int) -> _Varying:
+        """The rows from `start` to before `end`."""
+        sizes = np.maximum(self.lengths[:end], 0)
+        first = sizes[:start].sum()
+        content = self.content[first : first + sizes[start:].sum()]
+        return _Varying(self.name, content, self.lengths[start:end])
 
-def encode_copy(frame: pl.DataFrame) -> tuple[list[str], bytes]:
-    """The frame in binary COPY form, and the order of its columns therein."""
+
+def encode_copy(frame: pl.DataFrame) -> tuple[list[str], Iterator[bytes]]:
+    """The order of the frame's columns in its binary COPY form, and that form piece by piece."""
     columns: list[_Fixed | _Varying] = [_column(series) for series in frame.get_columns()]
     fixed = [column for column in columns if isinstance(column, _Fixed)]
     varying = [column for column in columns if isinstance(column, _Varying)]
-    rows = _records(fixed, len(columns), len(frame))
-    content = _weave(rows, varying) if varying else rows
     order = [*(column.name for column in fixed), *(column.name for column in varying)]
-    return order, _HEADER + content.tobytes() + _TRAILER
+    return order, _pieces(fixed, varying, len(frame))
+
+
+def _pieces(fixed: list[_Fixed], varying: list[_Varying], count: int) -> Iterator[bytes]:
+    yield _HEADER
+    record = _record(fixed, len(fixed) + len(varying))
+    for start in range(0, count, _ROWS_AT_ONCE):
+        end = min(start + _ROWS_AT_ONCE, count)
+        rows = _records(record, [column.rows(start, end) for column in fixed], end - start)
+        if varying:
+            rows = _weave(rows, [column.rows(start, end) for column in varying])
+        yield rows.tobytes()
+    yield _TRAILER
 
 
 def _column(series: pl.Series) -> _Fixed | _Varying:
@@ -80,8 +104,8 @@ def _text(series: pl.Series) -> _Fixed | _Varying:
     return _Varying(series.name, np.frombuffer(content, np.uint8), lengths)
 
 
-def _records(columns: list[_Fixed], width: int, count: int) -> Bytes:
-    """The rows with all of their fixed columns, one below the other."""
+def _record(columns: list[_Fixed], width: int) -> npt.NDArray[np.void]:
+    """One row of so many columns with the lengths of the fixed ones, and nothing in them."""
     fields = [("fields", ">i2")]
     for number, column in enumerate(columns):
         fields += [(f"bytes_{number}", ">i4"), (f"value_{number}", column.kind.str)]
@@ -89,6 +113,11 @@ def _records(columns: list[_Fixed], width: int, count: int) -> Bytes:
     one["fields"] = width
     for number, column in enumerate(columns):
         one[f"bytes_{number}"] = -1 if column.values is None else column.kind.itemsize
+    return one
+
+
+def _records(one: npt.NDArray[np.void], columns: list[_Fixed], count: int) -> Bytes:
+    """So many rows with all of their fixed columns, one below the other."""
     records = np.frombuffer(bytearray(one.tobytes() * count), one.dtype)
     for number, column in enumerate(columns):
         if column.values is not None:

@@ -70,12 +70,13 @@ class PostgreSQL:
         if frame.is_empty():
             return
         quote = tx.dialect.identifier_preparer.quote
-        ordered, payload = encode_copy(frame)
+        ordered, pieces = encode_copy(frame)
         columns = ", ".join(quote(name) for name in ordered)
         cursor = _driver(tx).cursor()
         statement = f"copy {quote(table.name)} ({columns}) from stdin (format binary)"
         with cursor.copy(statement.encode()) as copy:
-            copy.write(payload)
+            for piece in pieces:
+                copy.write(piece)
 
     def insert_absent(self, tx: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> None:
         """Insert one row unless its key is there already."""
