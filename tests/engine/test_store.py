@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -101,7 +101,7 @@ def test_move_changes_only_rows_still_at_the_expected_version(store: Store) -> N
         orient="row",
     )
     with store.write() as tx:
-        assert sorted(store.dialect.move(tx, moves)) == [1, 3]
+        assert store.dialect.move(tx, moves).to_list() == [2]
     with store.read() as tx:
         states = fetch_frame(
             tx,
@@ -138,8 +138,9 @@ def test_many_rows_come_back_whatever_they_have_alike(store: Store, count: int) 
     assert found.equals(pl.concat([frame, other]).select(found.columns))
 
 
-def test_move_says_which_of_many_were_as_meant(store: Store) -> None:
-    _insert_redemptions(store, 300, datetime(2026, 1, 1, tzinfo=UTC))
+def test_move_says_which_of_many_were_not_as_meant(store: Store) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    _insert_redemptions(store, 300, at)
     ids = pl.int_range(1, 321, eager=True, dtype=pl.Int64)  # twenty of which nobody knows
     moves = pl.DataFrame({"redemption_id": ids}).with_columns(
         was_version=pl.when(ids == 17).then(9).otherwise(1).cast(pl.Int32),
@@ -148,12 +149,14 @@ def test_move_says_which_of_many_were_as_meant(store: Store) -> None:
         attempt=pl.lit(1, pl.Int16),
         held=pl.lit(0, pl.Int64),
         fulfilled=pl.when(ids % 2 == 0).then(5).otherwise(4).cast(pl.Int64),
+        since_submitted_at=pl.when(ids == 60).then(at + timedelta(seconds=1)).otherwise(at),
         was_member_ref=pl.when(ids == 40).then(pl.lit("M'")).otherwise(pl.format("M{}", ids - 1)),
     )
-    expected = [n for n in range(1, 301) if n not in (17, 40)]
+    unlike = [17, 40, 60, *range(301, 321)]
+    expected = [n for n in range(1, 301) if n not in unlike]
     with store.write() as tx:
-        assert sorted(store.dialect.move(tx, moves)) == expected
-        assert store.dialect.move(tx, moves.head(200)).is_empty()
+        assert sorted(store.dialect.move(tx, moves)) == unlike
+        assert sorted(store.dialect.move(tx, moves.head(200))) == list(range(1, 201))
     with store.read() as tx:
         moved = sa.select(REDEMPTION.c.redemption_id, REDEMPTION.c.fulfilled)
         found = fetch_frame(tx, moved.where(REDEMPTION.c.version == 2, REDEMPTION.c.held == 0))

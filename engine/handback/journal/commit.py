@@ -108,7 +108,10 @@ def commit_presumed(
     Raises VersionConflict, and nothing may then be committed, where one of the latter moves.
     """
     stayed = pl.concat(
-        [pl.Series("redemption_id", [], pl.Int64), *(_stayed(store, tx, s) for s in presumed.moves)]
+        [
+            pl.Series("redemption_id", [], pl.Int64),
+            *(store.dialect.move(tx, moves) for moves in presumed.moves),
+        ]
     )
     rest, births = decide_rest(stayed)
     rest = rest.sort("redemption_id", "version")
@@ -118,13 +121,6 @@ def commit_presumed(
     if not changes:
         return Committed((), None)
     return Committed(changes, _write(store, tx, cause, changes, at))
-
-
-def _stayed(store: Store, tx: sa.Connection, moves: pl.DataFrame) -> pl.Series:
-    """Move those redemptions that are as presumed; the ids of the others."""
-    moved = store.dialect.move(tx, moves)
-    ids = moves["redemption_id"]
-    return ids.clear() if len(moved) == len(ids) else ids.filter(~ids.is_in(moved.implode()))
 
 
 def _enter(
@@ -146,9 +142,9 @@ def _move(store: Store, tx: sa.Connection, last: pl.DataFrame) -> None:
     """Move all of these redemptions, or raise VersionConflict."""
     if last.is_empty():
         return
-    moved = store.dialect.move(tx, last.select(MOVES.names()))
-    if len(moved) != len(last):
-        raise VersionConflict(moved=len(moved), expected=len(last))
+    stayed = store.dialect.move(tx, last.select(MOVES.names()))
+    if len(stayed):
+        raise VersionConflict(moved=len(last) - len(stayed), expected=len(last))
 
 
 def _write(

@@ -6,7 +6,7 @@ frame never says how it is stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any, Protocol
@@ -24,7 +24,8 @@ INSTANT = pl.Datetime("us", "UTC")
 _ROWS_AT_ONCE = 500
 
 # What `move` needs: one row per redemption with the version it was decided on. Further columns
-# whose names begin with `was_` are further conditions on the column named after that.
+# whose names begin with `was_` are further conditions on the column named after that; with `since_`
+# they are what it is at least.
 MOVES = pl.Schema(
     {
         "redemption_id": pl.Int64(),
@@ -73,10 +74,10 @@ class Dialect(Protocol):
         ...
 
     def move(self, tx: sa.Connection, moves: pl.DataFrame) -> pl.Series:
-        """Write the new state of redemptions that still are what they were; which ones moved.
+        """Write the new state of redemptions that still are what they were; which ones are not.
 
         `moves` has the columns of `MOVES`, perhaps more conditions, and is sorted by redemption id.
-        The answer is their ids (Int64), in no order.
+        The answer is the ids (Int64) of those that stayed, in no order.
         """
         ...
 
@@ -115,9 +116,18 @@ def table_of(model: type[SQLModel]) -> sa.Table:
 
 
 REDEMPTION = table_of(Redemption)
-WAS = "was_"
+WAS, SINCE = "was_", "since_"
 # What a move writes.
 MOVED = ("version", "state", "attempt", "held", "fulfilled")
+
+
+def conditions(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Of the columns of moves those that are conditions: a name, the redemption's column that is
+    compared with it, and how."""
+    for name in names:
+        for prefix, sign in ((WAS, "="), (SINCE, ">=")):
+            if name.startswith(prefix):
+                yield name, name.removeprefix(prefix), sign
 
 
 def polars_type(column_type: sa.types.TypeEngine[Any]) -> pl.DataType:

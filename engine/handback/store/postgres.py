@@ -17,7 +17,15 @@ from sqlalchemy.dialects.postgresql import insert
 
 from handback.errors import HandbackError, StoreUnavailable, VersionConflict
 from handback.store.arrays import answer_in_binary
-from handback.store.bulk import MOVED, REDEMPTION, WAS, alike, emptied, fetch_frame, stage_table
+from handback.store.bulk import (
+    MOVED,
+    REDEMPTION,
+    alike,
+    conditions,
+    emptied,
+    fetch_frame,
+    stage_table,
+)
 from handback.store.copying import encode_copy
 
 # The stage has no statistics, and those of a growing table are behind it. Whatever the planner
@@ -34,6 +42,18 @@ _WALK_THE_STAGE = tuple(
         "jit",
     )
 )
+
+# Notes a row that a set of updates leaves as it is. What a connection has of its own is made with
+# its first move, and made again where that was rolled back.
+_NOTED = sa.table("stayed", sa.column("redemption_id", sa.BigInteger), schema="pg_temp")
+_READY_TO_NOTE = """do $ready$ begin
+if to_regproc('pg_temp.stays') is null then
+    create temporary table stayed (redemption_id bigint) on commit delete rows;
+    create function pg_temp.stays(bigint) returns boolean language plpgsql as
+        'begin insert into pg_temp.stayed values ($1); return false; end';
+end if;
+delete from pg_temp.stayed;
+end $ready$"""
 
 
 class PostgreSQL:
@@ -94,25 +114,40 @@ class PostgreSQL:
     def move(self, tx: sa.Connection, moves: pl.DataFrame) -> pl.Series:
         """Update from the staged set, by primary key and what the rows were.
 
-        Staged is what varies; what all rows have alike is said once.
+        Staged is what varies; what all rows have alike is said once. Asking for all that moved
+        would cost more than a note of each of the few that stay.
         """
+        ids = moves["redemption_id"]
         same = alike(moves)
         staged = moves.drop(same)
         # A connection keeps its stages: one for each set of columns.
         stage = self.stage(tx, f"moves_{crc32(' '.join(staged.columns).encode()):x}", staged)
-        column = {name: REDEMPTION.c[name.removeprefix(WAS)] for name in moves.columns}
+        meant = list(conditions(moves.columns))
+        column = {name: REDEMPTION.c[name] for name in MOVED}
+        column |= {name: REDEMPTION.c[compared] for name, compared, _ in meant}
         said = {
-            name: sa.literal(same[name], column[name].type) if name in same else stage.c[name]
-            for name in moves.columns
+            name: sa.literal(same[name], of.type) if name in same else stage.c[name]
+            for name, of in column.items()
         }
-        moved = (
+        key = stage.c.redemption_id
+        as_meant = sa.and_(*(column[name].bool_op(sign)(said[name]) for name, _, sign in meant))
+        stays = sa.func.pg_temp.stays(key, type_=sa.Boolean)
+        update = (
             sa.update(REDEMPTION)
-            .where(*(column[name] == said[name] for name in moves.columns if name not in MOVED))
+            .where(REDEMPTION.c.redemption_id == key, sa.case((as_meant, True), else_=stays))
             .values({column[name]: said[name] for name in MOVED})
-            .returning(REDEMPTION.c.redemption_id)
-            .cte("moved")
         )
-        return fetch_frame(tx, sa.select(moved.c.redemption_id))["redemption_id"]
+        _driver(tx).execute(_READY_TO_NOTE)
+        moved = tx.execute(update).rowcount
+        if moved == len(ids):
+            return ids.clear()
+        stayed = fetch_frame(tx, sa.select(_NOTED.c.redemption_id).distinct()).to_series()
+        if moved + len(stayed) < len(ids):
+            known = sa.select(REDEMPTION.c.redemption_id)
+            unknown = fetch_frame(tx, sa.select(key).where(key.not_in(known))).to_series()
+            stayed = pl.concat([stayed, unknown])
+        assert moved + len(stayed) == len(ids), "a redemption moves, or stays, or is unknown"
+        return stayed
 
     def delete_rows(
         self, tx: sa.Connection, key: sa.Column[int], condition: sa.ColumnElement[bool]

@@ -20,8 +20,8 @@ from handback.store.bulk import (
     INSTANT,
     MOVED,
     REDEMPTION,
-    WAS,
     alike,
+    conditions,
     emptied,
     fetch_frame,
     stage_table,
@@ -110,16 +110,15 @@ class SQLite:
         driver, stayed = _driver(tx), tx.connection.info[_STAYED]
         stayed.clear()
         ids, before = moves["redemption_id"], driver.total_changes
+        moves = _plain(moves)
         spelt = {name: str(n) for name, n in alike(moves).items() if isinstance(n, int)}
         for count, calls in _calls(moves.drop(spelt)):
             driver.executemany(_move_statement(moves.columns, spelt, count), calls)
         moved = driver.total_changes - before
-        if moved == len(ids):
-            return ids
         if moved + len(stayed) < len(ids):
             stayed += self._unknown(tx, ids)
         assert moved + len(stayed) == len(ids), "a redemption moves, or stays, or is unknown"
-        return ids.filter(~ids.is_in(stayed))
+        return pl.Series("redemption_id", stayed, pl.Int64)
 
     def _unknown(self, tx: sa.Connection, redemption_ids: pl.Series) -> Sequence[int]:
         """Those of the ids that no redemption has."""
@@ -195,7 +194,7 @@ def _move_statement(columns: Sequence[str], spelt: Mapping[str, str], count: int
     said = {name: f"v.column{place}" for place, name in enumerate(varying, start=1)} | dict(spelt)
     become = ", ".join(f'"{name}" = {said[name]}' for name in MOVED)
     meant = " and ".join(
-        f'"{name.removeprefix(WAS)}" = {said[name]}' for name in columns if name.startswith(WAS)
+        f'"{compared}" {sign} {said[name]}' for name, compared, sign in conditions(columns)
     )
     rows = ", ".join([f"({', '.join('?' * len(varying))})"] * count)
     return (
