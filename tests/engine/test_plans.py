@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
@@ -22,6 +23,7 @@ from handback.ledger import queries as ledger
 from handback.ledger.queries import BalanceFilter
 from handback.ledger.snapshots import roll_up
 from handback.lifecycle.table import State
+from handback.reconcile.standing import with_breaks
 from handback.redemptions import known
 from handback.redemptions import queries as redemptions
 from handback.redemptions.queries import RedemptionFilter
@@ -70,6 +72,7 @@ READS: dict[str, Read] = {
         tx, replace(breaks.get(tx, PROGRAMME, 1), redemption_id=None, reference="HB1")
     ),
     "doubts about a redemption": lambda tx: doubts(tx, [77]),
+    "which redemptions have breaks": lambda tx: with_breaks(tx, pl.Series([70, 77])),
     "whether it is in doubt": lambda tx: tx.execute(
         sa.select(in_doubt(REDEMPTION.c.redemption_id)).where(REDEMPTION.c.redemption_id == 77)
     ),

@@ -78,7 +78,8 @@ class Presumed:
     @classmethod
     def on(cls, changes: pl.DataFrame, conditions: pl.DataFrame) -> Presumed:
         """All changes of redemptions on condition that each stands as its row says: its
-        `redemption_id`, and a column `was_…` for each column that the decision rests on."""
+        `redemption_id`, and a column `was_…` for each column that the decision rests on, or
+        `since_…` for what it may not be below; null where it does not matter."""
         if changes.is_empty():
             return cls((), ())
         ordered = changes.sort("redemption_id", "version")
@@ -87,7 +88,7 @@ class Presumed:
         )
         return cls(
             ordered.partition_by("trigger", maintain_order=True),
-            last.partition_by("state", maintain_order=True),
+            [_said(moves) for moves in last.partition_by("state", maintain_order=True)],
         )
 
     def without(self, redemption_ids: pl.Series) -> Presumed:
@@ -96,6 +97,11 @@ class Presumed:
             [without(some, redemption_ids) for some in self.changes],
             [without(some, redemption_ids) for some in self.moves],
         )
+
+
+def _said(moves: pl.DataFrame) -> pl.DataFrame:
+    """Moves without the conditions that matter for none of them."""
+    return moves.select(column for column in moves if column.null_count() < len(moves))
 
 
 def without(rows: pl.DataFrame, redemption_ids: pl.Series) -> pl.DataFrame:

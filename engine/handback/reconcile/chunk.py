@@ -27,7 +27,7 @@ from handback.reconcile.judge import Given
 from handback.reconcile.match import Match, match
 from handback.reconcile.opened import broken, corrected, open_breaks, unmatched_fates
 from handback.reconcile.presume import Presumption, presume
-from handback.reconcile.standing import answers, held_back, standings
+from handback.reconcile.standing import answers, doubted, standings
 from handback.redemptions import corrections
 from handback.store.bulk import table_of
 from handback.store.session import Store
@@ -127,8 +127,8 @@ class _Deciding:
         self._matched = match(store, tx, terms, classified.others, classified.found)
         # What else the chunk says of a redemption may come before: then both are read.
         besides = self._matched.filter(pl.col("match") == int(Match.ONE))["redemption_id"]
-        held = held_back(store, tx, classified.presumption.followed)
-        self._unlike = pl.concat([besides, held])
+        in_doubt = doubted(store, tx, classified.presumption.followed)
+        self._unlike = pl.concat([besides, in_doubt])
         self.presumed = classified.presumption.presumed.without(self._unlike)
         self.decided = Decided()
         self.breaks = pl.DataFrame()

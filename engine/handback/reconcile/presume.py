@@ -26,6 +26,7 @@ from handback.reconcile.standing import ANSWERS, STANDINGS
 from handback.store.bulk import WAS
 
 _BY_KEY: Final = ["reference_key"]
+_FOLLOWING: Final = (Trigger.RETRY, Trigger.FAIL)
 _ANSWERING: Final = (Trigger.CONFIRM, Trigger.REJECT, Trigger.ACKNOWLEDGE)
 # These name another member or another quantity than ours, so they do not tell what ours are.
 _NOT_TELLING: Final = (ReasonClass.OK_CHANGED, ReasonClass.PARTIAL)
@@ -50,15 +51,14 @@ _CONDITIONS: Final = (
 class Presumption:
     """Records (as `presume` got them), what they come to, and the breaks that they open.
 
-    `followed` are the redemptions that a policy is to retry or fail (columns `redemption_id` and
-    `sent_since`). They may not be in doubt, and the first attempt of one that is to be tried again
-    must have been delivered from `sent_since` on: the update cannot compare that.
+    `followed` are the redemptions (Int64) that a policy is to retry or fail: they may not be in
+    doubt, which the update cannot compare.
     """
 
     records: pl.DataFrame
     decided: Decided
     breaks: pl.DataFrame
-    followed: pl.DataFrame
+    followed: pl.Series
     presumed: Presumed
 
 
@@ -83,20 +83,16 @@ def presume(terms: Terms, records: pl.DataFrame, given: Given) -> Presumption:
         "redemption_id",
         pl.col(name for name in _CONDITIONS if not standings[name].null_count()).name.prefix(WAS),
     )
+    # What was submitted no earlier was sent no earlier.
+    since = decided.due_again.select("redemption_id", since_submitted_at="sent_since")
+    conditions = conditions.join(since, on="redemption_id", how="left", maintain_order="left")
     return Presumption(
         telling,
         decided,
         broken(matched, standings, decided.fates),
-        _followed(decided),
+        decided.changes.filter(pl.col("trigger").is_in(_FOLLOWING))["redemption_id"],
         Presumed.on(decided.changes, conditions),
     )
-
-
-def _followed(decided: Decided) -> pl.DataFrame:
-    """The redemptions that a policy follows up by itself, see `Presumption`."""
-    failed = decided.changes.filter(pl.col("trigger") == int(Trigger.FAIL))
-    retried = decided.due_again.select("redemption_id", "sent_since")
-    return pl.concat([retried, failed.select("redemption_id")], how="diagonal")
 
 
 def _telling(terms: Terms, records: pl.DataFrame) -> pl.DataFrame:

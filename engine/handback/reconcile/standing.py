@@ -7,7 +7,7 @@ from typing import Any, Final
 import polars as pl
 import sqlalchemy as sa
 
-from handback.breaks.doubts import in_doubt
+from handback.breaks.doubts import BREAK, in_doubt
 from handback.journal.commit import CauseKind
 from handback.lifecycle.table import State, Trigger
 from handback.store.bulk import fetch_frame, table_of
@@ -130,25 +130,30 @@ def with_first_sent(select: sa.Select[Any]) -> sa.Select[Any]:
     )
 
 
-def held_back(store: Store, tx: sa.Connection, bounds: pl.DataFrame) -> pl.Series:
-    """Those among redemptions that no policy may retry or fail as `bounds` has it.
+def doubted(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.Series:
+    """Those among the redemptions with these ids (Int64) that are in doubt."""
+    if redemption_ids.is_empty():
+        return redemption_ids
+    left = with_breaks(tx, redemption_ids)
+    if left.is_empty():
+        return left
+    stage = store.dialect.stage(tx, "doubted", _keys(left))
+    select = sa.select(stage.c.redemption_id, in_doubt(stage.c.redemption_id).label("in_doubt"))
+    return fetch_frame(tx, select).filter(pl.col("in_doubt") == 1)["redemption_id"]
 
-    They are in doubt, or their first attempt was delivered before their `sent_since`. `bounds` has
-    the columns `redemption_id` and `sent_since`, which is null where a policy fails them.
+
+def with_breaks(tx: sa.Connection, redemption_ids: pl.Series) -> pl.Series:
+    """The redemptions among some (ids, Int64) less those that are known to have no break.
+
+    Where ids are close together, there are fewer breaks between them than ids: one walk through
+    those is all it costs. Where there are more, nothing is known.
     """
-    if bounds.is_empty():
-        return pl.Series("redemption_id", [], pl.Int64)
-    stage = store.dialect.stage(tx, "followed", bounds.sort("redemption_id"))
-    first = (ATTEMPT.c.redemption_id == stage.c.redemption_id) & (ATTEMPT.c.attempt == 1)
-    too_early = (BATCH.c.batch_id == ATTEMPT.c.batch_id) & (
-        BATCH.c.delivered_at < stage.c.sent_since
-    )
-    held = BATCH.c.batch_id.is_not(None) | (in_doubt(stage.c.redemption_id) == 1)
-    found = sa.case((held, stage.c.redemption_id))
-    # Outer joins, so that no plan begins with the batches.
-    outer = stage.outerjoin(ATTEMPT, first).outerjoin(BATCH, too_early)
-    select = sa.select(found.label("redemption_id")).select_from(outer)
-    return fetch_frame(tx, select)["redemption_id"].cast(pl.Int64).drop_nulls()
+    bounds = redemption_ids.min(), redemption_ids.max()
+    between = sa.select(BREAK.c.redemption_id).where(BREAK.c.redemption_id.between(*bounds))
+    found = fetch_frame(tx, between.limit(len(redemption_ids))).to_series()
+    if len(found) == len(redemption_ids):
+        return redemption_ids
+    return redemption_ids.filter(redemption_ids.is_in(found.implode()))
 
 
 def answers(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.DataFrame:
