@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from handback.ledger.instants import position_at
 from handback.ledger.postings import BLOCK, REDEMPTION, START, TOTAL, UNIT, Posting, PostingFilter
 from handback.ledger.whose import Whose, whose
 from handback.lifecycle.table import Account
+from handback.partners.calendar import midnight
 
 _NOTHING: Final = Tally(0, 0)
 
@@ -232,7 +233,7 @@ class _Days:
     def _end(self, on: date) -> int:
         """The last position of a day: that right before the next one's first instant."""
         if on not in self._ends:
-            begins = datetime.combine(on + timedelta(days=1), time(), self._zone).astimezone(UTC)
+            begins = midnight(on + timedelta(days=1), self._zone)
             last_instant = begins - timedelta(microseconds=1)
             self._ends[on] = position_at(self._tx, last_instant)
         return self._ends[on]

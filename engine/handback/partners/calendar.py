@@ -44,8 +44,7 @@ class Calendar:
     def day_of(self, at: datetime) -> tuple[datetime, datetime]:
         """When the partner's day in which an instant lies begins, and when the next one does."""
         day = at.astimezone(self.zone).date()
-        begins, ends = (datetime.combine(one, time.min, self.zone) for one in (day, day + _DAY))
-        return begins.astimezone(UTC), ends.astimezone(UTC)
+        return midnight(day, self.zone), midnight(day + _DAY, self.zone)
 
     def deadline(self, start_at: datetime, window_days: int) -> datetime:
         """The instant at which the time to answer is over: the end of the window's last day.
@@ -55,7 +54,12 @@ class Calendar:
         clocks change has 23 or 25 hours.
         """
         last_on = self.business_days_after(start_at.astimezone(self.zone).date(), window_days)
-        return datetime.combine(last_on + _DAY, time.min, self.zone).astimezone(UTC)
+        return midnight(last_on + _DAY, self.zone)
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When a day begins on the wall of a zone; where the clocks skip midnight, when they do."""
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 
 def is_known(country: str, subdivision: str | None = None) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import polars as pl
 
 from handback.partners.agreement import Agreement
+from handback.partners.calendar import midnight
 from handback.store.bulk import INSTANT
 
 _DAY: Final = timedelta(days=1)
@@ -34,17 +35,13 @@ def with_days(
     record without a day is then taken for one of the day on which the file came.
     """
     zone, window = agreement.time_zone, timedelta(days=agreement.handback.match_days)
-
-    def begins(day: date) -> datetime:
-        return datetime.combine(day, time.min, zone).astimezone(UTC)
-
     came_on = received_at.astimezone(zone).date() if received_at else None
     named = records.with_columns(
         day=pl.coalesce("answered_on", pl.lit(came_on, pl.Date)),
     )
     days = named["day"].drop_nulls().unique()
     rows = [
-        (day, begins(day), begins(day + _DAY), begins(max(day - window, _FIRST)))
+        (day, *(midnight(one, zone) for one in (day, day + _DAY, max(day - window, _FIRST))))
         for day in days
         if _FIRST <= day <= _LAST
     ]

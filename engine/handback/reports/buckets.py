@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from handback.partners.calendar import midnight
 from handback.reports import declaring as d
 from handback.reports.reading import Reading
 
@@ -50,11 +49,6 @@ def with_ends(asked: Reading, rows: pl.DataFrame) -> pl.DataFrame:
         pl.min_horizontal("to_at", pl.lit(asked.to_at, _INSTANT)),
     )
     return rows.join(within, on="period", how="left", maintain_order="left")
-
-
-def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """When a day begins on the wall of a zone; where the clocks skip midnight, when they do."""
-    return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 
 _INSTANT: Final = d.FRAME_TYPE[d.ColumnKind.INSTANT]
