@@ -331,6 +331,11 @@ def test_what_is_asked_wrongly_is_listed(lived: World) -> None:
         reported(lived, "runs", programme="another")
 
 
+@pytest.mark.parametrize("asked", [{"attempt": "9" * 18}, {"record": "9" * 18, **_FIRST}])
+def test_a_number_beyond_all_there_are_finds_nothing(lived: World, asked: dict[str, str]) -> None:
+    assert reported(lived, "events", **asked).rows == []
+
+
 def test_a_report_sees_one_state_of_the_store(own: World) -> None:
     with running(own.desk, PROGRAMME, "events", {}, unmasked=True) as run:
         pieces = iter(run)

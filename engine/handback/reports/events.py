@@ -204,7 +204,7 @@ def _conditions(
     if (code := asked.text("code")) is not None:
         yield _plain(reason_code) == code
     if (number := asked.number("attempt")) is not None:
-        yield EVENT.c.attempt == number
+        yield EVENT.c.attempt == sa.literal(number, sa.BigInteger)
     if (file_id := asked.number("file")) is not None:
         yield EVENT.c.file_id == file_id
     if (number := asked.number(RECORD)) is not None:
