@@ -16,12 +16,15 @@ from handback_client._stubs.v1 import (
     agreements_pb2,
     breaks_pb2,
     events_pb2,
+    formats_pb2,
     handback_files_pb2,
     ledger_pb2,
     lifecycle_pb2,
     payouts_pb2,
     redemptions_pb2,
+    reports_pb2,
 )
+from handback_client.convert import inspection, ledger, payouts, words
 
 
 @pytest.mark.parametrize(
@@ -30,7 +33,9 @@ from handback_client._stubs.v1 import (
         (lifecycle_pb2.Redemption, models.Redemption, convert.redemption),
         (lifecycle_pb2.RedemptionEvent, models.Event, convert.event),
         (events_pb2.WatchResponse, models.EventBatch, convert.event_batch),
-        (payouts_pb2.Tally, models.Tally, convert.tally),
+        (payouts_pb2.Tally, models.Tally, payouts.tally),
+        (payouts_pb2.PartnerHold, models.PartnerHold, convert.partner_hold),
+        (redemptions_pb2.Correction, models.Correction, convert.correction),
         (payouts_pb2.PayoutBatch, models.PayoutBatch, convert.payout_batch),
         (payouts_pb2.PayoutBatchReport, models.BatchReport, convert.batch_report),
         (handback_files_pb2.HandbackFile, models.HandbackFile, convert.handback_file),
@@ -39,7 +44,14 @@ from handback_client._stubs.v1 import (
         (breaks_pb2.Break, models.Break, convert.one_break),
         (agreements_pb2.Partner, models.Partner, convert.partner),
         (agreements_pb2.Agreement, models.Agreement, convert.agreement),
-        (ledger_pb2.Balance, models.Balance, convert.balance),
+        (ledger_pb2.Balance, models.Balance, ledger.balance),
+        (ledger_pb2.Posting, models.ledger.Posting, ledger.posting),
+        (ledger_pb2.Period, models.ledger.Period, ledger.period),
+        (ledger_pb2.OpenRedemption, models.ledger.OpenRedemption, ledger.open_redemption),
+        (ledger_pb2.MemberStanding, models.ledger.MemberStanding, ledger.member_standing),
+        (formats_pb2.Format, models.inspection.Format, inspection.format_of),
+        (formats_pb2.FileCheck, models.inspection.FileCheck, inspection.file_check),
+        (formats_pb2.GoldenResult, models.inspection.GoldenResult, inspection.golden_result),
     ],
 )
 def test_every_field_of_the_wire_is_a_field_of_the_result(
@@ -79,6 +91,11 @@ def test_a_submission_carries_every_field_of_the_wire() -> None:
         (payouts_pb2.PayoutBatchState, models.BatchState),
         (handback_files_pb2.HandbackFileState, models.FileState),
         (handback_files_pb2.FindingSeverity, models.Severity),
+        (lifecycle_pb2.Account, models.words.Account),
+        (ledger_pb2.OpenStanding, models.words.OpenStanding),
+        (ledger_pb2.LiabilityBy, models.words.LiabilityBy),
+        (reports_pb2.ReportColumnKind, models.reports.ColumnKind),
+        (reports_pb2.ReportParameterKind, models.reports.ParameterKind),
     ],
 )
 def test_every_word_of_the_wire_is_a_word_of_the_result(wire: Any, words: type[StrEnum]) -> None:
@@ -114,8 +131,8 @@ def test_instants_are_aware_and_exact_to_the_microsecond() -> None:
     wanted = datetime(2026, 3, 2, 12, 0, 0, 123_456, tzinfo=UTC)
     stamp = Timestamp()
     stamp.FromDatetime(wanted)
-    assert convert.instant(stamp) == wanted
-    assert convert.instant(Timestamp()) is None
+    assert words.instant(stamp) == wanted
+    assert words.instant(Timestamp()) is None
 
 
 def test_a_quantity_that_a_break_does_not_say_is_none() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from handback_client.convert.agreements import agreement, partner
 from handback_client.convert.breaks import dossier, one_break, resolved
 from handback_client.convert.files import finding, handback_file, run_report
-from handback_client.convert.ledger import balance
-from handback_client.convert.payouts import batch_report, partner_hold, payout_batch, tally
+from handback_client.convert.payouts import batch_report, partner_hold, payout_batch
 from handback_client.convert.redemptions import (
     correction,
     event,
@@ -17,41 +16,31 @@ from handback_client.convert.redemptions import (
 )
 from handback_client.convert.words import (
     batch_states,
-    file_state,
     file_states,
-    instant,
-    reason_class,
     states,
-    trigger,
     triggers,
 )
 
 __all__ = [
     "agreement",
-    "balance",
     "batch_report",
     "batch_states",
     "correction",
     "dossier",
     "event",
     "event_batch",
-    "file_state",
     "file_states",
     "finding",
     "handback_file",
-    "instant",
     "one_break",
     "partner",
     "partner_hold",
     "payout_batch",
-    "reason_class",
     "redemption",
     "resolved",
     "run_report",
     "states",
     "submission_message",
     "submit_outcome",
-    "tally",
-    "trigger",
     "triggers",
 ]

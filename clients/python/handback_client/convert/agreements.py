@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from handback_client import models
-from handback_client._stubs.v1 import (
-    agreements_pb2,
-)
+from handback_client._stubs.v1 import agreements_pb2
 from handback_client.convert.words import instant
 
 

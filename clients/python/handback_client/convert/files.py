@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from handback_client import models
-from handback_client._stubs.v1 import (
-    handback_files_pb2,
-)
+from handback_client._stubs.v1 import handback_files_pb2
 from handback_client.convert.ledger import run_continuity
 from handback_client.convert.payouts import batch_report, tally
 from handback_client.convert.words import FILE_STATES, SEVERITIES, instant
@@ -23,7 +21,7 @@ def handback_file(
         source=message.source,
         fingerprint=message.fingerprint,
         size_bytes=message.size_bytes,
-        state=FILE_STATES.get(message.state, models.FileState.UNKNOWN),
+        state=FILE_STATES[message.state],
         verdict=message.verdict,
         repeats_file_id=message.repeats_file_id,
         agreement_version=message.agreement_version,
@@ -50,7 +48,7 @@ def finding(message: handback_files_pb2.Finding) -> models.Finding:
         line=message.line,
         field=message.field,
         code=message.code,
-        severity=SEVERITIES.get(message.severity, models.Severity.UNKNOWN),
+        severity=SEVERITIES[message.severity],
         message=message.message,
         raw=message.raw,
     )

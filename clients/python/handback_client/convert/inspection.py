@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from handback_client._stubs.v1 import formats_pb2, handback_files_pb2
-from handback_client.convert import file_state, finding, reason_class, tally, trigger
+from handback_client.convert.files import finding
+from handback_client.convert.payouts import tally
+from handback_client.convert.words import FILE_STATES, REASON_CLASSES, TRIGGERS
 from handback_client.models import inspection
 
 
@@ -41,7 +43,7 @@ def file_check(message: formats_pb2.FileCheck) -> inspection.FileCheck:
     """What a file would be."""
     return inspection.FileCheck(
         verdict=message.verdict,
-        state=file_state(message.state),
+        state=FILE_STATES[message.state],
         repeats_file_id=message.repeats_file_id,
         envelope=message.envelope,
         fingerprint=message.fingerprint,
@@ -89,9 +91,9 @@ def _code_share(message: formats_pb2.CodeShare) -> inspection.CodeShare:
     return inspection.CodeShare(
         code=message.code,
         outcome=message.outcome,
-        reason_class=reason_class(message.reason_class),
+        reason_class=REASON_CLASSES[message.reason_class],
         mapped=message.mapped,
-        trigger=trigger(message.trigger),
+        trigger=TRIGGERS[message.trigger],
         action=message.action,
         records=tally(message.records),
     )

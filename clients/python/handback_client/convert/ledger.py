@@ -11,15 +11,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from handback_client import models
 from handback_client._stubs.v1 import handback_files_pb2, ledger_pb2, lifecycle_pb2
 from handback_client.convert.payouts import tally
-from handback_client.convert.words import TRIGGERS, instant, words_of
+from handback_client.convert.words import TRIGGERS, Words, instant
 from handback_client.models import ledger
 from handback_client.models.words import Account, LiabilityBy, OpenStanding
 
 Moment: TypeAlias = int | datetime | str | None
 """A position of the journal, an instant, the end of a closed period by its name; None for now."""
 
-_ACCOUNTS: Final = words_of(Account)
-_STANDINGS: Final = words_of(OpenStanding)
+_ACCOUNTS: Final = Words(Account)
+_STANDINGS: Final = Words(OpenStanding)
 
 
 def place_of(moment: Moment) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def liability(
         partner=message.partner,
         unit=message.unit,
         batch_id=message.batch_id,
-        standing=_STANDINGS.get(message.standing, OpenStanding.UNKNOWN),
+        standing=_STANDINGS[message.standing],
         member_ref=message.member_ref,
         total=tally(message.total),
         buckets=tuple(map(tally, message.buckets)),
@@ -118,7 +118,7 @@ def open_redemption(message: ledger_pb2.OpenRedemption) -> ledger.OpenRedemption
         partner=message.partner,
         unit=message.unit,
         member_ref=message.member_ref,
-        standing=_STANDINGS.get(message.standing, OpenStanding.UNKNOWN),
+        standing=_STANDINGS[message.standing],
         batch_id=message.batch_id,
         held=message.held,
         submitted_at=instant(message.submitted_at),
@@ -133,9 +133,9 @@ def posting(message: ledger_pb2.Posting) -> ledger.Posting:
         partner=message.partner,
         unit=message.unit,
         member_ref=message.member_ref,
-        trigger=TRIGGERS.get(message.trigger, models.Trigger.UNKNOWN),
-        debit=_ACCOUNTS.get(message.debit, Account.UNKNOWN),
-        credit=_ACCOUNTS.get(message.credit, Account.UNKNOWN),
+        trigger=TRIGGERS[message.trigger],
+        debit=_ACCOUNTS[message.debit],
+        credit=_ACCOUNTS[message.credit],
         quantity=message.quantity,
         position=message.position,
         committed_at=instant(message.committed_at),
@@ -214,7 +214,7 @@ def run_continuity(message: handback_files_pb2.RunContinuity) -> ledger.RunConti
 def _run_movement(message: handback_files_pb2.RunMovement) -> ledger.RunMovement:
     return ledger.RunMovement(
         unit=message.unit,
-        account=_ACCOUNTS.get(message.account, Account.UNKNOWN),
+        account=_ACCOUNTS[message.account],
         opening=tally(message.opening),
         came=tally(message.came),
         left=tally(message.left),

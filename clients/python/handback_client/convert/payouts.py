@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from handback_client import models
-from handback_client._stubs.v1 import (
-    payouts_pb2,
-)
+from handback_client._stubs.v1 import payouts_pb2
 from handback_client.convert.words import BATCH_STATES, instant
 
 
@@ -23,7 +21,7 @@ def payout_batch(message: payouts_pb2.PayoutBatch, replayed: bool = False) -> mo
         unit=message.unit,
         sequence=message.sequence,
         agreement_version=message.agreement_version,
-        state=BATCH_STATES.get(message.state, models.BatchState.UNKNOWN),
+        state=BATCH_STATES[message.state],
         record_count=message.record_count,
         quantity=message.quantity,
         file_name=message.file_name,

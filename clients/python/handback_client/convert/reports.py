@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from handback_client._stubs.v1 import reports_pb2
-from handback_client.convert.words import instant, words_of
+from handback_client.convert.words import Words, instant
 from handback_client.models.reports import (
     ColumnKind,
     ParameterKind,
@@ -22,8 +22,8 @@ from handback_client.models.reports import (
     ReportValue,
 )
 
-_COLUMN_KINDS: Final = words_of(ColumnKind)
-_PARAMETER_KINDS: Final = words_of(ParameterKind)
+_COLUMN_KINDS: Final = Words(ColumnKind)
+_PARAMETER_KINDS: Final = Words(ParameterKind)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_DAY: Final = _EPOCH.date().toordinal()
 _MILLION: Final = Decimal(1_000_000)
@@ -78,7 +78,7 @@ def report_footer(header: ReportHeader, message: reports_pb2.ReportFooter) -> Re
 def _parameter(message: reports_pb2.ReportParameter) -> ReportParameter:
     return ReportParameter(
         name=message.name,
-        kind=_PARAMETER_KINDS.get(message.kind, ParameterKind.UNKNOWN),
+        kind=_PARAMETER_KINDS[message.kind],
         sentence=message.sentence,
         required=message.required,
         default=message.default_text,
@@ -90,7 +90,7 @@ def _parameter(message: reports_pb2.ReportParameter) -> ReportParameter:
 def _column(message: reports_pb2.ReportColumn) -> ReportColumn:
     return ReportColumn(
         name=message.name,
-        kind=_COLUMN_KINDS.get(message.kind, ColumnKind.UNKNOWN),
+        kind=_COLUMN_KINDS[message.kind],
         sentence=message.sentence,
         total=message.total,
     )

@@ -18,37 +18,30 @@ from handback_client._stubs.v1 import (
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-def words_of(kind: type[_Word]) -> dict[int, _Word]:
+class Words(dict[int, _Word]):
     """The words of an enumeration by their numbers on the wire, which follow its order.
 
-    The last, `unknown`, has no number; reading a number that is not here means it.
+    The last, `unknown`, has no number; it is what a number that is not here means.
     """
-    return dict(enumerate(list(kind)[:-1]))
+
+    def __init__(self, kind: type[_Word]) -> None:
+        *known, self._unknown = kind
+        super().__init__(enumerate(known))
+
+    def __missing__(self, number: int) -> _Word:
+        return self._unknown
 
 
-STATES = words_of(models.State)
-
-
-TRIGGERS = words_of(models.Trigger)
-
-
-REASON_CLASSES = words_of(models.ReasonClass)
-
-
-CAUSES = words_of(models.CauseKind)
-
-
-BATCH_STATES = words_of(models.BatchState)
-
-
-FILE_STATES = words_of(models.FileState)
-
-
-SEVERITIES = words_of(models.Severity)
+STATES = Words(models.State)
+TRIGGERS = Words(models.Trigger)
+REASON_CLASSES = Words(models.ReasonClass)
+CAUSES = Words(models.CauseKind)
+BATCH_STATES = Words(models.BatchState)
+FILE_STATES = Words(models.FileState)
+SEVERITIES = Words(models.Severity)
 
 
 def states(words: Iterable[str]) -> list[lifecycle_pb2.RedemptionState.ValueType]:
@@ -80,21 +73,6 @@ def file_states(words: Iterable[str]) -> list[handback_files_pb2.HandbackFileSta
         )
         for word in words
     ]
-
-
-def file_state(number: int) -> models.FileState:
-    """The state of a hand-back file."""
-    return FILE_STATES.get(number, models.FileState.UNKNOWN)
-
-
-def reason_class(number: int) -> models.ReasonClass:
-    """What a partner's code means."""
-    return REASON_CLASSES.get(number, models.ReasonClass.UNKNOWN)
-
-
-def trigger(number: int) -> models.Trigger:
-    """What moves a redemption."""
-    return TRIGGERS.get(number, models.Trigger.UNKNOWN)
 
 
 def instant(stamp: Timestamp) -> datetime | None:
