@@ -44,30 +44,16 @@ class Cut:
             return self.position
         if self.at is not None:
             return position_at(tx, self.at)
-        return self._end_of_period(tx, programme) if self.period else None
+        return _closed(tx, programme, self.period).position if self.period else None
 
     def moment(self, tx: sa.Connection, programme: str) -> datetime | None:
         """The instant that the cut stands for; None where none is told, or nothing lies before."""
         if self.position is not None:
             return instant_at(tx, self.position)
         if self.period:
-            at: datetime = self._closed(tx, programme).cut_at
+            at: datetime = _closed(tx, programme, self.period).cut_at
             return at
         return self.at
-
-    def _end_of_period(self, tx: sa.Connection, programme: str) -> int:
-        position: int = self._closed(tx, programme).position
-        return position
-
-    def _closed(self, tx: sa.Connection, programme: str) -> sa.Row[Any]:
-        found = tx.execute(
-            sa.select(PERIOD)
-            .join(PROGRAMME, PROGRAMME.c.programme_id == PERIOD.c.programme_id)
-            .where(PROGRAMME.c.name == programme, PERIOD.c.name == self.period)
-        ).one_or_none()
-        if found is None:
-            raise NotFound(kind="period", id=self.period)
-        return found
 
 
 NOW = Cut()
@@ -90,9 +76,8 @@ def stretch(
     Raises InvalidRequest where the end comes before the beginning, and what `Cut.resolve` does.
     """
     if period:
-        end = Cut(period=period).resolve(tx, programme)
-        assert end is not None
-        return Stretch(_before(tx, programme, period), end)
+        closed = _closed(tx, programme, period)
+        return Stretch(closed.after_position, closed.position)
     after = since.resolve(tx, programme) or 0
     end = until.resolve(tx, programme)
     end = extent(tx).newest if end is None else end
@@ -101,19 +86,27 @@ def stretch(
     return Stretch(after, end)
 
 
-def _before(tx: sa.Connection, programme: str, period: str) -> int:
-    """Where the period before the named one ends; 0 for the first."""
-    named = (
-        sa.select(PERIOD.c.programme_id, PERIOD.c.number)
-        .join(PROGRAMME, PROGRAMME.c.programme_id == PERIOD.c.programme_id)
-        .where(PROGRAMME.c.name == programme, PERIOD.c.name == period)
-        .subquery("named")
+def closed_periods() -> sa.Select[Any]:
+    """All closed periods, with their `programme` and the `after_position` where each begins."""
+    earlier = PERIOD.alias("earlier")
+    follows = (earlier.c.programme_id == PERIOD.c.programme_id) & (
+        earlier.c.number == PERIOD.c.number - 1
     )
-    found: int | None = tx.scalar(
-        sa.select(PERIOD.c.position).join(
-            named,
-            (PERIOD.c.programme_id == named.c.programme_id)
-            & (PERIOD.c.number == named.c.number - 1),
+    return (
+        sa.select(
+            PERIOD,
+            PROGRAMME.c.name.label("programme"),
+            sa.func.coalesce(earlier.c.position, 0).label("after_position"),
         )
+        .join(PROGRAMME, PROGRAMME.c.programme_id == PERIOD.c.programme_id)
+        .outerjoin(earlier, follows)
     )
-    return found or 0
+
+
+def _closed(tx: sa.Connection, programme: str, period: str) -> sa.Row[Any]:
+    """One closed period. Raises NotFound."""
+    wanted = closed_periods().where(PROGRAMME.c.name == programme, PERIOD.c.name == period)
+    found = tx.execute(wanted).one_or_none()
+    if found is None:
+        raise NotFound(kind="period", id=period)
+    return found

@@ -17,7 +17,7 @@ from handback.clock import Clock
 from handback.errors import AlreadyExists, InvalidRequest, NotFound, PeriodClosed, Violation
 from handback.journal.read import extent
 from handback.journal.sequence import sequence_blocks
-from handback.ledger.cuts import NOW, Cut
+from handback.ledger.cuts import NOW, Cut, closed_periods
 from handback.ledger.snapshots import ACCOUNT, KEPT, newest, postings
 from handback.store.bulk import table_of
 from handback.store.session import Store
@@ -102,7 +102,7 @@ def close(
 
 def page(tx: sa.Connection, programme: str, after: int, size: int) -> list[PeriodView]:
     """Up to `size` periods of a programme with a number above `after`, in their order."""
-    selected = _views().where(PROGRAMME.c.name == programme, PERIOD.c.number > after)
+    selected = closed_periods().where(PROGRAMME.c.name == programme, PERIOD.c.number > after)
     return [_view(row) for row in tx.execute(selected.order_by(PERIOD.c.number).limit(size))]
 
 
@@ -151,25 +151,9 @@ def _freeze(tx: sa.Connection, programme_id: int, number: int, position: int) ->
 
 
 def _named(tx: sa.Connection, programme: str, name: str) -> PeriodView | None:
-    selected = _views().where(PROGRAMME.c.name == programme, PERIOD.c.name == name)
+    selected = closed_periods().where(PROGRAMME.c.name == programme, PERIOD.c.name == name)
     row = tx.execute(selected).one_or_none()
     return None if row is None else _view(row)
-
-
-def _views() -> sa.Select[Any]:
-    earlier = PERIOD.alias("earlier")
-    follows = (earlier.c.programme_id == PERIOD.c.programme_id) & (
-        earlier.c.number == PERIOD.c.number - 1
-    )
-    return (
-        sa.select(
-            PERIOD,
-            PROGRAMME.c.name.label("programme"),
-            sa.func.coalesce(earlier.c.position, 0).label("after_position"),
-        )
-        .join(PROGRAMME, PROGRAMME.c.programme_id == PERIOD.c.programme_id)
-        .outerjoin(earlier, follows)
-    )
 
 
 def _view(row: sa.Row[Any]) -> PeriodView:
