@@ -17,9 +17,11 @@ from handback.errors import (
     RequestKeyReused,
     WrongBatchState,
 )
+from handback.ids import attempt_key
 from handback.payouts import holds
 from handback.payouts.recall import recall
 from handback.payouts.resend import resend
+from handback.reconcile.sweep import sweep_round
 from handback.store.session import Store
 from paying import Paying, asked
 from world import PROGRAMME, Answer, skyways_file
@@ -105,6 +107,21 @@ def test_a_partner_that_blames_us_is_held_until_a_person_releases_it(world: Payi
     assert [one.kind for one in world.breaks()] == [BreakKind.REVIEW]
     world.clock.advance(seconds=2)
     assert world.rounds() == 1
+    world.assert_laws()
+
+
+def test_a_partner_that_blames_us_early_is_held_when_its_time_has_come(world: Paying) -> None:
+    world.agree(edits=OURS)
+    (redemption_id,) = world.submit(1)
+    world.seal()
+    reference = f"HB{attempt_key(redemption_id, 1):018}"
+    blame = Answer(reference, world.get(redemption_id).member_ref, 1, "0301")
+    file = world.answer(skyways_file([blame]))
+    assert page(world) == []
+    world.send()
+    sweep_round(world.store, world.agreements, world.clock)
+    assert world.states([redemption_id]) == ["rejected"]
+    assert [(one.file_id, one.held_by) for one in page(world)] == [(file.file_id, "sweep")]
     world.assert_laws()
 
 

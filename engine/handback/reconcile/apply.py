@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from handback.formats.findings import DETAIL
 from handback.journal.commit import Cause, commit
 from handback.partners.registry import Terms
+from handback.payouts.holds import stop_where_blamed
 from handback.reconcile import remainder
 from handback.reconcile.chunk import write_queue
 from handback.reconcile.decide import decide
@@ -67,6 +68,7 @@ def apply(
         commit(store, tx, cause, changes, now, linked.births)
     write_queue(store, tx, decided)
     remainder.link(store, tx, linked)
+    stop_where_blamed(store, tx, terms, file_id, [changes], cause.actor, now)
     raised = corrected(matched, standing, decided.fates)
     corrections.record(store, tx, terms.programme_id, terms.partner_id, file_id, raised, now)
     open_breaks(store, tx, terms, file_id, broken(matched, standing, decided.fates), now)
