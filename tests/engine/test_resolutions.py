@@ -239,6 +239,24 @@ def test_no_more_is_credited_than_is_held(world: World, desk: Desk, quantity: in
     assert isinstance(refused, InvalidRequest)
 
 
+def test_a_quantity_of_another_unit_counts_for_nothing(world: World, desk: Desk) -> None:
+    named = source_of("skyways").replace('"partner_ref", at = 6', '"unit", at = 6')
+    registry.apply(world.store, world.clock, named, "tests")
+    (redemption_id,) = world.submit(300)
+    world.send()
+    (sent,) = world.sent(world.delivered()[-1])
+    world.answer(skyways_file([Answer(sent.reference, sent.member_ref, 3, "0000")]))
+    (found,) = world.breaks()
+    assert (found.kind, found.quantity) == (BreakKind.UNIT_MISMATCH, 3)
+    refused = desk.refusal(found.break_id, CONFIRM)
+    assert isinstance(refused, InvalidRequest)
+    assert [one.field for one in refused.violations] == ["quantity"]
+    desk.propose(found.break_id, replace(CONFIRM, quantity=300))
+    desk.approve(found.break_id)
+    assert world.get(redemption_id).fulfilled == 300
+    world.assert_laws()
+
+
 @pytest.mark.parametrize("step", [Retry, Fail])
 def test_one_person_cannot_decide_on_what_may_be_credited(
     world: World, desk: Desk, step: type[Retry | Fail]

@@ -125,7 +125,8 @@ def _redemption(room: Room, view: BreakView, wanted: Wanted) -> RedemptionView:
 def _proposed(room: Room, view: BreakView, wanted: Wanted, redemption: RedemptionView) -> Proposed:
     quantity, attempt = redemption.held, redemption.attempt
     if wanted.decision not in _UNASKED:
-        quantity = credited(_most(room, redemption), wanted.quantity, view.quantity)
+        said = _said(view, redemption) if wanted.quantity is None else None
+        quantity = credited(_most(room, redemption), wanted.quantity, said)
         attempt = min(view.attempt or attempt, attempt)
     elif wanted.quantity is not None:
         raise InvalidRequest([Violation("quantity", f"expected none for {wanted.decision}")])
@@ -143,6 +144,13 @@ def _proposed(room: Room, view: BreakView, wanted: Wanted, redemption: Redemptio
         redemption.version,
         quantity,
     )
+
+
+def _said(view: BreakView, redemption: RedemptionView) -> int | None:
+    """How much the record says was credited. Raises InvalidRequest where it names another unit."""
+    if view.facts.get("named_unit", redemption.unit) != redemption.unit:
+        raise InvalidRequest([Violation("quantity", "expected, for the record names another unit")])
+    return view.quantity
 
 
 def _most(room: Room, redemption: RedemptionView) -> int:
