@@ -43,11 +43,10 @@ _CHUNK = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """One sealed batch. `refused` redemptions could not be written into it and were postponed."""
+    """One sealed batch; none of that number where all that was due had to be put off."""
 
     batch_id: int
     record_count: int
-    refused: int
 
 
 def gather(
@@ -63,15 +62,15 @@ def gather(
     """Seal batches of what is due at a partner by a cut-off, or by now: one lane a batch.
 
     They end where nothing is left, or where the partner takes nothing more that day. Raises
-    NotFound or AgreementNotActive for a partner without terms, PartnerHeld, LimitReached where
-    something is due and none of it may go that day.
+    NotFound for a partner without terms, PartnerHeld, LimitReached where nothing more may go that
+    day, or nothing of what is due.
     """
     now = clock.now()
     due_by = cut_off or now
     with store.read() as tx:
         terms = agreements.current(tx, programme, partner)
         refuse_held(tx, terms)
-        day_of(tx, terms, due_by).check()
+        day_of(tx, terms, due_by).check()  # before the queue is looked through
         waiting = lanes(tx, terms, due_by)
     sealed: list[Gathered] = []
     full: LimitReached | None = None
@@ -168,7 +167,7 @@ class _Sealing:
             postpone(self._store, tx, self._terms, refused, self._now)
         for stretch, attempts in zip(draft.due, outbound.attempts, strict=True):
             take(self._store, tx, stretch, attempts["redemption_id"])
-        return Gathered(batch_id, outbound.record_count, sum(map(len, outbound.refused)))
+        return Gathered(batch_id, outbound.record_count)
 
     def _pages(
         self, tx: sa.Connection, due: Sequence[Stretch], wanted: Collection[str]
