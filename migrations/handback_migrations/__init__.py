@@ -4,6 +4,6 @@ A version is `pre` or `post`: a `pre` may be applied while the former release st
 when it is gone. File names say which: `0007_pre_add_….py`. A released version is never edited.
 """
 
-from handback_migrations.schema import current, head, migrate, prepare
+from handback_migrations.schema import check, current, head, migrate, prepare
 
-__all__ = ["current", "head", "migrate", "prepare"]
+__all__ = ["check", "current", "head", "migrate", "prepare"]

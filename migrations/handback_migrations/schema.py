@@ -60,10 +60,15 @@ def prepare(url: str) -> None:
     """
     if sa.make_url(url).get_backend_name() == "sqlite":
         migrate(url)
-        return
-    found = current(url)
-    if found != head():
-        raise SchemaMismatch(found=found or "none", needed=head())
+    else:
+        check(url)
+
+
+def check(url: str) -> None:
+    """Raises SchemaMismatch where the store is at any other version, or at none."""
+    found, needed = current(url), head()
+    if found != needed:
+        raise SchemaMismatch(found=found or "none", needed=needed)
 
 
 def config_for(tx: sa.Connection | None) -> Config:

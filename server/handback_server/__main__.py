@@ -30,7 +30,7 @@ class _Commands(click.Group):
         return command
 
 
-@click.group(cls=_Commands)
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="handback")
 @click.pass_context
 def handbackd(context: click.Context) -> None:

@@ -144,6 +144,16 @@ async def test_verify_says_that_the_laws_hold(environment: dict[str, str]) -> No
     assert (code, "checked" in output) == (0, True)
 
 
+async def test_verify_says_that_a_store_is_none(
+    environment: dict[str, str], empty_store_url: str
+) -> None:
+    environment["HANDBACK_STORE"] = empty_store_url
+    code, output, complaints = await ran(environment, "verify")
+    assert (code, output) == (1, "")
+    assert complaints.startswith("handbackd: SCHEMA_MISMATCH: ")
+    assert complaints.count("\n") == 1
+
+
 async def test_doctor_shows_the_settings_and_what_is_wrong(
     environment: dict[str, str], empty_store_url: str, store_kind: str
 ) -> None:
@@ -156,9 +166,16 @@ async def test_doctor_shows_the_settings_and_what_is_wrong(
 
 
 @pytest.mark.parametrize("store_kind", ["sqlite"])
+async def test_what_is_asked_for_wrongly_is_exit_code_2(environment: dict[str, str]) -> None:
+    code, _, complaints = await ran(environment, "serve", "--log-level", "loud")
+    assert code == 2
+    assert complaints.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("store_kind", ["sqlite"])
 async def test_every_command_says_what_it_does(environment: dict[str, str]) -> None:
     code, output, _ = await ran(environment, "--help")
     assert code == 0
     for command in ("doctor", "migrate", "serve", "verify"):
         assert command in output
-        assert (await ran(environment, command, "--help"))[0] == 0
+        assert (await ran(environment, command, "-h"))[0] == 0

@@ -8,7 +8,14 @@ import click
 
 
 @click.command
-@click.option("--log-level", default="info", show_default=True, help="Least grave that is logged.")
+@click.option(
+    "--log-level",
+    type=click.Choice(("debug", "info", "warning", "error", "critical"), case_sensitive=False),
+    metavar="LEVEL",
+    default="info",
+    show_default=True,
+    help="Least grave that is logged: debug, info, warning, error or critical.",
+)
 @click.pass_obj
 def serve(environment: Mapping[str, str], log_level: str) -> None:
     """Serve gRPC and do the work that is due, until SIGTERM."""

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 @click.pass_context
 def verify(context: click.Context, as_json: bool) -> None:
     """Check every law on the live store; leaves with 1 where one is broken."""
+    import handback_migrations
     from handback import verify as laws
     from handback.settings import Settings
     from handback.store.session import Store
 
     environment: Mapping[str, str] = context.obj
-    store = Store.open(Settings.read(environment).store.text)
+    url = Settings.read(environment).store.text
+    handback_migrations.check(url)
+    store = Store.open(url)
     try:
         report = laws.verify(store)
     finally:
