@@ -24,6 +24,8 @@ from handback.intake.pickup import pick_up
 from handback.intake.queries import FileView
 from handback.intake.spool import Spool
 from handback.journal.sequence import sequence_blocks
+from handback.ledger import queries as ledger
+from handback.ledger.queries import BalanceFilter
 from handback.partners.registry import Agreements
 from handback.payouts.deliver import deliver, sealed_batches
 from handback.payouts.gather import gather
@@ -141,6 +143,12 @@ class World:
         rows = [line.split(",") for line in file.read_text().splitlines()]
         return [Sent(row[1], row[2], int(row[5])) for row in rows if row[0] == "D"]
 
+    def sent_one(self, quantity: int = 100) -> tuple[int, Sent]:
+        """A redemption of skyways that awaits its answer, and how the partner knows it."""
+        (one,) = self.submit(quantity)
+        self.send()
+        return one, self.sent(self.delivered()[-1])[-1]
+
     def hand_back(self, content: bytes, name: str = "answer.csv", partner: str = "skyways") -> None:
         """Put a file into the partner's folder as an uploader does: whole, by renaming."""
         folder = self.exchange / "inbound" / partner
@@ -188,6 +196,13 @@ class World:
         """Every step of a redemption."""
         with self.store.read() as tx:
             return queries.history(tx, PROGRAMME, redemption_id)
+
+    def balance(self) -> dict[str, int]:
+        """What stands on the accounts of the one partner, but for those with nothing."""
+        with self.store.read() as tx:
+            (found,) = ledger.page(tx, BalanceFilter(PROGRAMME))
+        names = ("member", "held", "fulfilled", "variance", "written_off")
+        return {name: getattr(found, name) for name in names if getattr(found, name)}
 
     def breaks(self, **narrowed: object) -> list[BreakView]:
         """The open breaks."""

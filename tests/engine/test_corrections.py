@@ -28,12 +28,6 @@ def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
     return world
 
 
-def sent_one(world: World) -> tuple[int, Sent]:
-    (one,) = world.submit(100)
-    world.send()
-    return one, world.sent(world.delivered()[-1])[-1]
-
-
 def says(
     world: World, sent: Sent, code: str, member: str, sequence: int, quantity: int = 100
 ) -> dict[str, tuple[int, int]]:
@@ -60,7 +54,7 @@ def acknowledge(world: World, correction_id: int, key: str = "a") -> corrections
 
 
 def test_a_credit_to_another_account_confirms_and_blocks_the_old_number(world: World) -> None:
-    one, sent = sent_one(world)
+    one, sent = world.sent_one()
     assert says(world, sent, CHANGED, "M-MERGED", 1)["events"] == (1, 100)
     assert world.get(one).state is State.CONFIRMED
     (found,) = listed(world)
@@ -82,7 +76,7 @@ def test_a_credit_to_another_account_confirms_and_blocks_the_old_number(world: W
 
 
 def test_a_notice_of_change_after_the_confirmation_is_a_correction_too(world: World) -> None:
-    one, sent = sent_one(world)
+    one, sent = world.sent_one()
     says(world, sent, CONFIRMED, sent.member_ref, 1)
     assert says(world, sent, CHANGED, "M-MERGED", 2, quantity=0)["repeats"] == (1, 100)
     (found,) = listed(world)
@@ -92,7 +86,7 @@ def test_a_notice_of_change_after_the_confirmation_is_a_correction_too(world: Wo
 
 
 def test_what_is_told_twice_is_one_correction_also_once_acknowledged(world: World) -> None:
-    _, sent = sent_one(world)
+    _, sent = world.sent_one()
     says(world, sent, CHANGED, "M-MERGED", 1)
     says(world, sent, CHANGED, "M-MERGED", 2)
     (found,) = listed(world)
@@ -105,13 +99,13 @@ def test_what_is_told_twice_is_one_correction_also_once_acknowledged(world: Worl
 
 
 def test_a_change_of_something_else_names_no_other_member(world: World) -> None:
-    _, sent = sent_one(world)
+    _, sent = world.sent_one()
     says(world, sent, CHANGED, sent.member_ref, 1)
     assert [one.named_member for one in listed(world)] == [None]
 
 
 def test_a_correction_blocks_one_member_at_one_partner(world: World) -> None:
-    _, sent = sent_one(world)
+    _, sent = world.sent_one()
     says(world, sent, CHANGED, "M-MERGED", 1)
     assert not isinstance(submit(world, "M-OTHER", "other"), MemberCorrected)
     assert listed(world, partner="harbour") == []
@@ -119,7 +113,7 @@ def test_a_correction_blocks_one_member_at_one_partner(world: World) -> None:
 
 
 def test_acknowledging_keeps_its_key_and_who_was_first(world: World) -> None:
-    _, sent = sent_one(world)
+    _, sent = world.sent_one()
     says(world, sent, CHANGED, "M-MERGED", 1)
     (found,) = listed(world)
     first = acknowledge(world, found.correction_id)
@@ -139,7 +133,7 @@ def test_a_submit_asks_for_corrections_in_no_statement_of_its_own(world: World) 
     """As long as a partner has none, that is: the terms tell whether there are any."""
     with world.store.read() as tx:
         assert not world.agreements.current(tx, "aurora", "skyways").corrected
-    _, sent = sent_one(world)
+    _, sent = world.sent_one()
     says(world, sent, CHANGED, "M-MERGED", 1)
     with world.store.read() as tx:
         assert world.agreements.current(tx, "aurora", "skyways").corrected

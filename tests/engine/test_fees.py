@@ -17,8 +17,6 @@ from handback.errors import NotFound
 from handback.ids import Prefix, attempt_key, public_id
 from handback.intake import queries
 from handback.intake.records import records
-from handback.ledger import queries as ledger
-from handback.ledger.queries import BalanceFilter
 from handback.lifecycle.table import State, Trigger
 from handback.partners import registry
 from handback.payouts.gather import gather
@@ -46,12 +44,6 @@ class Fees(World):
         inbound = inbound.replace(CODE, f'{CODE}\n  {{ name = "fee", at = 8, type = "integer" }},')
         registry.apply(self.store, self.clock, f"{head}[formats.handback]{inbound}", "tests")
 
-    def sent_one(self, quantity: int = 1000) -> tuple[int, Sent]:
-        """A redemption that awaits its answer, and how the partner knows it."""
-        (one,) = self.submit(quantity)
-        self.send()
-        return one, self.sent(self.delivered()[-1])[-1]
-
     def says(
         self,
         sent: Sent,
@@ -72,12 +64,6 @@ class Fees(World):
     def triggers(self, redemption_id: int) -> list[Trigger]:
         return [event.trigger for event in self.history(redemption_id)][2:]
 
-    def balance(self) -> dict[str, int]:
-        with self.store.read() as tx:
-            (found,) = ledger.page(tx, BalanceFilter("aurora"))
-        names = ("member", "held", "fulfilled", "variance", "written_off")
-        return {name: getattr(found, name) for name in names if getattr(found, name)}
-
 
 @pytest.fixture
 def world(store: Store, clock: FakeClock, tmp_path: Path) -> Fees:
@@ -86,7 +72,7 @@ def world(store: Store, clock: FakeClock, tmp_path: Path) -> Fees:
 
 def test_a_fee_that_counts_as_credited_makes_the_quantity_whole(world: Fees) -> None:
     world.agree('fee = "credited"')
-    one, sent = world.sent_one()
+    one, sent = world.sent_one(1000)
     assert world.says(sent, 950, 50) == {"events": 1000}
     assert world.triggers(one) == [Trigger.CONFIRM]
     assert world.balance() == {"member": -1000, "fulfilled": 1000}
@@ -97,7 +83,7 @@ def test_a_fee_that_counts_as_credited_makes_the_quantity_whole(world: Fees) -> 
 
 def test_a_fee_that_counts_as_short_leaves_a_part(world: Fees) -> None:
     world.agree('partial = "release"\nfee = "short"')
-    one, sent = world.sent_one()
+    one, sent = world.sent_one(1000)
     assert world.says(sent, 950, 50) == {"events": 950}
     assert world.triggers(one) == [Trigger.RELEASE, Trigger.CONFIRM]
     assert world.balance() == {"member": -950, "fulfilled": 950}
@@ -110,7 +96,7 @@ def test_what_quantity_and_fee_do_not_explain_is_for_a_person(
     world: Fees, quantity: int, fee: int | None
 ) -> None:
     world.agree("")
-    _, sent = world.sent_one()
+    _, sent = world.sent_one(1000)
     named = quantity + (fee or 0)
     over = named > 1000
     assert world.says(sent, quantity, fee) == {"events" if over else "breaks": named}
@@ -124,7 +110,7 @@ def test_what_quantity_and_fee_do_not_explain_is_for_a_person(
 
 def test_without_a_fee_nothing_changes(world: Fees) -> None:
     world.agree("")
-    one, sent = world.sent_one()
+    one, sent = world.sent_one(1000)
     assert world.says(sent, 1000, None) == {"events": 1000}
     assert world.triggers(one) == [Trigger.CONFIRM]
 
@@ -132,7 +118,7 @@ def test_without_a_fee_nothing_changes(world: Fees) -> None:
 @pytest.mark.parametrize("fee", ["credited", "short"])
 def test_a_fee_off_an_unknown_quantity_is_for_a_person(world: Fees, fee: str) -> None:
     world.agree(f'fee = "{fee}"')
-    one, sent = world.sent_one()
+    one, sent = world.sent_one(1000)
     assert world.says(sent, None, 50) == {"breaks": 1000}
     assert [found.kind for found in world.breaks()] == [BreakKind.UNKNOWN_QUANTITY]
     assert world.says(sent, None, 0, sequence=2) == {"events": 1000}
@@ -142,7 +128,7 @@ def test_a_fee_off_an_unknown_quantity_is_for_a_person(world: Fees, fee: str) ->
 
 def test_a_return_with_its_fee_is_whole_again(world: Fees) -> None:
     world.agree("")
-    one, sent = world.sent_one()
+    one, sent = world.sent_one(1000)
     world.says(sent, 950, 50)
     assert world.says(sent, 990, 10, sequence=2, code="0601") == {"events": 1000}
     assert world.get(one).state is State.REJECTED
@@ -152,7 +138,7 @@ def test_a_return_with_its_fee_is_whole_again(world: Fees) -> None:
 
 def test_a_rule_by_quantity_finds_what_was_asked_for(world: Fees) -> None:
     world.agree("", match='[["member", "quantity"]]')
-    one, sent = world.sent_one()
+    one, sent = world.sent_one(1000)
     assert world.says(sent._replace(reference="any"), 950, 50) == {"events": 1000}
     assert world.states([one]) == ["confirmed"]
     world.assert_laws()
@@ -173,7 +159,7 @@ def test_a_fee_is_kept_for_an_answer_that_came_too_early(world: Fees) -> None:
 
 def test_a_fee_is_kept_for_a_record_that_a_person_links(world: Fees) -> None:
     world.agree("")
-    one, sent = world.sent_one()
+    one, sent = world.sent_one(1000)
     assert world.says(sent._replace(reference="stray"), 950, 50) == {"breaks": 1000}
     desk = Desk(world, Resolving(world.store, world.clock, world.agreements))
     (found,) = world.breaks()
@@ -186,7 +172,7 @@ def test_a_fee_is_kept_for_a_record_that_a_person_links(world: Fees) -> None:
 
 def test_the_records_of_a_file_tell_their_fees(world: Fees) -> None:
     world.agree("")
-    _, sent = world.sent_one()
+    _, sent = world.sent_one(1000)
     world.says(sent, 950, 50)
     found = pl.concat(records(world.desk, world.file(1)))
     assert found.select("quantity", "fee").rows() == [(1000, 50)]
@@ -194,7 +180,7 @@ def test_the_records_of_a_file_tell_their_fees(world: Fees) -> None:
 
 def test_fees_are_summed_by_partner_unit_and_month(world: Fees) -> None:
     world.agree("")
-    _, first = world.sent_one()
+    _, first = world.sent_one(1000)
     _, second = world.sent_one(500)
     world.says(first, 950, 50)
     world.says(first, 950, 50, sequence=2)
@@ -226,7 +212,7 @@ def test_fees_are_summed_by_partner_unit_and_month(world: Fees) -> None:
 
 def test_files_that_name_no_fees_are_not_read_for_them(world: Fees) -> None:
     world.apply("skyways")
-    _, sent = world.sent_one()
+    _, sent = world.sent_one(1000)
     world.answer(skyways_file([Answer(*sent, "0000")]))
     with world.store.read() as tx:
         key = queries.get(tx, PROGRAMME, 1).landing_key

@@ -13,8 +13,6 @@ import sqlalchemy as sa
 from agreements import source_of
 from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
-from handback.ledger import queries as ledger
-from handback.ledger.queries import BalanceFilter
 from handback.lifecycle.table import State, Trigger
 from handback.partners import registry
 from handback.reconcile import remainder
@@ -38,12 +36,6 @@ class Quantities(World):
         source = source_of("skyways").replace("[payout]", f"{terms}\n[payout]", 1)
         registry.apply(self.store, self.clock, source, "tests")
 
-    def sent_one(self, quantity: int) -> tuple[int, Sent]:
-        """A redemption that awaits its answer, and how the partner knows it."""
-        (one,) = self.submit(quantity)
-        self.send()
-        return one, self.sent(self.delivered()[-1])[-1]
-
     def credits(self, sent: Sent, quantity: int, sequence: int = 1, code: str = "0000") -> None:
         """The partner's file says that so much was credited."""
         answer = Answer(sent.reference, sent.member_ref, quantity, code)
@@ -51,12 +43,6 @@ class Quantities(World):
 
     def triggers(self, redemption_id: int) -> list[Trigger]:
         return [event.trigger for event in self.history(redemption_id)][2:]
-
-    def balance(self) -> dict[str, int]:
-        with self.store.read() as tx:
-            (found,) = ledger.page(tx, BalanceFilter("aurora"))
-        names = ("member", "held", "fulfilled", "variance", "written_off")
-        return {name: getattr(found, name) for name in names if getattr(found, name)}
 
 
 @pytest.fixture

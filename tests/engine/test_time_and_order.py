@@ -35,12 +35,6 @@ class Partner(World):
         super().__init__(store, clock, root)
         self.files = 0
 
-    def sent_one(self, quantity: int = 100) -> tuple[int, Sent]:
-        """A redemption that awaits its answer, and how the partner knows it."""
-        (one,) = self.submit(quantity)
-        self.send()
-        return one, self.sent(self.delivered()[-1])[-1]
-
     def says(self, sent: Sent, *codes: str, quantity: int | None = None) -> dict[str, int]:
         """A file with one record for each code; how many records became what."""
         self.files += 1
