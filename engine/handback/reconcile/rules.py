@@ -174,7 +174,7 @@ def statement(terms: Terms, rule: Rule, stage: sa.Table, arrival: Arrival | None
         ATTEMPT.c.attempt.label("answered_attempt"),
         ATTEMPT.c.quantity.label("attempt_quantity"),
         ATTEMPT.c.partner_id.label("attempt_partner"),
-        *(REDEMPTION.c[name] for name in ("version",) if parts & _OF_REDEMPTION),
+        *([REDEMPTION.c.version] if parts & _OF_REDEMPTION else []),
     ).select_from(found)
 
 
