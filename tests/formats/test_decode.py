@@ -73,6 +73,16 @@ def test_a_file_without_control_may_lack_its_last_line_end() -> None:
     assert not reading.facts.terminated
 
 
+@pytest.mark.parametrize("blank", [b" ", b"\t", b" \t"])
+@pytest.mark.parametrize("before", [b",0000,", b"D,A1", b"150,M-1"])
+def test_blanks_around_a_cell_are_none_of_it(before: bytes, blank: bytes) -> None:
+    layout = layout_of(DELIMITED)
+    padded = before.replace(b",", blank + b"," + blank)
+    reading = read(layout, DELIMITED_FILE.replace(before, padded))
+    assert reading.findings.is_empty()
+    assert reading.details.drop("raw").equals(read(layout, DELIMITED_FILE).details.drop("raw"))
+
+
 def test_trailing_blanks_may_be_missing_before_a_line_end() -> None:
     layout = layout_of(FIXED)
     trimmed = b"\n".join(line.rstrip() for line in FIXED_FILE.split(b"\n"))

@@ -111,27 +111,29 @@ class ChunkReader:
     def _classified(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add `rec`: the index of the layout's first record whose tag agrees, else UNKNOWN."""
         rec = pl.lit(UNKNOWN)
+        stripping = self._cut.has_blanks(rows)
         records = list(enumerate(self._layout.records))
         # What no tag claims comes last; the later a record is asked for, the earlier it is wrapped.
         for index, record in sorted(
             records, key=lambda one: (not one[1].tag, one[0]), reverse=True
         ):
-            holds = self._holds(record)
+            holds = self._holds(record, stripping)
             found = pl.lit(index)
             rec = found if holds is None else pl.when(holds).then(found).otherwise(rec)
         if rows["flaw"].null_count() < rows.height:
             rec = pl.when(pl.col("flaw").is_in(_BROKEN)).then(pl.lit(UNKNOWN)).otherwise(rec)
         return rows.with_columns(rec.cast(pl.Int32).alias("rec"))
 
-    def _holds(self, record: Record) -> pl.Expr | None:
-        """Which rows are records of this kind; None for all of them."""
+    def _holds(self, record: Record, stripping: bool) -> pl.Expr | None:
+        """Which rows are records of this kind, tags apart from blanks around them where
+        `stripping`; None for all of them."""
         conditions = []
         node = self._cut.node(record)
         if node is not None:
             conditions.append(pl.col("node") == node)
         for one in record.tag:
             text = self._cut.text(one.place)
-            if not isinstance(one.place, Columns):
+            if stripping and not isinstance(one.place, Columns):
                 text = text.str.strip_chars(" \t")
             if not one.texts:
                 blank = text.str.strip_chars(" \t").fill_null("") == ""

@@ -13,6 +13,7 @@ from handback.formats.findings import FindingCode
 from handback.formats.layout import Cell, Field, Kind, Layout, Place, Record
 from handback.formats.lines import LINES, MAX_LINE_CHARS, without_blank
 from handback.formats.numbers import Integer
+from handback.formats.reading import BLANKS
 from handback.formats.texts import Constant
 
 _EXTRA: Final = "cell_0"  # not null where a record has more cells than any of the layout's
@@ -63,6 +64,10 @@ class DelimitedCut:
     def node(self, record: Record) -> int | None:
         """Any line may be a record of any kind."""
         return None
+
+    def has_blanks(self, rows: pl.DataFrame) -> bool:
+        """Only where there are blanks at all."""
+        return rows["raw"].str.contains_any(list(BLANKS)).any()
 
     def text(self, place: Place) -> pl.Expr:
         """The text of a cell, null where the record has fewer."""

@@ -40,6 +40,10 @@ class FixedCut:
             return BODY
         return HEAD if record.kind is Kind.HEADER else FOOT
 
+    def has_blanks(self, rows: pl.DataFrame) -> bool:
+        """Any may."""
+        return True
+
     def text(self, place: Place) -> pl.Expr:
         """The characters of some columns, fewer where the record ends before."""
         if not self._by_octets:

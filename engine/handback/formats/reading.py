@@ -14,7 +14,8 @@ from handback.formats.layout import DETAIL_KINDS, Field, Place, Record
 from handback.formats.octets import Binary
 from handback.formats.texts import Constant
 
-_BLANKS: Final = " \t\x00"  # some hosts fill up with zero bytes
+BLANKS: Final = " \t\x00"
+"""What fields are filled up with; some hosts take zero bytes."""
 POSITION: Final = ("ordinal", "line", "group", "segment", "raw")
 """Columns that go with every record: which it is, where it stood, its group and batch, its text."""
 
@@ -28,6 +29,10 @@ class Cut(Protocol):
 
     def node(self, record: Record) -> int | None:
         """The number that rows of a record's path or place have; None where any row may be one."""
+        ...
+
+    def has_blanks(self, rows: pl.DataFrame) -> bool:
+        """Whether a text in these rows may begin or end with a blank (see `BLANKS`)."""
         ...
 
     def text(self, place: Place) -> pl.Expr:
@@ -73,9 +78,12 @@ def read_records(
         if wrong.height:
             findings.append(findings_of(wrong, code, message, severity=_severity(record)))
             sound = sound.filter(~holds)
+    # To strip every text costs five times what it costs to see that none has a blank.
+    stripping = cut.has_blanks(sound)
     # In two steps, for an expression that is used twice is computed twice.
     texts = sound.select(
-        *POSITION, *(_text(one, cut).alias(column_of(one.name)) for one in record.fields)
+        *POSITION,
+        *(_text(one, cut, stripping).alias(column_of(one.name)) for one in record.fields),
     ).with_columns(_not_blank(column_of(one.name)) for one in record.fields)
     values = texts.with_columns(
         one.type.decode(pl.col(column_of(one.name))).alias(column_of(one.name))
@@ -110,21 +118,21 @@ def _severity(record: Record) -> Severity:
     return Severity.REJECT if record.kind in DETAIL_KINDS else Severity.QUARANTINE
 
 
-def _text(field: Field, cut: Cut) -> pl.Expr:
-    """The trimmed text of a field."""
+def _text(field: Field, cut: Cut, stripping: bool) -> pl.Expr:
+    """The text of a field, trimmed where `stripping`."""
     if field.place is None:
         assert isinstance(field.type, Constant), field
         return pl.lit(field.type.value)
     if isinstance(field.type, Binary):
         return cut.octets(field.place)
     text = cut.rest(field.place) if field.rest else cut.text(field.place)
-    match field.trim:
+    match field.trim if stripping else None:
         case "both":
-            return text.str.strip_chars(_BLANKS)
+            return text.str.strip_chars(BLANKS)
         case "left":
-            return text.str.strip_chars_start(_BLANKS)
+            return text.str.strip_chars_start(BLANKS)
         case "right":
-            return text.str.strip_chars_end(_BLANKS)
+            return text.str.strip_chars_end(BLANKS)
     return text
 
 

@@ -91,6 +91,10 @@ class SheetCut:
         """Any row may be a record of any kind."""
         return None
 
+    def has_blanks(self, rows: pl.DataFrame) -> bool:
+        """Any may."""
+        return True
+
     def text(self, place: Place) -> pl.Expr:
         """The text of a cell."""
         assert isinstance(place, Cell), place

@@ -293,6 +293,10 @@ class TreeCut:
         """Which records a row may be."""
         return self._plan.node_of(record)
 
+    def has_blanks(self, rows: pl.DataFrame) -> bool:
+        """Any may."""
+        return True
+
     def text(self, place: Place) -> pl.Expr:
         """The text at a path."""
         if isinstance(place, Cell):
