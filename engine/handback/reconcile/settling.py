@@ -67,12 +67,19 @@ def outstanding(
     batch_id: int | sa.ColumnElement[int], answered_to: int | sa.ColumnElement[int]
 ) -> sa.Select[Any]:
     """The first ordinal of a batch, past those that are answered, whose answer is outstanding."""
+    # A scalar, which every plan looks up by its key: where little is outstanding, a join could read
+    # all redemptions there are.
+    state = (
+        sa.select(REDEMPTION.c.state)
+        .where(REDEMPTION.c.redemption_id == ATTEMPT.c.redemption_id)
+        .where(REDEMPTION.c.attempt == ATTEMPT.c.attempt)
+        .correlate(ATTEMPT)
+        .scalar_subquery()
+    )
     return (
         sa.select(ATTEMPT.c.ordinal)
-        .join(REDEMPTION, REDEMPTION.c.redemption_id == ATTEMPT.c.redemption_id)
         .where(ATTEMPT.c.batch_id == batch_id, ATTEMPT.c.ordinal > answered_to)
-        .where(REDEMPTION.c.state == int(State.AWAITING_HANDBACK))
-        .where(REDEMPTION.c.attempt == ATTEMPT.c.attempt)
+        .where(state == int(State.AWAITING_HANDBACK))
         .order_by(ATTEMPT.c.ordinal)
         .limit(1)
     )
