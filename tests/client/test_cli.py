@@ -14,7 +14,7 @@ import click
 import grpc
 import pytest
 
-from client.commands import BREAK, BRK, CASES, EVENT, HBF, RDM, REDEMPTION, SUBMIT
+from client.commands import BREAK, BRK, CASES, EVENT, HBF, NOTE, RDM, REDEMPTION, SUBMIT
 from client.conftest import Run
 from client.scripted_server import Feed, Refuse, ScriptedServer
 from handback_client._stubs.v1 import breaks_pb2, events_pb2, redemptions_pb2
@@ -198,6 +198,14 @@ def test_nothing_is_broken_or_lost_where_a_terminal_is_narrow(
     assert max(map(len, shown.splitlines())) <= int(columns)
     told = {f"{int(cell):,}" if cell.isdecimal() and cell[0] != "0" else cell for cell in cells}
     assert {cell for cell in told if cell not in shown} == set()
+
+
+def test_what_belongs_to_one_thing_is_shown_whole(run: Run, server: ScriptedServer) -> None:
+    noted = breaks_pb2.GetBreakResponse(found_break=BREAK, history=[NOTE] * 120)
+    server.on("GetBreak", noted)
+    shown = run("breaks", "show", BRK, terminal=True)
+    assert shown.stdout.count("assigned") == 120
+    assert shown.stderr == ""
 
 
 def test_an_empty_list_says_so(run: Run, server: ScriptedServer) -> None:

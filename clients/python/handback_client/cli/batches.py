@@ -67,7 +67,7 @@ def gather_batches(session: Session, partner: str) -> None:
     """Gather what is due for a partner now instead of at the next cut-off or interval."""
     with session.client() as client:
         batches = client.batches.gather(partner)
-        session.output.many(batches, COLUMNS, None)
+        session.output.whole(batches, COLUMNS)
 
 
 @batches_command.command("recall")

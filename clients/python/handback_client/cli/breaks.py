@@ -131,7 +131,7 @@ def show_break(session: Session, break_id: str) -> None:
     ):
         if results:
             click.echo(f"\n{title}")
-            output.many(results, columns, None)
+            output.whole(results, columns)
 
 
 @breaks_command.command("assign")
@@ -212,8 +212,8 @@ class _Row:
 
 def _show(session: Session, resolved: Resolved) -> None:
     """The outcome of each break; exit code 1 where one was refused."""
-    rows = [_row(one) for one in resolved.outcomes]
-    session.output.many(rows, ("break_id", "outcome", "proposal", "message"), len(rows) or 1)
+    rows = map(_row, resolved.outcomes)
+    session.output.whole(rows, ("break_id", "outcome", "proposal", "message"))
     if resolved.more:
         click.echo("further breaks are left: ask again, with another key", err=True)
     if any(one.error is not None for one in resolved.outcomes):

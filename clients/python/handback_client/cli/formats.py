@@ -163,7 +163,7 @@ def check_formats(session: Session, name: str | None) -> None:
             for one in names
             for result in client.formats.test(one)
         ]
-    session.output.many(rows, GOLDEN_COLUMNS, len(rows) or 1)
+    session.output.whole(rows, GOLDEN_COLUMNS)
     if any(row.result != "as expected" for row in rows):
         raise click.exceptions.Exit(1)
 
@@ -195,13 +195,13 @@ def _show(session: Session, check: FileCheck) -> None:
     output.one(_summary(check))
     if check.codes:
         click.echo()
-        output.many(map(_code_row, check.codes), CODE_COLUMNS, None)
+        output.whole(map(_code_row, check.codes), CODE_COLUMNS)
     if check.first_records:
         click.echo()
-        output.many(check.first_records, RECORD_COLUMNS, None)
+        output.whole(check.first_records, RECORD_COLUMNS)
     if check.findings:
         click.echo()
-        output.many(check.findings, FINDING_COLUMNS, None)
+        output.whole(check.findings, FINDING_COLUMNS)
 
 
 def _summary(check: FileCheck) -> Summary:

@@ -212,7 +212,7 @@ def statement(session: Session, /, member_ref: str, **asked: Any) -> None:
     if session.as_json:
         session.output.one(told)
     else:
-        session.output.many(_statement_rows(told), STATEMENT_COLUMNS, _MANY)
+        session.output.whole(_statement_rows(told), STATEMENT_COLUMNS)
 
 
 @ledger_command.command("invoice")
@@ -237,7 +237,7 @@ def invoice(session: Session, /, partner: str, **asked: Any) -> None:
     if session.as_json:
         session.output.one(told)
     else:
-        session.output.many(_invoice_rows(told), INVOICE_COLUMNS, _MANY)
+        session.output.whole(_invoice_rows(told), INVOICE_COLUMNS)
 
 
 @ledger_command.command("close")
@@ -275,10 +275,6 @@ def periods(session: Session, limit: int | None) -> None:
     """List the periods that were closed."""
     with session.client() as client:
         session.output.many(client.ledger.periods(), PERIOD_COLUMNS, limit)
-
-
-# Statements are shown whole, on a terminal too.
-_MANY = 1_000_000
 
 
 def _show_liability(

@@ -118,6 +118,11 @@ class Output:
         if len(rows) > shown and limit is None:
             click.echo(f"the first {shown}; --limit shows more", err=True)
 
+    def whole(self, results: Iterable[Any], columns: Sequence[str]) -> None:
+        """Show all results, however many, as `many` shows some."""
+        found = list(results)
+        self.many(found, columns, len(found) or 1)
+
     def line(self, result: Any, columns: Sequence[str] = ()) -> None:
         """Show a result on a line of its own, as soon as it is there."""
         if self.as_json:

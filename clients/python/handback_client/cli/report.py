@@ -56,13 +56,13 @@ def list_reports(session: Session) -> None:
     """List the reports there are."""
     with session.client() as client:
         if session.as_json:
-            session.output.many(client.reports.list(), COLUMNS, None)
+            session.output.whole(client.reports.list(), COLUMNS)
             return
         found = (
             Listed(one.name, one.sentence, " ".join(each.name for each in one.parameters))
             for one in client.reports.list()
         )
-        session.output.many(found, COLUMNS, None)
+        session.output.whole(found, COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,7 @@ def show_report(session: Session, name: str) -> None:
     if session.as_json:
         session.output.line(found)
         return
-    parts = list(_parts(found))
-    session.output.many(parts, PART_COLUMNS, len(parts))
+    session.output.whole(_parts(found), PART_COLUMNS)
 
 
 def _parts(report: Report) -> Iterator[Part]:
