@@ -158,7 +158,7 @@ class Redemption(SQLModel, table=True):
         sa.PrimaryKeyConstraint("redemption_id", name="pk_redemption"),
         sa.Index("ix_redemption_member", "programme_id", "member_ref", "redemption_id"),
         sa.Index("ix_redemption_programme", "programme_id", "redemption_id"),
-        {"postgresql_with": {"fillfactor": 50}},
+        {"postgresql_with": {"fillfactor": 48}},
     )
     redemption_id: int = _key()
     programme_id: int = _big()

@@ -141,7 +141,8 @@ def _redemptions() -> None:
         big("fulfilled"),
         text("member_ref"),
         sa.PrimaryKeyConstraint("redemption_id", name="pk_redemption"),
-        postgresql_with={"fillfactor": 50},  # half of each page is kept for in-page updates
+        # Room for another version of every row in its page, and for what points to it.
+        postgresql_with={"fillfactor": 48},
     )
     op.create_index(
         "ix_redemption_member", "redemption", ["programme_id", "member_ref", "redemption_id"]
