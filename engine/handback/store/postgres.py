@@ -79,6 +79,7 @@ class PostgreSQL:
             url.set(drivername="postgresql+psycopg"),
             hide_parameters=True,  # values of members have no place in a log
             pool_size=8,
+            pool_use_lifo=True,  # what was used last knows its statements and stages
         )
         sa.event.listen(engine, "checkout", _refuse_lost)
         sa.event.listen(engine, "connect", _prepare)
