@@ -14,6 +14,7 @@ from handback_server.bench.apart import Figures, Meter, apart
 from handback_server.bench.by_hand import Job
 from handback_server.bench.engine import ACTOR, engine
 from handback_server.bench.ground import Ground, Place, settle
+from handback_server.runtime import spare_collector
 
 # On a database of the same size they answer only so many: by row a million would take half an hour.
 _BY_ROW_RECORDS: Final = 5_000
@@ -87,6 +88,7 @@ def prepare(place: Place, records: int, order: str) -> None:
 def run(place: Place) -> Figures:
     """Pick the file up and reconcile it, a chunk at a time, as the floor has one connection."""
     with engine(place) as ours, Meter(place.database_pid) as meter:
+        spare_collector()  # as a server does
         desk = replace(ours.desk, writers=1)
         for file_id in pick_up(desk, ours.transport):
             reconcile(desk, file_id, ACTOR)

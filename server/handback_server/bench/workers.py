@@ -28,6 +28,7 @@ from handback_server.bench.by_hand import Job
 from handback_server.bench.engine import ACTOR, PROGRAMME, Engine, engine
 from handback_server.bench.ground import Ground, Place, settle
 from handback_server.bench.ingest import laws
+from handback_server.runtime import spare_collector
 
 _LOOK_AGAIN_S: Final = 0.01
 
@@ -111,6 +112,7 @@ def _work(place: Place, files: int, gate: Barrier, times: Queue[tuple[float, flo
     pause = threading.Event()
     with engine(place) as ours:
         ours = replace(ours, desk=replace(ours.desk, writers=1))
+        spare_collector()  # as a server does
         gate.wait()
         began = time.perf_counter()
         while _closed(ours.desk) < files:
