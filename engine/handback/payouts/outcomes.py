@@ -28,8 +28,8 @@ _OUTCOME_OF: Final = {
 _ANSWERS: Final = EVENT.c.trigger.in_(list(_OUTCOME_OF)) & (
     (EVENT.c.trigger != int(Trigger.WRITE_OFF)) | (EVENT.c.from_state == int(State.FAILED))
 )
-# What of an attempt these are about is all that still stood of it; the rest had gone elsewhere.
-_STOOD: Final = (Trigger.CONFIRM, Trigger.REINSTATE, Trigger.WRITE_OFF, Trigger.RETURN)
+# What these are about is all of an attempt that is credited then; the rest has gone elsewhere.
+_CREDITS: Final = (Trigger.CONFIRM, Trigger.REINSTATE, Trigger.WRITE_OFF)
 
 OF_ATTEMPT: Final = (EVENT.c.redemption_id == ATTEMPT.c.redemption_id) & (
     EVENT.c.attempt == ATTEMPT.c.attempt
@@ -59,20 +59,27 @@ def left_out_column() -> sa.ColumnElement[int]:
     of it where the attempt was recalled; less than nothing where more was credited than it asked.
     """
     later = EVENT.alias("later")
-    superseded = sa.exists().where(
+    credited_anew = sa.exists().where(
         later.c.redemption_id == EVENT.c.redemption_id,
         later.c.attempt == EVENT.c.attempt,
         later.c.version > EVENT.c.version,
-        later.c.trigger.in_(_STOOD),
+        later.c.trigger.in_(_CREDITS),
     )
-    came_back = EVENT.c.trigger == int(Trigger.RETURN_PART)
-    stands = (
-        sa.select(sa.func.sum(sa.case((came_back, -EVENT.c.quantity), else_=EVENT.c.quantity)))
-        .where(OF_ATTEMPT, came_back | (_ANSWERS & EVENT.c.trigger.in_(_STOOD)), ~superseded)
+    returned = EVENT.c.trigger == int(Trigger.RETURN)
+    in_part = EVENT.c.trigger == int(Trigger.RETURN_PART)
+    stands = sa.case(
+        (in_part | (returned & credited_anew), -EVENT.c.quantity),
+        (returned, 0),  # what came back is all that the answer is about
+        else_=EVENT.c.quantity,
+    )
+    credits_and_returns = EVENT.c.trigger.in_((*_CREDITS, Trigger.RETURN)) & _ANSWERS
+    found = (
+        sa.select(sa.func.sum(stands))
+        .where(OF_ATTEMPT, credits_and_returns | in_part)
         .correlate(ATTEMPT)
         .scalar_subquery()
     )
-    moved = ATTEMPT.c.quantity - sa.func.coalesce(stands, ATTEMPT.c.quantity)
+    moved = ATTEMPT.c.quantity - sa.func.coalesce(found, ATTEMPT.c.quantity)
     left_out = sa.case((_RECALLED, ATTEMPT.c.quantity), else_=moved)
     return sa.type_coerce(left_out, sa.BigInteger).label("left_out")
 
