@@ -10,6 +10,7 @@ import pytest
 from agreements import source_of
 from deciding import CONFIRM, DISMISS, FAIL, RETRY, Desk
 from fake_clock import FakeClock
+from handback.breaks import commands
 from handback.breaks.decisions import Decision
 from handback.breaks.kinds import BreakKind
 from handback.breaks.queries import BreakView
@@ -198,6 +199,34 @@ def test_it_leaves_once_two_persons_say_that_the_earlier_one_is_dead(
     says(world, "2", (second, OK))
     assert world.states([kept.redemption_id or 0]) == ["confirmed"]
     world.assert_laws()
+
+
+def test_every_doubt_has_to_be_decided_and_each_is_told(world: World, desk: Desk) -> None:
+    kept = kept_back(world)
+    (first,) = world.sent(world.delivered()[0])
+    says(world, "2", (first, KNOWN))
+    (known,) = world.breaks(kinds=[BreakKind.DUPLICATE_REJECTION])
+    desk.resolve(known.break_id, DISMISS)
+    resolve(world, desk, BreakKind.CONTRADICTION, RETRY)
+    world.clock.advance(days=1)
+    assert len(world.send()) == 1, "what one person dismissed proves nothing"
+    assert world.breaks()[0] == kept
+    told = world.breaks()[-1]
+    assert (told.kind, told.facts["break"]) == (
+        BreakKind.KEPT_BACK,
+        public_id(Prefix.BREAK, known.break_id),
+    )
+    reopen(world, desk, known.break_id)
+    resolve(world, desk, BreakKind.DUPLICATE_REJECTION, RETRY)
+    assert world.breaks() == []
+    world.clock.advance(days=1)
+    assert len(world.send()) == 2
+
+
+def reopen(world: World, desk: Desk, break_id: int) -> None:
+    """A person looks at a break again."""
+    with world.store.write() as tx:
+        commands.reopen(tx, PROGRAMME, break_id, desk.command("ann"), world.clock.now())
 
 
 @pytest.mark.parametrize(("wanted", "state"), [(FAIL, "failed"), (CONFIRM, "confirmed")])

@@ -87,6 +87,8 @@ class Break:
     terms: Terms
     resolution: str | None = None
     closed_version: int = 0
+    about: Break | None = None
+    """The break that keeps it back."""
 
     @property
     def is_open(self) -> bool:
@@ -165,12 +167,18 @@ class Life:
     @property
     def doubted(self) -> bool:
         """Whether a break says that it may stand credited, and no two persons said otherwise."""
-        return any(
-            one.resolution in (None, "dismissed")
+        return bool(self.doubts)
+
+    @property
+    def doubts(self) -> list[Break]:
+        """The breaks that say so."""
+        return [
+            one
+            for one in self.breaks
+            if one.resolution in (None, "dismissed")
             and one.record is not None
             and one.record.reason in MAY_BE_CREDITED
-            for one in self.breaks
-        )
+        ]
 
     @property
     def is_kept_back(self) -> bool:
@@ -207,11 +215,10 @@ class Life:
         """It is put off by a day, with a break unless one says so already that has not lapsed."""
         self.due_at = at + timedelta(days=1)
         coming = self.attempt + 1 + self.spent
-        said = [one for one in self.breaks if one.kind in KEEPING and one.attempt == coming]
-        if all(
-            one.resolution == "dismissed" and one.closed_version != len(self.steps) for one in said
-        ):
-            self.breaks.append(Break("kept_back", coming, None, terms))
+        about = self.doubts[-1]
+        said = [one for one in self.breaks if (one.attempt, one.about) == (coming, about)]
+        if all(not one.is_open and one.closed_version != len(self.steps) for one in said):
+            self.breaks.append(Break("kept_back", coming, None, terms, about=about))
 
     def recalled(self, due_at: datetime) -> None:
         """Its batch never leaves."""

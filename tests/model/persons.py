@@ -54,7 +54,9 @@ def let_go(life: Life, found: Break) -> bool:
     doubting = found.record is not None and found.record.reason in MAY_BE_CREDITED
     if life.state != "retrying" or life.due_at is None or not doubting:
         return False
-    _close(life, (*HOLDING, *KEEPING), "retried")
+    close(life, found, "retried")
+    if not life.doubted:
+        _close(life, (*HOLDING, *KEEPING), "retried")
     return True
 
 

@@ -2,7 +2,8 @@
 
 A break keeps its identity whatever file, chunk or order its record comes in, and whether it was
 closed since. What a person has accepted is asked anew once its redemption has moved on: the record
-that says it again opens another break, named after the one that lapsed.
+that says it again opens another break, named after the one that lapsed. So does what is kept from
+leaving once more, however the break about that was closed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import polars as pl
 import sqlalchemy as sa
 
-from handback.breaks.kinds import LAPSING
+from handback.breaks.kinds import KEEPING, LAPSING
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import Break, Redemption
@@ -52,7 +53,9 @@ def _found(
     frame = pl.DataFrame({"identity": identities}, schema={"identity": pl.Binary})
     stage = store.dialect.stage(tx, "identities", frame)
     of_partner = (BREAK.c.identity == stage.c.identity) & (BREAK.c.partner_id == partner_id)
-    accepted = BREAK.c.resolution.in_([int(one) for one in LAPSING])
+    accepted = BREAK.c.resolution.in_([int(one) for one in LAPSING]) | BREAK.c.kind.in_(
+        [int(one) for one in KEEPING]
+    )
     moved = REDEMPTION.c.version != BREAK.c.closed_version
     lapsed = sa.case((accepted & moved, BREAK.c.break_id))
     # Outer joins, so that no plan begins with the breaks.

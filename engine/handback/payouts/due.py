@@ -131,11 +131,13 @@ def _break(
 
     `about` has the breaks for which redemptions are in doubt.
     """
-    kind = BreakKind.KEPT_BACK if row["in_doubt"] else BreakKind.UNWRITABLE
-    facts = {"why": row["refused"], "agreement_version": str(terms.version)}
+    kind, why = BreakKind.UNWRITABLE, row["refused"]
+    facts = {"why": why, "agreement_version": str(terms.version)}
     if row["in_doubt"]:
-        facts["break"] = public_id(Prefix.BREAK, about[row["redemption_id"]])
-    said = f"{kind}/{row['redemption_id']}/{row['attempt']}/{row['refused']}"
+        # Another doubt is another break.
+        kind, why = BreakKind.KEPT_BACK, public_id(Prefix.BREAK, about[row["redemption_id"]])
+        facts["break"] = why
+    said = f"{kind}/{row['redemption_id']}/{row['attempt']}/{why}"
     return {
         "programme_id": terms.programme_id,
         "partner_id": terms.partner_id,

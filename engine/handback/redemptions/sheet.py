@@ -241,14 +241,8 @@ class Sheet:
 
     def write(self, tx: sa.Connection, cause: Cause) -> None:
         """Write everything noted. Raises VersionConflict where others were there first."""
-        if self._changes:
-            self._write_changes(tx, cause)
-        for redemption_id, resolution, comment in self._resolved:
-            resolve.close_for_redemption(
-                tx, redemption_id, resolution, cause.actor, self.now, comment
-            )
-
-    def _write_changes(self, tx: sa.Connection, cause: Cause) -> None:
+        if not self._changes:
+            return
         self._due += self._came()
         beside = (
             Rows(_DUE, self._due),
@@ -260,6 +254,10 @@ class Sheet:
         commit_rows(tx, cause, self._changes, self._births, self.now, beside)
         self._leave_queue(tx)
         self._write_amended(tx)
+        for redemption_id, resolution, comment in self._resolved:
+            resolve.close_for_redemption(
+                tx, redemption_id, resolution, cause.actor, self.now, comment
+            )
 
     def _write_amended(self, tx: sa.Connection) -> None:
         """Put members and details in place of those that were."""

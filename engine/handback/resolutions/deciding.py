@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from handback.breaks import commands, proposals, queries, resolve
 from handback.breaks.decisions import Decision
-from handback.breaks.doubts import MAY_BE_CREDITED
+from handback.breaks.doubts import MAY_BE_CREDITED, doubts
 from handback.breaks.proposals import Proposed
 from handback.breaks.queries import BreakView, Proposal
 from handback.errors import (
@@ -101,8 +101,11 @@ def carry_out(
     else:
         drafted = _drafted(room, view, proposed, command, approved=approved)
         drafted.write(room.tx, cause)
-    resolution, actor = proposed.decision.resolution, command.actor
-    resolve.close(room.tx, view.break_id, resolution, actor, room.now, command.comment)
+    redemption_id = proposed.redemption_id
+    closing = (proposed.decision.resolution, command.actor, room.now, command.comment)
+    resolve.close(room.tx, view.break_id, *closing)
+    if proposed.decision is Decision.RETRY and not doubts(room.tx, [redemption_id]):
+        resolve.close_for_redemption(room.tx, redemption_id, *closing)
 
 
 def _redemption(room: Room, view: BreakView, wanted: Wanted) -> RedemptionView:
@@ -169,10 +172,7 @@ def _drafted(
     waits = found[0].state is State.RETRYING and found[0].due_at is not None
     doubted = approved and view.reason_class in MAY_BE_CREDITED
     if waits and doubted and proposed.decision is Decision.RETRY:
-        # It waits for its batch already, and leaves once nobody doubts any more.
-        sheet = Sheet(room.now)
-        sheet.resolve(proposed.redemption_id, proposed.decision.resolution, command.comment)
-        return sheet
+        return Sheet(room.now)  # it waits for its batch, and leaves once nobody doubts any more
     if proposed.decision in _STEPS:
         step = _STEPS[proposed.decision]
         programme, key = found[0].programme, _key(command, proposed.redemption_id)
