@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from model.hearing import hear
-from model.life import Life, Record, Terms
+from model.life import Break, Life, Record, Refused, Terms
 from model.terms import Agreed
 
 ACCOUNTS = ("held", "fulfilled", "variance", "written_off")
@@ -34,6 +34,7 @@ class Book:
     agreed: Agreed = field(default_factory=Agreed)
     lives: dict[int, Life] = field(default_factory=dict)
     batches: dict[int, Batch] = field(default_factory=dict)
+    strays: list[Break] = field(default_factory=list)
     is_held: bool = False
 
     @property
@@ -98,25 +99,43 @@ class Book:
             if one.is_open and one.kind == "early_answer" and one.record is not None
         ]
         for *_, life_id, one in sorted(parked, key=lambda found: found[:3]):
-            life = self.lives[life_id]
             assert one.record is not None
-            if one.record.attempt <= life.attempt:
+            if one.record.attempt <= self.lives[life_id].attempt:
                 one.resolution = "settled"
-                rest = hear(life, one.record, one.terms, at)
-                remainders += [] if rest is None else [(life_id, rest)]
+                remainders += self._hear(life_id, one.record, one.terms, at)
         return remainders
 
     def hear(self, records: Iterable[tuple[int, Record]], at: datetime) -> list[tuple[int, int]]:
-        """A file, record by record; remainders that go out again, each with its origin."""
+        """A file, record by record; remainders that go out again, each with its origin. What quotes
+        nothing of ours is a break, which opens once."""
         remainders = []
         for life_id, record in records:
-            life, steps = self.lives[life_id], len(self.lives[life_id].steps)
-            rest = hear(life, record, self.terms, at)
-            remainders += [] if rest is None else [(life_id, rest)]
-            moved = [one.trigger for one in life.steps[steps:]]
-            if record.reason == "ours" and {"reject", "return"} & set(moved):
-                self.is_held = True
+            if not record.quotes:
+                remainders += self._hear(life_id, record, self.terms, at)
+            elif all(one.record and one.record.says != record.says for one in self.strays):
+                self.strays.append(Break("unknown_reference", 0, record, self.terms))
         return remainders
+
+    def link(self, stray: Break, life_id: int, at: datetime) -> list[tuple[int, int]]:
+        """Two persons say what a stray record answers: the last attempt of a life. Raises
+        Refused."""
+        assert stray.record is not None
+        attempt = self.lives[life_id].attempt
+        if not attempt:
+            raise Refused("it was never sent")
+        stray.resolution = "linked"
+        return self._hear(life_id, replace(stray.record, attempt=attempt), stray.terms, at)
+
+    def _hear(
+        self, life_id: int, record: Record, terms: Terms, at: datetime
+    ) -> list[tuple[int, int]]:
+        """One record, whenever its time has come; a partner that blames us is held."""
+        life, steps = self.lives[life_id], len(self.lives[life_id].steps)
+        rest = hear(life, record, terms, at)
+        moved = [one.trigger for one in life.steps[steps:]]
+        if record.reason == "ours" and {"reject", "return"} & set(moved):
+            self.is_held = True
+        return [] if rest is None else [(life_id, rest)]
 
     def sweep(self, at: datetime) -> None:
         """Read into silence what each batch's agreement says, and see what is overdue."""

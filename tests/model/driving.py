@@ -192,7 +192,12 @@ class Driven(World):
 def file_of(records: list[tuple[int, Record]], sequence: int) -> bytes:
     """The bytes in which skyways says so."""
     answers = [
-        Answer(f"HB{attempt_key(life_id, one.attempt):018}", one.member, one.quantity, one.code)
+        Answer(
+            one.quotes or f"HB{attempt_key(life_id, one.attempt):018}",
+            one.member,
+            one.quantity,
+            one.code,
+        )
         for life_id, one in records
     ]
     return skyways_file(answers, sequence)

@@ -52,7 +52,7 @@ class Terms:
 @dataclass(frozen=True)
 class Record:
     """What a partner says of an attempt. `file` is the one it stands in, `reason` a class, or
-    `unmapped`."""
+    `unmapped`; `quotes` is what it names the attempt by, if that is none of ours."""
 
     file: int
     attempt: int
@@ -60,11 +60,12 @@ class Record:
     quantity: int
     code: str
     reason: str
+    quotes: str = ""
 
     @property
     def says(self) -> tuple[object, ...]:
         """What makes two records one, wherever they stand."""
-        return self.attempt, self.member, self.quantity, self.code
+        return self.attempt, self.member, self.quantity, self.code, self.quotes
 
     @property
     def is_of(self) -> str:

@@ -35,32 +35,11 @@ from handback.redemptions.requests import Cancel, Fail, Retry
 from handback.resolutions.deciding import Wanted
 from model import persons
 from model.book import Book
+from model.chances import AGREED, ANY, JUMPS, SAID
 from model.driving import DECISIONS, Driven, file_of, packed
 from model.life import Break, Life, Record, Refused
 from model.terms import CLASSES, Agreed
 from world import PROGRAMME
-
-ANY = st.integers(0, 10**6)
-AGREED = st.builds(
-    Agreed,
-    style=st.sampled_from(["full", "exceptions_only", "successes_only"]),
-    silence_class=st.sampled_from(["ops", "temporary", "later", "dead"]),
-    window_days=st.sampled_from([1, 5]),
-    return_days=st.sampled_from([None, 10]),
-    partial=st.sampled_from(["review", "release", "resubmit"]),
-    tolerance=st.sampled_from([0, 2]),
-    returned=st.sampled_from(["review", "fail"]),
-    fix_member=st.sampled_from(["review", "never"]),
-)
-# Which life and which of its attempts, the code, the quantity beside what was asked, the member.
-SAID = st.tuples(
-    ANY,
-    st.sampled_from([0, 0, 0, 1, 2]),
-    st.sampled_from([*CLASSES, *["0000"] * 5, *["0601"] * 5]),
-    st.sampled_from([0, 0, 0, 0, -40, -40, -1, 2, 30, -(10**9)]),
-    st.sampled_from([False] * 9 + [True]),
-)
-JUMPS = [timedelta(seconds=2), timedelta(hours=5), timedelta(days=1), timedelta(days=8)]
 
 
 class Lives(RuleBasedStateMachine):
@@ -198,6 +177,35 @@ class Lives(RuleBasedStateMachine):
         """Nothing is heard for long."""
         self.wait(timedelta(days=8))
         self.sweep()
+
+    @precondition(lambda self: self.book.lives)
+    @rule(at=ANY, code=st.sampled_from(sorted(CLASSES)), more=st.sampled_from([0, 0, -1]))
+    def stray(self, at: int, code: str, more: int) -> None:
+        """The partner says something of it knows not what."""
+        life_id, life = self.pick(at)
+        record = self.record(life, 0, code, max(life.quantity + more, 0))
+        self.hear([(life_id, replace(record, quotes=f"HB-{at % 2}"))], 50_000, 0)
+
+    def open_strays(self) -> list[tuple[int, Break]]:
+        """The stray records that nobody has linked, by the engine's name of their break."""
+        kinds = [BreakKind.UNKNOWN_REFERENCE]
+        views = self.world.breaks(kinds=kinds, include_closed=True)
+        pairs = zip((one.break_id for one in views), self.book.strays, strict=True)
+        return [(break_id, one) for break_id, one in pairs if one.is_open]
+
+    @precondition(lambda self: any(one.is_open for one in self.book.strays))
+    @rule(at=ANY, whose=ANY)
+    def link(self, at: int, whose: int) -> None:
+        """Two persons say what a stray record answers."""
+        strays, (life_id, _) = self.open_strays(), self.pick(whose)
+        break_id, stray = strays[at % len(strays)]
+        refusal = self.world.decide(break_id, Wanted(Decision.LINK, None, life_id))
+        try:
+            self.remain(self.book.link(stray, life_id, self.now))
+        except Refused as refused:
+            assert refusal is not None, str(refused)
+        else:
+            assert refusal is None, refusal
 
     @precondition(lambda self: self.said)
     @rule(at=ANY, chunk=st.sampled_from([1, 50_000]))
@@ -363,6 +371,8 @@ class Lives(RuleBasedStateMachine):
             sums = life.held + life.fulfilled + life.variance + life.written_off
             assert sums + life.given_back == life.quantity
             assert life.given_back >= 0
+        strays = sum(one.kind is BreakKind.UNKNOWN_REFERENCE for one in open_breaks)
+        assert strays == sum(one.is_open for one in self.book.strays)
         overdue = sum(one.kind is BreakKind.OVERDUE for one in open_breaks)
         assert overdue == sum(batch.overdue for batch in self.book.batches.values())
         assert len(self.book.lives) == self.world.count()
