@@ -89,8 +89,10 @@ def confirmation(life: Life, record: Record, terms: Terms, at: datetime) -> str:
     if credited := life.credited_by:
         other = credited.attempt != record.attempt
         return "!double_credit" if other else "!quantity_mismatch"
+    if life.had("return", record.attempt):
+        return "!return_reversed"
     if life.state == "rejected":
-        return _while_rejected(life, record)
+        return "!contradiction" if life.had("reject", record.attempt) else "!late_answer"
     return _credit(life, record, terms)
 
 
@@ -112,12 +114,6 @@ def _confirmed_before(life: Life, record: Record, terms: Terms) -> str:
         if one.record and one.record.code == record.code:
             return "repeat"
     return ""
-
-
-def _while_rejected(life: Life, record: Record) -> str:
-    if life.had("return", record.attempt):
-        return "!return_reversed"
-    return "!contradiction" if life.had("reject", record.attempt) else "!late_answer"
 
 
 def _credit(life: Life, record: Record, terms: Terms) -> str:

@@ -165,6 +165,16 @@ def test_that_a_return_is_void_is_said_once(told: Told) -> None:
     assert told.stands == ("confirmed", [])
 
 
+def test_that_a_return_is_void_is_for_a_person_though_its_retry_waits(told: Told) -> None:
+    told.begin(Agreed(returned="retry"))
+    told.send(forgotten=False)
+    for code in ("0000", "0601", "0000", "0001"):
+        told.say(1, code)
+    assert told.stands == ("retrying", ["return_reversed"])
+    told.two("return_reversed", "confirm")
+    assert told.stands == ("confirmed", [])
+
+
 def test_a_rejection_takes_back_what_silence_confirmed_and_nothing_later(told: Told) -> None:
     told.begin(Agreed(style="exceptions_only"))
     told.send(forgotten=False)

@@ -182,7 +182,7 @@ _CONFIRMATIONS: Final = (
     ),
     Ruling(
         Says.CONFIRMS,
-        (Stands.REJECTED, Known.RETURNED),
+        (Known.RETURNED,),
         _open(BreakKind.RETURN_REVERSED),
         "The return is said to be void; nothing has been given back yet, and a person decides.",
     ),
