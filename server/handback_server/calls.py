@@ -112,14 +112,9 @@ class Calls(grpc.GenericRpcHandler):
         return request
 
     async def _checked_all(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
-        """Those of a stream, of which the first says what the others are about."""
-        first = True
+        """Those of a stream, whose texts are looked at one by one, or in the header."""
         async for request in requests:
-            if first:
-                self._checked(request)
-            else:
-                self._check_size(request.ByteSize())
-            first = False
+            self._check_size(request.ByteSize())
             yield request
 
     def _check_size(self, size_bytes: int) -> None:

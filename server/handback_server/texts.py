@@ -9,11 +9,11 @@ from google.protobuf.message import Message
 from handback.errors import InvalidRequest, Violation
 
 
-def check_texts(request: Message) -> None:
+def check_texts(request: Message, within: str = "") -> None:
     """Raises InvalidRequest for texts with a NUL, which PostgreSQL neither keeps nor looks for."""
     mistakes = [
         Violation(name, "expected a text without NUL")
-        for name, text in _texts("", request)
+        for name, text in _texts(within, request)
         if "\0" in text
     ]
     if mistakes:

@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import BinaryIO, Final, Literal, Protocol
+from typing import BinaryIO, Final, Literal, Protocol, TypeVar
+
+from google.protobuf.message import Message
 
 from handback.errors import InvalidRequest, LimitReached, Violation
 from handback_server.bridge import Bridge
+from handback_server.texts import check_texts
 
 MAX_CHUNK_BYTES: Final = 1 << 20
+
+
+Header = TypeVar("Header", bound=Message, covariant=True)
+
+
+class HeaderRequest(Protocol[Header]):
+    """A message of which `header` is one of the things it may be."""
+
+    @property
+    def header(self) -> Header:
+        """What the messages are about, where it is that."""
+        ...
+
+    def HasField(self, field_name: Literal["header"], /) -> bool:
+        """Whether it is that."""
+        ...
+
+
+async def header_of(requests: AsyncIterator[HeaderRequest[Header]]) -> Header:
+    """What the first message says of those that follow. Raises InvalidRequest."""
+    first = await anext(requests, None)
+    if first is None or not first.HasField("header"):
+        raise InvalidRequest([Violation("header", "expected in the first message")])
+    check_texts(first.header, "header")
+    return first.header
 
 
 class ChunkRequest(Protocol):

@@ -16,6 +16,7 @@ from handback_server._stubs.v1 import (
     agreements_pb2,
     breaks_pb2,
     events_pb2,
+    formats_pb2,
     handback_files_pb2,
     ledger_pb2,
     redemptions_pb2,
@@ -115,8 +116,19 @@ async def test_a_nul_begins_no_stream(callers: Callers) -> None:
     )
     upload = [handback_files_pb2.UploadHandbackFileRequest(header=header)]
     assert await reason_of(callers.files.UploadHandbackFile(upload)) == "INVALID_REQUEST"
+    check = formats_pb2.FileCheckHeader(programme=PROGRAMME, partner="a\0b", file_name="x")
+    tried = [formats_pb2.CheckHandbackFileRequest(header=check)]
+    assert await reason_of(callers.formats.CheckHandbackFile(tried)) == "INVALID_REQUEST"
     watch = events_pb2.WatchRequest(programme=PROGRAMME, partners=["a\0b"])
     assert await reason_of(callers.events.Watch(watch).read()) == "INVALID_REQUEST"
+
+
+async def test_a_nul_in_one_of_many_refuses_that_one(callers: Callers) -> None:
+    one, other = submission("one", member_ref="a\0b"), submission("other")
+    asked = redemptions_pb2.SubmitRedemptionsRequest(programme=PROGRAMME, submissions=[one, other])
+    answer = await callers.redemptions.SubmitRedemptions([asked]).read()
+    assert isinstance(answer, redemptions_pb2.SubmitRedemptionsResponse)
+    assert [outcome.HasField("error") for outcome in answer.outcomes] == [True, False]
 
 
 @pytest.mark.parametrize("place", ["true", "-1", "9" * 20, "[" * 90_000, '"x"', "null", "1.5"])

@@ -23,7 +23,7 @@ from handback_server._stubs.v1.formats_pb2_grpc import FormatServiceServicer
 from handback_server.callers import Context, sees_restricted
 from handback_server.paging import page_of
 from handback_server.runtime import Runtime
-from handback_server.uploads import check_size, spool
+from handback_server.uploads import check_size, header_of, spool
 
 MAX_SAMPLE_BYTES: Final = 16 << 20
 
@@ -40,15 +40,13 @@ class Formats(FormatServiceServicer):
     ) -> pb.CheckHandbackFileResponse:
         """Try a file under an agreement."""
         requests = aiter(request_iterator)
-        first = await anext(requests, None)
-        if first is None or not first.HasField("header"):
-            raise InvalidRequest([Violation("header", "expected in the first message")])
+        header = await header_of(requests)
         settings = self._runtime.settings
         with TemporaryFile(dir=settings.home) as spooled:
             await spool(self._bridge, requests, spooled, settings.max_file_bytes)
             readers = settings.restricted_readers
             unmasked = sees_restricted(context, readers)
-            found = await self._bridge.run(self._check, first.header, spooled, unmasked)
+            found = await self._bridge.run(self._check, header, spooled, unmasked)
         return pb.CheckHandbackFileResponse(check=_file_check(found))
 
     def _check(self, header: pb.FileCheckHeader, spooled: BinaryIO, unmasked: bool) -> FileCheck:
@@ -144,11 +142,9 @@ class Formats(FormatServiceServicer):
     ) -> pb.DraftFormatResponse:
         """Propose a layout for sample files."""
         requests = aiter(request_iterator)
-        first = await anext(requests, None)
-        if first is None or not first.HasField("header"):
-            raise InvalidRequest([Violation("header", "expected in the first message")])
-        convert.named(first.header.programme, "header.programme")
-        name = convert.named(first.header.name, "header.name")
+        header = await header_of(requests)
+        convert.named(header.programme, "header.programme")
+        name = convert.named(header.name, "header.name")
         samples = await _samples(requests)
         made: Draft = await self._bridge.run(draft, samples, name)
         return pb.DraftFormatResponse(

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from handback.errors import InvalidRequest, Violation
 from handback.intake import quarantine, queries
 from handback.intake.context import PlacedFinding, placed_finding
 from handback.intake.masking import masked_findings, masked_place
@@ -22,7 +21,7 @@ from handback_server._stubs.v1.handback_files_pb2_grpc import HandbackFileServic
 from handback_server.callers import Context, command_of, sees_restricted
 from handback_server.paging import page_of
 from handback_server.runtime import Runtime
-from handback_server.uploads import spool
+from handback_server.uploads import header_of, spool
 
 
 class HandbackFiles(HandbackFileServiceServicer):
@@ -37,14 +36,12 @@ class HandbackFiles(HandbackFileServiceServicer):
     ) -> pb.UploadHandbackFileResponse:
         """Take in a file chunk by chunk; the engine sees it once it is whole."""
         requests = aiter(request_iterator)
-        first = await anext(requests, None)
-        if first is None or not first.HasField("header"):
-            raise InvalidRequest([Violation("header", "expected in the first message")])
-        command = command_of(context, first.header.request_key)
+        header = await header_of(requests)
+        command = command_of(context, header.request_key)
         # A caller may take its time; only what is whole takes a thread of the engine's.
         with TemporaryFile(dir=self._runtime.settings.home) as spooled:
             await spool(self._bridge, requests, spooled, self._runtime.settings.max_file_bytes)
-            received = await self._bridge.run(self._receive, first.header, spooled, command)
+            received = await self._bridge.run(self._receive, header, spooled, command)
         file = convert.handback_file(received.file)
         return pb.UploadHandbackFileResponse(file=file, replayed=received.replayed)
 
