@@ -119,6 +119,8 @@ def test_a_csv_file_is_submitted_row_by_row(
         ("request_key,member_ref,quantity,unit\nk,m,-1,miles\n", "line 2: quantity: expected"),
         ("request_key,member_ref,quantity,unit\nk,m,1.0,miles\n", "line 2: quantity: expected"),
         (f"request_key,member_ref,quantity,unit\nk,m,{2**63},u\n", "line 2: quantity: expected"),
+        (f"request_key,member_ref,quantity,unit\nk,m,{'9' * 5_000},u\n", "line 2: quantity"),
+        ("request_key,member_ref,quantity,unit\nk,m\xff,1,u\n", "expected UTF-8 text"),
         ("request_key,member_ref,quantity,unit\n,m,1,miles\n", "line 2: request_key is empty"),
         ("request_key,member_ref,quantity,unit\nk,m,1,miles,x\n", "line 2: too many columns"),
         ("request_key,member_ref,quantity,unit\nk,m,1\n", "line 2: unit is empty"),
@@ -130,7 +132,7 @@ def test_nothing_is_sent_of_a_file_with_a_mistake(
     text: str, mistake: str, run: Run, server: ScriptedServer, tmp_path: Path
 ) -> None:
     path = tmp_path / "orders.csv"
-    path.write_text(text)
+    path.write_text(text, encoding="latin-1")
     result = run("submit", "--csv", str(path), "--partner", "skyways")
     assert result.exit_code == 1
     assert mistake in result.stderr

@@ -301,3 +301,7 @@ def test_a_file_appears_once_it_is_whole(run: Run, server: ScriptedServer, tmp_p
     assert list(tmp_path.iterdir()) == []
     assert run("report", "runs", "-o", str(path)).exit_code == 0
     assert path.read_text() == "file_id,records\nhbf_0,1234\nhbf_1,\n"
+    server.on("RunReport", whole)
+    nowhere = run("report", "runs", "-o", str(tmp_path / "nowhere" / "runs.csv"))
+    assert nowhere.exit_code == 1
+    assert nowhere.stderr.endswith("runs.csv: No such file or directory\n")

@@ -220,6 +220,10 @@ def _target(shown: Shown) -> Iterator[IO[str] | IO[bytes]]:
         return
     unfinished = shown.path.with_name(f".{shown.path.name}.part")
     try:
+        unfinished.touch()
+    except OSError as error:
+        raise click.ClickException(f"{shown.path}: {error.strerror}") from error
+    try:
         if shown.form == "xlsx":
             with unfinished.open("wb") as workbook:
                 yield workbook

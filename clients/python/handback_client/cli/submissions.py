@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from handback_client.models import Submission
 
 _NEEDED = ("request_key", "partner", "member_ref", "quantity", "unit")
 _MAX_QUANTITY = 2**63 - 1
+_QUANTITY = re.compile(r"\d{1,30}")
 # So many mistakes are listed before the rest is only counted.
 _MISTAKES = 20
 
@@ -46,15 +48,17 @@ def _rows(path: Path, given: Mapping[str, str]) -> Iterator[tuple[int, dict[str,
     """Each row with the line it ends on, what is `given` for all put in."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file, restkey="", restval="", strict=True)
-        columns = reader.fieldnames or ()
-        missing = [name for name in _NEEDED if name not in columns and not given.get(name)]
-        if missing:
-            raise click.ClickException(f"{path}: columns are missing: {', '.join(missing)}")
         try:
+            columns = reader.fieldnames or ()
+            missing = [name for name in _NEEDED if name not in columns and not given.get(name)]
+            if missing:
+                raise click.ClickException(f"{path}: columns are missing: {', '.join(missing)}")
             for row in reader:
                 if "" in row:
                     raise click.ClickException(f"{path}: line {reader.line_num}: too many columns")
                 yield reader.line_num, row | {name: text for name, text in given.items() if text}
+        except UnicodeDecodeError as error:
+            raise click.ClickException(f"{path}: expected UTF-8 text: {error}") from error
         except csv.Error as error:
             raise click.ClickException(f"{path}: line {reader.line_num}: {error}") from error
 
@@ -64,5 +68,5 @@ def _mistakes(row: Mapping[str, str]) -> Iterator[str]:
         if not row[name]:
             yield f"{name} is empty"
     quantity = row["quantity"]
-    if quantity and not (quantity.isdecimal() and 1 <= int(quantity) <= _MAX_QUANTITY):
-        yield f"quantity: expected a whole number from 1, not {quantity!r}"
+    if quantity and not (_QUANTITY.fullmatch(quantity) and 1 <= int(quantity) <= _MAX_QUANTITY):
+        yield f"quantity: expected a whole number from 1, not {quantity[:40]!r}"
