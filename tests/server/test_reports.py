@@ -109,8 +109,9 @@ async def test_a_run_counts_until_it_ends_whoever_still_waits(
 ) -> None:
     running = [reports.RunReport(asked("slow")) for _ in range(4)]
     firsts = [asyncio.ensure_future(one.read()) for one in running]
-    for call in running:
+    for _ in firsts:
         assert await asyncio.to_thread(slow.begun.acquire, timeout=30)
+    for call in running:
         call.cancel()
     await asyncio.gather(*firsts, return_exceptions=True)
     await _settled(reports)
