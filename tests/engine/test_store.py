@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from handback.errors import InvalidSettings, StoreUnavailable, VersionConflict
 from handback.store.bulk import INSTANT, MOVES, fetch_frame, table_of
 from handback.store.session import Store
-from handback.store.tables import Break, Event, Redemption
+from handback.store.tables import Break, Event, IdRange, Redemption
 
 EVENT, REDEMPTION, BREAK = table_of(Event), table_of(Redemption), table_of(Break)
+ID_RANGE = table_of(IdRange)
 
 _TEXT = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40)
 _BIG = st.integers(-(2**63), 2**63 - 1)
@@ -198,6 +199,39 @@ def test_ids_are_never_given_twice(store: Store, store_url: str) -> None:
     other.close()
     assert len(taken) == len(set(taken)) == 412
     assert min(taken) >= 1
+
+
+def test_a_large_transaction_leaves_its_log_to_a_checkpoint(sqlite_url: str) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    store = Store.open(sqlite_url)
+    text = "x" * 5_000_000  # more pages than a commit lets the log have otherwise
+
+    def grown(name: str, *, large: bool) -> int:
+        before = file.stat().st_size
+        with store.write(large=large) as tx:
+            tx.execute(sa.insert(ID_RANGE).values(name=f"{name}{text}", next_id=1))
+        return file.stat().st_size - before
+
+    assert grown("one", large=False) > len(text)
+    assert grown("two", large=True) == 0
+    before = file.stat().st_size
+    store.checkpoint()
+    assert file.stat().st_size > before + len(text)
+    assert grown("three", large=False) > len(text)
+    store.close()
+
+
+def test_a_log_that_is_never_written_back_is_by_the_commit_that_finds_it_long(
+    sqlite_url: str,
+) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    store = Store.open(sqlite_url)
+    before = file.stat().st_size
+    with store.write(large=True) as tx:
+        text = "x" * 70_000_000
+        tx.execute(sa.insert(ID_RANGE).values(name=text, next_id=1))
+    assert file.stat().st_size > before + len(text)
+    store.close()
 
 
 def test_a_lock_is_had_by_one_at_a_time(store: Store) -> None:

@@ -91,6 +91,7 @@ class _Taking:
                 return
             with self._applying:
                 self._apply(classified)
+            run.desk.store.checkpoint()
 
     def settle(self, count: int) -> bool:
         """Wait for the first so many chunks, or take them over; whether all are applied."""
@@ -136,7 +137,7 @@ class _Taking:
     def _commit(self, cause: Cause, classified: Classified) -> Applied | None:
         """None where a claim was lost, and with it the chunk: its tick came in between."""
         desk = self._run.desk
-        with desk.store.write() as tx:
+        with desk.store.write(large=True) as tx:
             if tx.scalar(sa.select(1).where(*self._ticks(classified.chunk, classified.chunk + 1))):
                 return None
             now = desk.clock.now()

@@ -87,6 +87,10 @@ class Dialect(Protocol):
         """Delete the rows of the key's table that meet a condition; their keys, in no order."""
         ...
 
+    def checkpoint(self, engine: sa.Engine) -> None:
+        """Bring what is in the log to its place in the database, while others read and write."""
+        ...
+
     def serialise(self, tx: sa.Connection, name: str) -> None:
         """Wait until no other transaction is between this call of the same name and its end."""
         ...

@@ -157,6 +157,9 @@ class PostgreSQL:
         gone = sa.delete(key.table).where(condition).returning(key).cte("gone")
         return fetch_frame(tx, sa.select(gone.c[key.name])).to_series()
 
+    def checkpoint(self, engine: sa.Engine) -> None:
+        """Nothing to do: the server does it by itself."""
+
     def serialise(self, tx: sa.Connection, name: str) -> None:
         """Take an advisory lock that the end of the transaction gives back."""
         tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_key(name))))

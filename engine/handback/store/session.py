@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from handback.errors import InvalidSettings, Violation
 from handback.store.bulk import Dialect, table_of
 from handback.store.postgres import PostgreSQL
-from handback.store.sqlite import WRITE, SQLite
+from handback.store.sqlite import LARGE, WRITE, SQLite
 from handback.store.tables import IdRange
 
 _ID_RANGE = table_of(IdRange)
@@ -26,7 +26,10 @@ class Store:
 
     def __init__(self, engine: sa.Engine, dialect: Dialect) -> None:
         self.engine = engine
-        self._writing = engine.execution_options(**{WRITE: True})
+        self._writing = {
+            large: engine.execution_options(**{WRITE: True, LARGE: large})
+            for large in (False, True)
+        }
         self.dialect = dialect
         # Writers of the embedded store queue here, in order, rather than at its file lock.
         self._writer = threading.Lock()
@@ -67,15 +70,23 @@ class Store:
                 yield chosen
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
-        """A transaction that commits when left, and rolls back where left by an exception."""
+    def write(self, *, large: bool = False) -> Iterator[sa.Connection]:
+        """A transaction that commits when left, and rolls back where left by an exception.
+
+        What a `large` one leaves in the log is for `checkpoint`, so that the next need not wait.
+        """
         alone: AbstractContextManager[object] = nullcontext()
         if self.dialect.name == "sqlite":
             alone = self._writer
-        with _store_errors(self.dialect), alone, self._writing.begin() as connection:
+        with _store_errors(self.dialect), alone, self._writing[large].begin() as connection:
             yield connection
         for wake in self._committed:
             wake()
+
+    def checkpoint(self) -> None:
+        """Bring what large transactions left in the log to its place, while others write."""
+        with _store_errors(self.dialect):
+            self.dialect.checkpoint(self.engine)
 
     def on_commit(self, wake: Callable[[], None]) -> None:
         """Call `wake` after every write of this process; it must be quick and never raise."""

@@ -36,6 +36,11 @@ _PRAGMAS = (
     "temp_store = memory",
 )
 WRITE = "handback_write"
+LARGE = "handback_large"
+# Whoever commits writes the log back where it is so many pages long by then: a thousand by default.
+# One that nobody else has written back meanwhile must not grow for ever.
+_LOG_PAGES = {False: 1_000, True: 16_000}
+_LOG_KEPT = "handback_log_pages"
 _ROWS_AT_ONCE = 100  # of at most 32,766 values in one statement
 _STAYED = "handback_stayed"
 
@@ -134,6 +139,11 @@ class SQLite:
         tx.execute(sa.delete(key.table).where(condition))
         return going
 
+    def checkpoint(self, engine: sa.Engine) -> None:
+        """The writer goes on meanwhile, and the next begins the log anew once nobody reads it."""
+        with engine.connect() as connection:
+            _driver(connection).execute("pragma wal_checkpoint(passive)")
+
     def serialise(self, tx: sa.Connection, name: str) -> None:
         """Nothing to do: there is one writer at a time."""
 
@@ -167,8 +177,18 @@ def _prepare(connection: sqlite3.Connection, record: sa.pool.ConnectionPoolEntry
 
 def _begin(connection: sa.Connection) -> None:
     # A transaction that means to write takes the lock at once: one upgraded later could only fail.
-    writes = connection.get_execution_options().get(WRITE, False)
+    options = connection.get_execution_options()
+    writes = options.get(WRITE, False)
+    if writes:
+        _keep_log(connection, _LOG_PAGES[options[LARGE]])
     _driver(connection).execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _keep_log(connection: sa.Connection, pages: int) -> None:
+    """Let the log grow so long before a commit of this connection writes it back."""
+    if connection.info.get(_LOG_KEPT) != pages:
+        _driver(connection).execute(f"pragma wal_autocheckpoint = {pages}")
+        connection.info[_LOG_KEPT] = pages
 
 
 def _driver(tx: sa.Connection) -> sqlite3.Connection:
