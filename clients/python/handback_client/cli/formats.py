@@ -184,7 +184,7 @@ def draft_format(session: Session, paths: tuple[Path, ...], name: str) -> None:
     click.echo(draft.source, nl=False)
     for remark in draft.remarks:
         click.echo(remark, err=True)
-    click.echo(f"{draft.unsure_count} things to look at are marked `unsure:`", err=True)
+    click.echo(f"to look at, marked `unsure:`: {draft.unsure_count}", err=True)
 
 
 def _show(session: Session, check: FileCheck) -> None:
