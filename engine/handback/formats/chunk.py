@@ -303,13 +303,17 @@ class ChunkReader:
     def _finished(
         self, details: pl.DataFrame, findings: pl.DataFrame
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Sound details only; what a finding rejects is counted and left out."""
+        """Sound details only, without NUL; what a finding rejects is counted and left out."""
         self.quantity += exact_sum(details["quantity"])
         reject = (pl.col("severity") == int(Severity.REJECT)) & (pl.col("ordinal") > 0)
         rejected = findings.filter(reject)["ordinal"].unique()
         self.rejected += rejected.len()
         if rejected.len():
             details = details.filter(~pl.col("ordinal").is_in(rejected.implode()))
+        if self._layout.may_hold_nul:
+            texts = pl.col(pl.String).str
+            sound = texts.replace_all("\0", "\N{REPLACEMENT CHARACTER}", literal=True)
+            details = details.with_columns(sound)
         return details, findings.sort("line", "ordinal", maintain_order=True)
 
 

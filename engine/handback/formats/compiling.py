@@ -27,7 +27,6 @@ from handback.formats.layout import (
     Repeats,
     positions,
 )
-from handback.formats.octets import Binary
 from handback.formats.placing import MAX_CELLS, MAX_WIDTH, record_path, tag_of
 from handback.formats.texts import Constant
 
@@ -170,8 +169,8 @@ def _alone(section: Section, framing: Framing, kind: Kind) -> int | None:
 
 def _by_characters(layout: Layout) -> Layout:
     """The layout with columns that count characters where that is the same as bytes, but faster."""
-    binary = any(isinstance(one.type, Binary) for record in layout.records for one in record.fields)
-    return layout if binary or layout.encoding in WIDE else replace(layout, in_bytes=False)
+    needed = layout.has_bytes or layout.encoding in WIDE
+    return layout if needed else replace(layout, in_bytes=False)
 
 
 def _with_alone(layout: Layout) -> Layout:

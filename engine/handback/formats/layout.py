@@ -321,6 +321,19 @@ class Layout:
     filler: str = ""
     filled: bool = False
 
+    @property
+    def has_bytes(self) -> bool:
+        """Is there a number in bytes, which need be no text?"""
+        fields = (field for record in self.records for field in record.fields)
+        return any(isinstance(field.type, Binary) for field in fields)
+
+    @property
+    def may_hold_nul(self) -> bool:
+        """May a text have a NUL, which PostgreSQL refuses? Of text in lines none is read that has
+        one; JSON and workbooks can spell it."""
+        spelt = (Framing.JSON, Framing.JSON_LINES, Framing.XLSX)
+        return self.has_bytes or self.framing in spelt
+
     def of(self, *kinds: Kind) -> Iterator[Record]:
         """The records of these kinds, in order."""
         return (record for record in self.records if record.kind in kinds)

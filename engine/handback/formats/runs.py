@@ -15,7 +15,7 @@ import polars as pl
 from handback.formats.findings import Finding, FindingCode, file_finding
 from handback.formats.layout import WIDE, Kind, Layout
 from handback.formats.lines import Block, fill, numbered
-from handback.formats.octets import OCTETS, Binary
+from handback.formats.octets import OCTETS
 
 HEAD: Final = 1
 BODY: Final = 0
@@ -31,10 +31,6 @@ class RunReader:
         self._head = placed_width(layout, Kind.HEADER)
         self._foot = placed_width(layout, Kind.CONTROL)
         self._number = 0
-        # Binary numbers may hold bytes that are no text.
-        self._all_text = not any(
-            isinstance(field.type, Binary) for record in layout.records for field in record.fields
-        )
         codec = OCTETS if layout.in_bytes else layout.encoding
         self._decoder = codecs.getincrementaldecoder(codec)(errors="replace")
 
@@ -76,7 +72,7 @@ class RunReader:
             octets = frame["raw"]
             raw = decoded(octets, self._layout.encoding)
             frame = pl.DataFrame({"raw": raw, "octets": octets})
-        lines = numbered(frame, self._number, suspect=self._all_text)
+        lines = numbered(frame, self._number, suspect=not self._layout.has_bytes)
         self._number += len(texts)
         return lines.with_columns(node=pl.lit(node, dtype=pl.Int32))
 

@@ -180,7 +180,8 @@ def _highest(tx: sa.Connection, earlier: sa.ColumnElement[bool], states: list[in
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    # What a header says may have a NUL, see `Layout.may_hold_nul`.
+    return None if value is None else str(value).replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _shown(file_id: int) -> str:
