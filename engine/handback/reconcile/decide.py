@@ -126,7 +126,7 @@ class _Round:
 
 
 def _asked(records: pl.DataFrame, file_id: int) -> pl.DataFrame:
-    """The matched records in the file's order, with what each says."""
+    """The matched records, with what each says."""
     matched = records.filter(pl.col("match") == int(Match.ONE))
     return matched.select(
         "ordinal",
@@ -143,7 +143,7 @@ def _asked(records: pl.DataFrame, file_id: int) -> pl.DataFrame:
         pl.col("member_ref").alias("named_member"),
         pl.col("code").alias("reason_code"),
         pl.lit(file_id, pl.Int64).alias("file_id"),
-    ).sort("ordinal")
+    )
 
 
 # Two records that agree in these say the same: the second is a repeat of the first.
@@ -160,9 +160,12 @@ _SAYS = (
 
 
 def _apart(asked: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Those that say something, and those that say again what an earlier one says."""
+    """Those that say something, and those that say again what an earlier one says.
+
+    Where there are several of a redemption, they are in the file's order.
+    """
     alone = asked["redemption_id"].is_unique()
-    several = asked.filter(~alone)
+    several = asked.filter(~alone).sort("ordinal")
     if several.is_empty():
         return asked, several
     new = several.unique(list(_SAYS), keep="first", maintain_order=True)
