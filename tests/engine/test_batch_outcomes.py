@@ -13,7 +13,6 @@ from handback.breaks.decisions import Decision
 from handback.partners import registry
 from handback.payouts.queries import BatchFilter, BatchReport, Share, page, reports
 from handback.resolutions.deciding import Wanted
-from handback.resolutions.resolve import Resolving
 from handback.store.session import Store
 from reported import reported
 from world import PROGRAMME, Answer, Sent, World, skyways_file
@@ -25,12 +24,6 @@ NOTHING = Share(0, 0)
 @pytest.fixture
 def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
     return World(store, clock, tmp_path)
-
-
-@pytest.fixture
-def desk(world: World) -> Desk:
-    """Two persons."""
-    return Desk(world, Resolving(world.store, world.clock, world.agreements))
 
 
 def sent_under(world: World, terms: str, *quantities: int) -> list[Sent]:

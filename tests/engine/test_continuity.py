@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 import sqlalchemy as sa
 
 from fake_clock import FakeClock
@@ -19,13 +16,6 @@ from lives import Lives
 from world import Answer, Sent, World, skyways_file
 
 NOTHING = Tally(0, 0)
-
-
-@pytest.fixture
-def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
-    world = World(store, clock, tmp_path)
-    world.apply("skyways")
-    return world
 
 
 def of(found: Continuity | None, account: Account) -> Movement:

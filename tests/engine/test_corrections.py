@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from fake_clock import FakeClock
 from handback.errors import MemberCorrected, NotFound, RequestKeyReused
 from handback.ids import Prefix, public_id
 from handback.lifecycle.table import State
@@ -15,17 +13,9 @@ from handback.redemptions import corrections
 from handback.redemptions.corrections import CorrectionFilter, CorrectionView
 from handback.redemptions.requests import Submit
 from handback.store.requests import Command
-from handback.store.session import Store
 from world import Answer, Sent, World, counts, skyways_file
 
 CHANGED, CONFIRMED = "0001", "0000"
-
-
-@pytest.fixture
-def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
-    world = World(store, clock, tmp_path)
-    world.apply("skyways")
-    return world
 
 
 def says(

@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from agreements import source_of
 from deciding import Desk
-from fake_clock import FakeClock
 from handback.breaks.decisions import Decision
 from handback.breaks.kinds import BreakKind
 from handback.errors import InvalidRequest
 from handback.lifecycle.table import State, Trigger
 from handback.partners import registry
 from handback.resolutions.deciding import Wanted
-from handback.resolutions.resolve import Resolving
-from handback.store.session import Store
 from world import Answer, World, skyways_file
-
-
-@pytest.fixture
-def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
-    """An engine with the terms of skyways."""
-    world = World(store, clock, tmp_path)
-    world.apply("skyways")
-    return world
-
-
-@pytest.fixture
-def desk(world: World) -> Desk:
-    """Two persons."""
-    return Desk(world, Resolving(world.store, world.clock, world.agreements))
 
 
 @pytest.mark.parametrize("decision", [Decision.REINSTATE, Decision.WRITE_OFF])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -22,23 +21,7 @@ from handback.errors import (
 from handback.lifecycle.table import State
 from handback.partners import registry
 from handback.resolutions.deciding import Wanted
-from handback.resolutions.resolve import Resolving
-from handback.store.session import Store
 from world import PROGRAMME, Answer, World, skyways_file
-
-
-@pytest.fixture
-def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
-    """An engine with the terms of skyways."""
-    world = World(store, clock, tmp_path)
-    world.apply("skyways")
-    return world
-
-
-@pytest.fixture
-def desk(world: World) -> Desk:
-    """Two persons."""
-    return Desk(world, Resolving(world.store, world.clock, world.agreements))
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,10 @@ is said of the attempt that the break is about, on both stores."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from agreements import source_of
 from deciding import CONFIRM, DISMISS, FAIL, RETRY, Desk
-from fake_clock import FakeClock
 from handback.breaks import commands
 from handback.breaks.decisions import Decision
 from handback.breaks.kinds import BreakKind
@@ -21,26 +18,10 @@ from handback.partners import registry
 from handback.reconcile.sweep import sweep_round
 from handback.redemptions.requests import Fail
 from handback.resolutions.deciding import Wanted
-from handback.resolutions.resolve import Resolving
-from handback.store.session import Store
 from world import PROGRAMME, Answer, Sent, World, skyways_file
 
 OK, TEMPORARY, DEAD, KNOWN, RETURNED = "0000", "0301", "0201", "0501", "0601"
 FOLLOWED_UP = pytest.mark.parametrize("code", [TEMPORARY, DEAD])
-
-
-@pytest.fixture
-def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
-    """An engine with the terms of skyways."""
-    world = World(store, clock, tmp_path)
-    world.apply("skyways")
-    return world
-
-
-@pytest.fixture
-def desk(world: World) -> Desk:
-    """Two persons."""
-    return Desk(world, Resolving(world.store, world.clock, world.agreements))
 
 
 def says(world: World, name: str, *answers: tuple[Sent, str]) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from agreements import source_of
-from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
 from handback.errors import AlreadyExists, CutOffPassed, VersionConflict
 from handback.exchange.landing import Landing
@@ -25,19 +23,10 @@ from handback.payouts.queries import BatchFilter
 from handback.payouts.states import BatchState
 from handback.redemptions.requests import Cancel
 from handback.store.bulk import table_of
-from handback.store.session import Store
 from handback.store.tables import Break
 from world import World
 
 BREAK = table_of(Break)
-
-
-@pytest.fixture
-def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
-    """An engine with the terms of skyways."""
-    world = World(store, clock, tmp_path)
-    world.apply("skyways")
-    return world
 
 
 def seal(world: World) -> list[int]:

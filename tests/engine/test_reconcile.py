@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from agreements import source_of
-from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
 from handback.intake.states import FileState, Verdict
 from handback.lifecycle.table import State, Trigger
 from handback.partners import registry
 from handback.partners.codes import ReasonClass
 from handback.redemptions.requests import Cancel, Fail, Retry
-from handback.store.session import Store
 from world import Answer, Sent, World, counts, skyways_file
-
-
-@pytest.fixture
-def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
-    """An engine with the terms of skyways."""
-    world = World(store, clock, tmp_path)
-    world.apply("skyways")
-    return world
 
 
 def answers(sent: list[Sent], *codes: str) -> list[Answer]:

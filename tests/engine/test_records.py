@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from fake_clock import FakeClock
 from handback.errors import NotFound
 from handback.ids import Prefix, attempt_key, public_id
 from handback.intake.records import placed_record
 from handback.journal.sequence import sequence_blocks
 from handback.payouts.gather import gather
 from handback.reconcile.parked import take_up
-from handback.store.session import Store
 from reported import assert_followed_down, reported
 from world import PROGRAMME, Answer, World, skyways_file
 
 HBF = public_id(Prefix.HANDBACK_FILE, 1)
-
-
-@pytest.fixture
-def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
-    """An engine with the partner skyways."""
-    world = World(store, clock, tmp_path)
-    world.apply("skyways")
-    return world
 
 
 def answered(world: World, *codes: str) -> bytes:

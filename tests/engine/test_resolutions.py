@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from agreements import source_of
 from deciding import CONFIRM, DISMISS, FAIL, RETRY, Desk, contradicted, rejected, silent
-from fake_clock import FakeClock
 from handback.breaks.decisions import Decision
 from handback.breaks.kinds import BreakKind, Resolution, Severity
 from handback.breaks.notes import NoteKind
@@ -31,24 +29,9 @@ from handback.lifecycle.table import State, Trigger
 from handback.partners import registry
 from handback.redemptions.requests import Cancel, Fail, Retry
 from handback.resolutions.deciding import Wanted
-from handback.resolutions.resolve import MAX_KEY, Resolving
+from handback.resolutions.resolve import MAX_KEY
 from handback.store.requests import Command
-from handback.store.session import Store
 from world import PROGRAMME, Answer, World, skyways_file
-
-
-@pytest.fixture
-def world(store: Store, clock: FakeClock, tmp_path: Path) -> World:
-    """An engine with the terms of skyways."""
-    world = World(store, clock, tmp_path)
-    world.apply("skyways")
-    return world
-
-
-@pytest.fixture
-def desk(world: World) -> Desk:
-    """Two persons."""
-    return Desk(world, Resolving(world.store, world.clock, world.agreements))
 
 
 @pytest.mark.parametrize(
