@@ -19,7 +19,7 @@ from typing import Concatenate, Final, Generic, ParamSpec, TypeVar
 import sqlalchemy as sa
 
 from handback.errors import LimitReached, ShuttingDown
-from handback.journal.group import Entry, Line, Run, run_group
+from handback.journal.group import MAX_GROUP, Entry, Line, Run, run_group
 from handback.store.session import Store
 
 # When the present call is over, on the event loop's clock; set for every call that has a deadline.
@@ -32,8 +32,11 @@ Answer = TypeVar("Answer")
 # Waiting work per thread. At 10 ms a piece the last one in line waits for about a second, which is
 # longer than most callers do.
 _WAITING_PER_THREAD = 128
-# Passes of the event loop that bring no command: a call takes about this many to become one.
-_QUIET_PASSES: Final = 4
+# For each caller who is expected, how long a group waits for the next one to come, and for all.
+_PATIENCE_S: Final = 0.00003
+_PATIENCE_WITH_ALL_S: Final = 0.00012
+# How exactly the event loop keeps time; what is shorter is waited for pass by pass.
+_TICK_S: Final = 0.001
 
 
 class Bridge:
@@ -114,9 +117,10 @@ class Bridge:
 class Groups(Generic[Command, Answer]):
     """Lets callers on the event loop share commits, one group at a time on a thread of its own.
 
-    The loop is woken once for a group, and begins the next when as many have come as were in the
-    last one, or when it has nothing else to do. So groups grow with the load, a lone caller never
-    waits, and loop and thread seldom want the interpreter at the same moment.
+    Callers who have their answer often ask again. So they are expected beside those who wait
+    already, and the next group of their key begins when all have come, or nobody else comes for a
+    moment, which is longer the more are expected. Groups then grow until loop and thread take turns
+    instead of wanting the interpreter at the same moment; a lone caller never waits for company.
     """
 
     def __init__(self, run: Run[Command, Answer]) -> None:
@@ -125,7 +129,9 @@ class Groups(Generic[Command, Answer]):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
         self._loop = asyncio.get_running_loop()
         self._closed = False
-        self._last_size = 1
+        self._last_key: Hashable = None
+        self._expected = 1
+        self._look: asyncio.Handle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -141,24 +147,37 @@ class Groups(Generic[Command, Answer]):
         self._line.join(key, command, future)
         if self._idle.is_set():
             self._idle.clear()
-            self._loop.call_soon(self._gather)
+            self._gather()
+        elif self._look and len(self._line) >= self._expected:
+            self._begin()
         return await future
 
-    def _gather(self, seen: int = 0, quiet: int = 0) -> None:
-        """Begin a group, or look again after the next pass of the loop.
+    def _gather(self) -> None:
+        """Begin a group with those who wait, once those who are expected with them have come."""
+        if self._line.next_key == self._last_key:
+            now = self._loop.time()
+            self._wait(0, now, now)
+        else:
+            self._begin()
 
-        `seen` is how many waited at the last look, `quiet` how many looks in a row found no more.
-        """
-        waiting = len(self._line)
-        quiet = quiet + 1 if waiting == seen else 0
-        if waiting >= self._last_size or quiet == _QUIET_PASSES:
+    def _wait(self, seen: int, since: float, began: float) -> None:
+        """Begin, or look again: `seen` had come by the last look, the last of them at `since`."""
+        waiting, now = len(self._line), self._loop.time()
+        since = now if waiting > seen else since
+        patience = self._expected * _PATIENCE_S
+        too_long = self._expected * _PATIENCE_WITH_ALL_S
+        if waiting >= self._expected or now - since >= patience or now - began >= too_long:
             self._begin()
         else:
-            self._loop.call_soon(self._gather, waiting, quiet)
+            pause = _TICK_S if patience >= _TICK_S else 0
+            self._look = self._loop.call_later(pause, self._wait, waiting, since, began)
 
     def _begin(self) -> None:
+        if self._look:
+            self._look.cancel()
+            self._look = None
         if group := self._line.take_group():
-            self._last_size = len(group)
+            self._last_key = group[0].key
             self._thread.submit(self._commit, group)
         else:
             self._idle.set()
@@ -180,7 +199,11 @@ class Groups(Generic[Command, Answer]):
                 caller.set_exception(answer)
             else:
                 caller.set_result(answer)
-        self._loop.call_soon(self._gather)
+        self._expected = min(len(self._line) + len(callers), MAX_GROUP)
+        if self._line:
+            self._gather()
+        else:
+            self._idle.set()
 
     async def close(self) -> None:
         """Take nothing new, finish what waits."""

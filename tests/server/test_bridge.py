@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from handback.errors import HandbackError, LimitReached, ShuttingDown
 from handback.store.session import Store
+from handback_server import bridge as bridge_module
 from handback_server.bridge import DEADLINE, Bridge, Groups
 
 
@@ -138,6 +139,51 @@ async def test_commands_that_gather_share_a_commit() -> None:
     assert groups == [("a", ["first"]), ("a", ["x", "refused", "y"])]
     with pytest.raises(ShuttingDown):
         await shared.run("a", "late")
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is expected is waited for, however long it takes."""
+    monkeypatch.setattr(bridge_module, "_PATIENCE_S", 1_000)
+    monkeypatch.setattr(bridge_module, "_PATIENCE_WITH_ALL_S", 1_000)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_callers_who_ask_again_end_in_one_group() -> None:
+    sizes = []
+
+    def run(_: Hashable, words: Sequence[str]) -> Sequence[str]:
+        sizes.append(len(words))
+        return words
+
+    async def ask(times: int) -> None:
+        for _ in range(times):
+            await shared.run("a", "word")
+
+    shared: Groups[str, str] = Groups(run)
+    await asyncio.gather(ask(5), ask(4), ask(4))
+    await shared.close()
+    assert sizes == [1, 3, 3, 3, 3]
+
+
+@pytest.mark.usefixtures("patient")
+async def test_nobody_waits_for_callers_of_another_key() -> None:
+    gate, groups = Gate(), []
+
+    def run(key: Hashable, words: Sequence[str]) -> Sequence[str]:
+        gate()
+        groups.append((key, list(words)))
+        return words
+
+    shared: Groups[str, str] = Groups(run)
+    first = asyncio.create_task(shared.run("a", "first"))
+    await asyncio.to_thread(gate.begun.wait)
+    other = asyncio.create_task(shared.run("b", "other"))
+    await asyncio.sleep(0)
+    gate.open.set()
+    assert await asyncio.gather(first, other) == ["first", "other"]
+    await shared.close()
+    assert groups == [("a", ["first"]), ("b", ["other"])]
 
 
 async def test_a_caller_that_goes_while_its_command_runs_is_not_missed() -> None:

@@ -1,7 +1,7 @@
 """Group commit: what concurrent callers ask for while one commit runs shares the next.
 
-Each caller gets its own outcome, after the commit. The group is as large as what has gathered, so
-a lone caller never waits for company.
+Each caller gets its own outcome, after the commit. The group is as large as what has gathered when
+it is taken.
 """
 
 from __future__ import annotations
@@ -49,6 +49,11 @@ class Line(Generic[Command, Caller]):
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def next_key(self) -> Hashable:
+        """The key that waits longest, None where nobody waits."""
+        return self._waiting[0].key if self._waiting else None
 
     def join(self, key: Hashable, command: Command, caller: Caller) -> None:
         """Go to the end. Raises LimitReached where too many wait already."""
