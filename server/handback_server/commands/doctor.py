@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
-    """Show the settings in force and what stands in the way of serving; 1 where anything does."""
+    """Show the settings in force, and what prevents a start.
+
+    Leaves with 1 where anything does.
+    """
     from handback.settings import Settings
 
     environment: Mapping[str, str] = context.obj

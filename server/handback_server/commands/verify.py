@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def verify(context: click.Context, as_json: bool) -> None:
-    """Check every law on the live store; leaves with 1 where one is broken."""
+    """Check every law on the live store.
+
+    Leaves with 1 where one is broken.
+    """
     import handback_migrations
     from handback import verify as laws
     from handback.settings import Settings
