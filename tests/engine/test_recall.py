@@ -143,6 +143,16 @@ class TestRecall:
         assert world.states([one]) == ["rejected"]
         world.assert_laws()
 
+    def test_an_answer_that_comes_too_late_to_try_again_waits_for_a_person(
+        self, world: Paying
+    ) -> None:
+        ids = world.submit(100, 200)
+        world.send()
+        world.clock.advance(days=15)
+        world.answer_all(lambda _: "0301")
+        assert world.states(ids) == ["rejected", "rejected"]
+        world.assert_laws()
+
     def test_what_is_recalled_can_be_cancelled(self, world: Paying) -> None:
         (one,) = world.submit(100)
         (batch_id,) = world.seal()
