@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from fake_clock import FakeClock
 from handback.formats.findings import DETAIL, FINDINGS
-from handback.intake.fan_out import BATCH, FanOut
+from handback.intake.fan_out import BATCH, MAX_ANSWERS, FanOut
 from handback.store.session import Store
 from world import World
 
@@ -79,6 +79,22 @@ def test_an_answer_to_a_batch_is_one_to_each_request(world: World, said: dict[st
     assert again["ordinal"].to_list() == [10, 11, 12, 13, 14, 15]
     assert told == [16]
     assert through.added == 8
+
+
+def test_a_batch_is_answered_only_so_often_in_one_file(world: World) -> None:
+    through = fan_out(world)
+    once = details(whole(1, batch=1))
+    for _ in range(MAX_ANSWERS):
+        assert len(gone_through(through, once, findings())[0]) == 5
+    assert through.left == 0
+    assert len(gone_through(through, once, findings())[0]) == 1
+    assert through.left == 1
+
+
+def test_any_number_of_batches_is_looked_up(world: World) -> None:
+    chunk = details(*(whole(n, batch=n) for n in range(2, 2_500)), whole(2_500, batch=1))
+    pieces = [piece for piece, _ in fan_out(world).of(chunk, findings())]
+    assert sum(map(len, pieces)) == len(chunk) + 4
 
 
 @pytest.mark.parametrize("reference", [None, "", "MSG-1", "0x1", "1 ", "-1", "9" * 30, "2"])

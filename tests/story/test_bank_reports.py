@@ -17,6 +17,7 @@ import pytest
 from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
 from handback.formats.builtin import golden
+from handback.intake.fan_out import MAX_ANSWERS
 from handback.intake.states import FileState, Verdict
 from handback.lifecycle.table import State, Trigger
 from handback.partners import registry
@@ -220,6 +221,16 @@ def test_a_rejected_message_rejects_every_payment_in_it(world: World) -> None:
     assert file.record_count == 7
     last = world.history(paid[-1])[-1]
     assert (last.reason_code, last.reason_class) == ("RJCT/AC04", ReasonClass.DEAD)
+    world.assert_laws()
+
+
+def test_a_message_rejected_again_and_again_is_for_a_person(world: World) -> None:
+    paid = pay(world, *(f"EXAMPLE-{number}" for number in range(3)))
+    block = "<OrgnlPmtInfAndSts><PmtInfSts>RJCT</PmtInfSts></OrgnlPmtInfAndSts>"
+    world.hand_back(report(1, block=block * (MAX_ANSWERS + 1)), "often.xml", "bank")
+    (file,) = world.take_in()
+    assert (file.verdict, file.record_count) == (Verdict.MALFORMED, 3 * MAX_ANSWERS + 1)
+    assert world.states(paid) == ["awaiting_handback"] * 3
     world.assert_laws()
 
 

@@ -2,11 +2,14 @@
 
 A partner may take or reject a batch as a whole. Such a record stands in the file once, and is from
 here on a record for every attempt of the batch: each ends somewhere by itself, and the ordinals of
-what follows it in the file move on. One about a batch that we do not know stays what it is.
+what follows it in the file move on. One about a batch that we do not know stays what it is, and so
+does what answers one batch too often: lines of a hundred bytes would else be as many millions of
+records as somebody likes.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
@@ -21,6 +24,10 @@ from handback.store.tables import Attempt, PayoutBatch
 
 ATTEMPT, BATCH = table_of(Attempt), table_of(PayoutBatch)
 
+MAX_ANSWERS: Final = 16
+"""How often one file may answer the same batch as a whole: partners do it once for each group."""
+
+_LOOKED_UP_AT_ONCE: Final = 1_000  # SQLite may take no more than 32,766 values in a statement
 _NUMBER: Final = r"^\d{1,18}$"
 
 # Where in its chunk an answer to a whole batch stands, and which batch that is.
@@ -35,7 +42,8 @@ _ANSWERED: Final = pl.Schema(
 
 
 class FanOut:
-    """Goes through the chunks of one file; `added` counts the records that became more by it.
+    """Goes through the chunks of one file; `added` counts the records that became more by it, and
+    `left` those that answer a batch more often than MAX_ANSWERS, and stay what they are.
 
     Only batches sealed when the file came are known, so that the same file always gives the same.
     """
@@ -45,7 +53,8 @@ class FanOut:
         left = BATCH.c.recalled_at.is_(None) & (BATCH.c.sealed_at <= received_at)
         self._ours = (BATCH.c.partner_id == partner_id) & left
         self._page = page
-        self.added = 0
+        self._answers: Counter[int] = Counter()
+        self.added = self.left = 0
 
     def of(
         self, details: pl.DataFrame, findings: pl.DataFrame
@@ -87,12 +96,30 @@ class FanOut:
         )
         if named.is_empty():
             return _ANSWERED.to_frame()
+        joined = named.join(self._batches(named["sequence"].unique()), on="sequence").sort("at")
+        answered = joined.select(pl.col(name).cast(kind) for name, kind in _ANSWERED.items())
+        return answered.filter([self._may_answer(batch_id) for batch_id in answered["batch_id"]])
+
+    def _batches(self, sequences: pl.Series) -> pl.DataFrame:
+        """The batches of ours with one of these numbers."""
         columns = BATCH.c.sequence, BATCH.c.batch_id, BATCH.c.record_count
-        found = BATCH.c.sequence.in_(named["sequence"].unique().to_list())
         with self._store.read() as tx:
-            batches = fetch_frame(tx, sa.select(*columns).where(self._ours, found))
-        joined = named.join(batches, on="sequence", how="inner").sort("at")
-        return joined.select(pl.col(name).cast(kind) for name, kind in _ANSWERED.items())
+            return pl.concat(
+                fetch_frame(
+                    tx,
+                    sa.select(*columns).where(
+                        self._ours,
+                        BATCH.c.sequence.in_(sequences[at : at + _LOOKED_UP_AT_ONCE].to_list()),
+                    ),
+                )
+                for at in range(0, len(sequences), _LOOKED_UP_AT_ONCE)
+            )
+
+    def _may_answer(self, batch_id: int) -> bool:
+        self._answers[batch_id] += 1
+        left = self._answers[batch_id] > MAX_ANSWERS
+        self.left += left
+        return not left
 
     def _moved(self, rows: pl.DataFrame, answered: pl.DataFrame) -> pl.DataFrame:
         """The rows with their ordinals moved on by what earlier records became; 0 stays."""

@@ -40,6 +40,7 @@ class FileNote(StrEnum):
     RENAMED = "renamed"
     REWRAPPED = "rewrapped"
     UNANSWERED = "unanswered"
+    BATCH_ANSWERED_AGAIN = "batch_answered_again"
     MESSAGE_ID_REUSED = "message_id_reused"
     SEQUENCE_REUSED = "sequence_reused"
     SEQUENCE_STEP_BACK = "sequence_step_back"

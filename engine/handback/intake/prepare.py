@@ -20,7 +20,7 @@ from handback.formats.findings import Severity
 from handback.ids import Prefix, public_id
 from handback.intake import identity, queries
 from handback.intake.desk import Desk
-from handback.intake.fan_out import FanOut
+from handback.intake.fan_out import MAX_ANSWERS, FanOut
 from handback.intake.findings import FileNote, FindingLog
 from handback.intake.judge import judge, state_after
 from handback.intake.opening import NOTHING, opened
@@ -113,6 +113,9 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
             answers += chunk["code"].count() + chunk["outcome"].count()
             writer.add(agreement.quantity.counted(chunk))
         facts = replace(decoded.facts, records=decoded.facts.records + fan_out.added)
+        if fan_out.left:
+            told = f"one batch is answered as a whole more than {MAX_ANSWERS} times"
+            log.tell(FileNote.BATCH_ANSWERED_AGAIN, told)
         if details and not answers and not handback.codes.reads_nothing():
             told = "no record has a result, as if the file were a request and not an answer"
             log.tell(FileNote.UNANSWERED, told)
