@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from engine.test_plans import overheard
 from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
 from handback.errors import LimitReached
+from handback.exchange.streams import Fingerprint
+from handback.payouts import gather, lanes
 from handback.redemptions.draft import Outcome
-from handback.redemptions.requests import Submit
+from handback.redemptions.requests import Cancel, Submit
 from handback.store.session import Store
 from paying import NAME, Paying
 from world import PROGRAMME
@@ -217,6 +221,41 @@ class TestSplitting:
         self.submit(world, "gold")
         assert world.rounds() == 2
         assert world.quantities() == [[7], [1]]
+        world.assert_laws()
+
+    def test_products_are_looked_up_once_however_many_there_are(
+        self, world: Paying, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lanes, "_PAGE", 4)
+        world.agree('split_by = "product"', "max_records = 1", edits=PRODUCT)
+        self.submit(world, "gold", "tin", "gold", "gift card", "tin", "gold")
+        with overheard(world.store) as asked:
+            assert world.rounds() == 6
+        looked_up = [one for one in asked if "json_extract" in one.statement]
+        looked_up += [one for one in asked if "->>" in one.statement]
+        assert len(looked_up) == 2
+        assert world.quantities() == [[1], [3], [6], [2], [5], [4]]
+        world.assert_laws()
+
+    @pytest.mark.parametrize("limit", [(), ("max_quantity = 100",)])
+    def test_what_is_cancelled_meanwhile_keeps_nobody_back(
+        self, world: Paying, limit: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.agree('split_by = "product"', *limit, edits=PRODUCT)
+        self.submit(world, "gold", "tin", "tin")
+        going = world.submit(6, 7, fields={"surname": "Example", "product": "zinc"})
+        self.submit(world, "zinc", "zinc")
+        land, cancel = world.landing.land, [Cancel(PROGRAMME, f"c{one}", one) for one in going]
+
+        def cancel_and_land(file: BinaryIO) -> Fingerprint:
+            world.run(*cancel)
+            cancel.clear()
+            return land(file)
+
+        monkeypatch.setattr(world.landing, "land", cancel_and_land)
+        monkeypatch.setattr(gather, "_CHUNK", 1)
+        assert world.rounds() == 3
+        assert world.quantities() == [[1], [2, 3], [1, 2]]
         world.assert_laws()
 
     def test_a_product_that_is_no_name_of_a_file(self, world: Paying) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
@@ -14,13 +16,15 @@ from handback.clock import SystemClock
 from handback.intake import watches
 from handback.intake.states import FileState
 from handback.lifecycle.table import State
-from handback.partners.registry import Agreements
+from handback.partners.registry import Agreements, Terms
 from handback.payouts import queries
 from handback.payouts.days import day_of
 from handback.payouts.deliver import sealed_batches
+from handback.payouts.due import due_rows
 from handback.payouts.holds import refuse_held
-from handback.payouts.lanes import lanes
+from handback.payouts.lanes import SplitLane, lanes
 from handback.payouts.queries import BatchFilter
+from handback.payouts.stretches import Stretch
 from handback.reconcile import parked
 from handback.reconcile.settling import in_time, outstanding
 from handback.reconcile.sweep import past_deadline, silent_attempts
@@ -105,8 +109,21 @@ def of_terms(tx: sa.Connection, read: str) -> object:
             return refuse_held(tx, terms)
         case "lanes":
             return lanes(tx, terms, NOW)
+        case "split":
+            return lanes(tx, split(terms), NOW)
+        case "stretch":
+            waiting = pl.DataFrame({"due_at": [NOW] * 100, "redemption_id": range(1, 101)})
+            lane = SplitLane(terms.partner_id, 1, "miles", NOW, "Example", waiting)
+            stretch = Stretch(lane, None, (NOW, 90))
+            return due_rows(tx, terms, stretch, {"surname"})
         case _:
             return day_of(tx, terms, NOW)
+
+
+def split(terms: Terms) -> Terms:
+    """The same under which one file has one surname."""
+    payout = replace(terms.agreement.payout, split_by="surname")
+    return replace(terms, agreement=replace(terms.agreement, payout=payout))
 
 
 READS: dict[str, Read] = {
@@ -119,6 +136,8 @@ READS: dict[str, Read] = {
     "batches to deliver": sealed_batches,
     "whether a partner is held": lambda tx: of_terms(tx, "held"),
     "what is due": lambda tx: of_terms(tx, "lanes"),
+    "what each lane has": lambda tx: of_terms(tx, "split"),
+    "a stretch of a lane": lambda tx: of_terms(tx, "stretch"),
     "what went out on a day": lambda tx: of_terms(tx, "day"),
     "the last missing file": lambda tx: tx.execute(watches.told(1)),
     "the next file": lambda tx: tx.execute(watches.first_after(1, NOW - timedelta(days=2))),

@@ -27,7 +27,7 @@ from handback.partners.registry import Agreements, Terms
 from handback.payouts.days import Day, day_of
 from handback.payouts.due import due_rows, lock_rows, postpone, take
 from handback.payouts.holds import refuse_held
-from handback.payouts.lanes import Lane, lanes
+from handback.payouts.lanes import Lane, Place, lanes
 from handback.payouts.outbound import Outbound, OutboundFile
 from handback.payouts.states import BatchState
 from handback.payouts.stretches import Stretch, stretches
@@ -75,7 +75,7 @@ def gather(
     sealed: list[Gathered] = []
     full: LimitReached | None = None
     for lane in waiting:
-        sealing = _Sealing(store, landing, terms, lane, now, due_by, trace_context)
+        sealing = _Sealing(store, landing, terms, lane, now, trace_context)
         try:
             while (one := sealing.next_batch()) is not None:
                 if one.record_count:
@@ -107,7 +107,6 @@ class _Sealing:
         terms: Terms,
         lane: Lane,
         now: datetime,
-        due_by: datetime,
         trace_context: str | None,
     ) -> None:
         self._store = store
@@ -116,8 +115,8 @@ class _Sealing:
         self._payout = terms.agreement.payout
         self._lane = lane
         self._now = now
-        self._due_by = due_by
         self._trace_context = trace_context
+        self._after: Place | None = None  # which is how far the queue is gathered
 
     def next_batch(self) -> Gathered | None:
         """Seal the next batch, None where nothing is due.
@@ -131,23 +130,29 @@ class _Sealing:
             if draft is None:
                 return None
             with self._store.write() as tx:
-                return self._keep(tx, draft)
+                sealed = self._keep(tx, draft)
         except VersionConflict:
             # Somebody cancelled what is in the file. The longer the file, the likelier that is, so
             # the next one is written while everybody who wants the same redemptions waits.
             return decide_again(self._next_held)
+        self._after = draft.due[-1].end
+        return sealed
 
     def _next_held(self) -> Gathered | None:
         with self._store.write() as tx:
             draft = self._draft(tx, held=True)
-            return None if draft is None else self._keep(tx, draft)
+            if draft is None:
+                return None
+            sealed = self._keep(tx, draft)
+        self._after = draft.due[-1].end
+        return sealed
 
     def _draft(self, tx: sa.Connection, *, held: bool = False) -> _Draft | None:
         """The next batch as it can be sealed, its file landed; None where nothing is due."""
         # Before the day is looked at: whoever seals one more meanwhile has this number too.
         sequence = self._next_sequence(tx)
-        day = day_of(tx, self._terms, self._due_by)
-        due = stretches(tx, day, self._lane, self._due_by, _CHUNK)
+        day = day_of(tx, self._terms, self._lane.due_by)
+        due = stretches(tx, day, self._lane, self._after, _CHUNK)
         if not due:
             return None
         if held:
@@ -193,7 +198,7 @@ class _Sealing:
         lane, outbound = self._lane, draft.outbound
         name = self._payout.file_name.render(
             sequence=draft.sequence,
-            at=self._due_by,
+            at=lane.due_by,
             zone=self._terms.agreement.time_zone,
             unit=lane.unit,
             ordinal_of_day=draft.day.ordinal,
@@ -214,7 +219,7 @@ class _Sealing:
             "size_bytes": content.size_bytes,
             "split_value": lane.split_value,
             "trace_context": self._trace_context,
-            "due_by": self._due_by,
+            "due_by": lane.due_by,
             "sealed_at": self._now,
         }
         tx.execute(sa.insert(BATCH).values(**batch))
