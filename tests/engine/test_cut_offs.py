@@ -13,7 +13,7 @@ from fake_clock import FakeClock
 from handback.breaks.kinds import BreakKind
 from handback.errors import LimitReached
 from handback.exchange.streams import Fingerprint
-from handback.payouts import gather, lanes
+from handback.payouts import gather, lanes, rounds
 from handback.redemptions.draft import Outcome
 from handback.redemptions.requests import Cancel, Submit
 from handback.store.session import Store
@@ -67,6 +67,18 @@ class TestCutOffs:
         world.clock.set(monday(24 * 7 + 11))
         assert world.rounds() == 1
         assert world.quantities() == [[1], [2]]
+
+    def test_nobody_looks_through_what_came_after_it(
+        self, world: Paying, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.agree(TWICE)
+        world.clock.set(monday(11, 5))
+        world.submit(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(rounds, "gather", lambda *_, **__: pytest.fail("it was gathered"))
+            assert world.rounds() == 0
+        world.clock.set(monday(16, 30))
+        assert world.rounds() == 1
 
     def test_an_operator_need_not_wait(self, world: Paying) -> None:
         world.agree(TWICE)

@@ -22,7 +22,7 @@ from handback.payouts.days import day_of
 from handback.payouts.deliver import sealed_batches
 from handback.payouts.due import due_rows
 from handback.payouts.holds import refuse_held
-from handback.payouts.lanes import SplitLane, lanes
+from handback.payouts.lanes import SplitLane, is_due, lanes
 from handback.payouts.queries import BatchFilter
 from handback.payouts.stretches import Stretch
 from handback.reconcile import parked
@@ -107,6 +107,8 @@ def of_terms(tx: sa.Connection, read: str) -> object:
     match read:
         case "held":
             return refuse_held(tx, terms)
+        case "anything":
+            return is_due(tx, terms, NOW)
         case "lanes":
             return lanes(tx, terms, NOW)
         case "split":
@@ -135,6 +137,7 @@ READS: dict[str, Read] = {
     "parked answers": lambda tx: tx.execute(parked.ready()),
     "batches to deliver": sealed_batches,
     "whether a partner is held": lambda tx: of_terms(tx, "held"),
+    "whether anything is due": lambda tx: of_terms(tx, "anything"),
     "what is due": lambda tx: of_terms(tx, "lanes"),
     "what each lane has": lambda tx: of_terms(tx, "split"),
     "a stretch of a lane": lambda tx: of_terms(tx, "stretch"),

@@ -90,16 +90,25 @@ class SplitLane(Lane):
         return self.waiting if place is None else self.waiting.filter(_is_behind(place))
 
 
+def is_due(tx: sa.Connection, terms: Terms, due_by: datetime) -> bool:
+    """Whether anything is due to a partner by then."""
+    return any(whole.reach(tx, None, 1) is not None for whole in _wholes(terms, due_by))
+
+
 def lanes(tx: sa.Connection, terms: Terms, due_by: datetime) -> list[Lane]:
     """The lanes in which something is due by then; what waits longest is in the first."""
     split_by = terms.agreement.payout.split_by
     found: list[Lane] = []
-    for unit, unit_id in terms.unit_ids.items():
-        whole = Lane(terms.partner_id, unit_id, unit, due_by)
+    for whole in _wholes(terms, due_by):
         found += [whole] if split_by is None else _split(tx, whole, split_by)
     firsts = ((lane.reach(tx, None, 1), lane) for lane in found)
     waiting = [(place, lane) for place, lane in firsts if place is not None]
     return [lane for _, lane in sorted(waiting, key=lambda one: one[0])]
+
+
+def _wholes(terms: Terms, due_by: datetime) -> Iterator[Lane]:
+    for unit, unit_id in terms.unit_ids.items():
+        yield Lane(terms.partner_id, unit_id, unit, due_by)
 
 
 def _split(tx: sa.Connection, whole: Lane, split_by: str) -> Iterator[Lane]:

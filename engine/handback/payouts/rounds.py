@@ -27,6 +27,7 @@ from handback.partners.registry import Agreements, Terms
 from handback.payouts.deliver import deliver, sealed_batches
 from handback.payouts.gather import gather
 from handback.payouts.holds import is_open
+from handback.payouts.lanes import is_due
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import Due, Partner, PayoutBatch
@@ -97,7 +98,7 @@ def _partners_to_gather(
     tx: sa.Connection, agreements: Agreements, now: datetime
 ) -> list[tuple[Terms, datetime | None]]:
     """Who is to be gathered from, each with its last cut-off, None where it has none."""
-    is_due = sa.exists().where(DUE.c.partner_id == PARTNER.c.partner_id, DUE.c.due_at <= now)
+    some_due = sa.exists().where(DUE.c.partner_id == PARTNER.c.partner_id, DUE.c.due_at <= now)
     last = (
         sa.select(BATCH.c.sealed_at)
         .where(BATCH.c.partner_id == PARTNER.c.partner_id)
@@ -106,7 +107,7 @@ def _partners_to_gather(
         .scalar_subquery()
     )
     due = sa.select(PARTNER.c.partner_id, last.label("sealed_at")).where(
-        is_due, ~is_open(PARTNER.c.partner_id)
+        some_due, ~is_open(PARTNER.c.partner_id)
     )
     found: list[tuple[Terms, datetime | None]] = []
     for row in tx.execute(due.order_by(PARTNER.c.partner_id)).all():
@@ -114,7 +115,9 @@ def _partners_to_gather(
         payout = terms.agreement.payout
         interval = timedelta(seconds=payout.interval_s)
         if payout.cut_offs is not None:
-            found.append((terms, payout.cut_offs.last(now)))
+            cut_off = payout.cut_offs.last(now)
+            if is_due(tx, terms, cut_off):
+                found.append((terms, cut_off))
         elif row.sealed_at is None or now - row.sealed_at >= interval:
             found.append((terms, None))
     return found
