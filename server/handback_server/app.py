@@ -90,7 +90,7 @@ class Server:
     def __init__(self, runtime: Runtime, works: Sequence[Work]) -> None:
         """Not yet serving; `open` gives one that is, and its `port`."""
         self._runtime = runtime
-        self._workers = Workers(works, runtime.background, runtime.drain)
+        self._workers = Workers(works, runtime.store, runtime.drain)
         self._calls = Calls(runtime.drain, runtime.settings.max_message_bytes)
         self._health = health.HealthServicer()
         self._grpc = grpc.aio.server(options=_options(runtime.settings))
@@ -146,6 +146,7 @@ class Server:
             _LOG.warning("some calls had to be ended after their grace")
         # A moment in which callers hang up by themselves; without it their connections break.
         await self._grpc.stop(1)
+        await self._workers.close()
         await self._runtime.close()
 
 

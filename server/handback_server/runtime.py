@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from handback.clock import Clock
 from handback.errors import HandbackError
@@ -22,9 +21,6 @@ from handback.store.session import Store
 from handback_server.bridge import Bridge, Groups
 from handback_server.drain import Drain
 from handback_server.tail import Tail
-
-# Threads for the work a server does by itself, so that a long file never takes a caller's turn.
-_WORK_THREADS: Final = 4
 
 
 def spare_collector() -> None:
@@ -49,7 +45,6 @@ class Runtime:
     commands: Groups[Command, Outcome]
     drain: Drain
     bridge: Bridge
-    background: Bridge
     tail: Tail
 
     @classmethod
@@ -84,7 +79,6 @@ class Runtime:
             commands=Groups(run),
             drain=drain,
             bridge=bridge,
-            background=Bridge(store, _WORK_THREADS),
             tail=Tail(store, bridge, drain, settings.horizon, settings.sequence_s),
         )
         try:
@@ -99,6 +93,5 @@ class Runtime:
         self.drain.begin()
         await self.tail.finished()
         await self.commands.close()
-        await self.background.close()
         await self.bridge.close()
         self.store.close()

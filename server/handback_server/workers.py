@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from handback.errors import HandbackError, ShuttingDown
+from handback.store.session import Store
 from handback_server.bridge import Bridge
 from handback_server.drain import Drain
 
@@ -70,10 +71,15 @@ class Worker:
 
 
 class Workers:
-    """All loops of one process."""
+    """All loops of one process, with a thread for each.
 
-    def __init__(self, works: Sequence[Work], bridge: Bridge, drain: Drain) -> None:
-        self._workers = {work.name: Worker(work, bridge, drain) for work in works}
+    So a long file takes no caller's turn, and no other loop's. A loop has one step under way at
+    most; where steps write to the embedded store they take turns there, commit by commit.
+    """
+
+    def __init__(self, works: Sequence[Work], store: Store, drain: Drain) -> None:
+        self._bridge = Bridge(store, max(1, len(works)))
+        self._workers = {work.name: Worker(work, self._bridge, drain) for work in works}
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -90,3 +96,7 @@ class Workers:
     async def finished(self) -> None:
         """Return when every loop has ended, as they do once the server drains."""
         await asyncio.gather(*self._tasks)
+
+    async def close(self) -> None:
+        """Let the steps that run finish, however long they take."""
+        await self._bridge.close()
