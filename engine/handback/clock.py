@@ -1,9 +1,10 @@
-"""The only module that asks the time; everything else is handed a clock."""
+"""The only module that asks the time, and that looks zones up; everything else is handed both."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 class Clock(Protocol):
@@ -20,3 +21,11 @@ class SystemClock:
     def now(self) -> datetime:
         """The present instant, aware, in UTC."""
         return datetime.now(UTC)
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """A time zone of the IANA database, None where it has none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones cannot be read
+        return None

@@ -95,6 +95,7 @@ fields = [{ name = "reference", at = [1, 4] }]
 """
 FIRST = '"delimited"'
 LAST = "at = 5 }"
+_INSTANT = 'at = 5, type = "instant"'
 COUNT, SUM = 'count = ["detail"]', 'sum = "quantity"'
 
 
@@ -152,6 +153,10 @@ COUNT, SUM = 'count = ["detail"]', 'sum = "quantity"'
         (DELIMITED, LAST, 'at = 5, trim = "all" }', "records[1].fields[3].trim"),
         (DELIMITED, LAST, "at = 5, carry = true }", "records[1].fields[3].carry"),
         (DELIMITED, LAST, 'at = 5, type = "constant" }', "records[1].fields[3].value"),
+        *(
+            (DELIMITED, LAST, f'{_INSTANT}, zone = "{zone}" }}', "records[1].fields[3].zone")
+            for zone in ("Europe", "Europe/Nowhere", "../etc/passwd")
+        ),
         (
             DELIMITED,
             LAST,

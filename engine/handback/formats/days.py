@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
+from handback.clock import zone_named
 from handback.formats.document import Section
 from handback.formats.findings import FindingCode
 
@@ -243,9 +243,7 @@ def instant(section: Section) -> Instant | DayOfInstant:
 
 def _zone(section: Section, key: str) -> str:
     zone = section.text(key, "UTC")
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
+    if zone_named(zone) is None:
         section.mistake(key, "a time zone such as Europe/Madrid")
         return "UTC"
     return zone

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import zoneinfo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum, StrEnum
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
+from handback.clock import zone_named
 from handback.partners.calendar import is_known
 from handback.partners.file_name import FileNameTemplate
 from handback.partners.vocabulary import Days, MatchColumn
@@ -101,11 +102,10 @@ def _read_expected(value: object) -> Days | tuple[int, ...]:
     return times
 
 
-def _read_zone(value: object) -> zoneinfo.ZoneInfo:
-    try:
-        return zoneinfo.ZoneInfo(str(value))
-    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
-        raise ValueError(ZONE.words) from None
+def _read_zone(value: object) -> ZoneInfo:
+    if (zone := zone_named(str(value))) is None:
+        raise ValueError(ZONE.words)
+    return zone
 
 
 def _read_country(value: object) -> str:

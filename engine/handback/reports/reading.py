@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from handback.clock import zone_named
 from handback.errors import InvalidRequest, NotFound, Violation
 from handback.ids import number_of
 from handback.intake.desk import Desk
@@ -159,11 +160,10 @@ def _zone(
 
 
 def _zone_named(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    if (zone := zone_named(name)) is None:
         expected = f"expected a time zone such as Europe/Lisbon, not {name!r}"
-        raise InvalidRequest([Violation(_place("zone"), expected)]) from None
+        raise InvalidRequest([Violation(_place("zone"), expected)])
+    return zone
 
 
 def _read(parameter: Parameter, given: str, zone: ZoneInfo) -> Value:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from handback.clock import zone_named
 from handback.errors import InvalidRequest, Violation
 from handback.ids import MAX_ID, Prefix, number_of
 from handback.ledger import open_redemptions, periods, postings, queries, statements
@@ -316,8 +317,7 @@ def _number(text: str) -> int:
 
 
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    if (zone := zone_named(name)) is None:
         expected = "expected a time zone of the IANA database, such as Europe/London"
-        raise InvalidRequest([Violation("time_zone", expected)]) from None
+        raise InvalidRequest([Violation("time_zone", expected)])
+    return zone
