@@ -98,7 +98,7 @@ def _decode(desk: Desk, file: FileView, agreement: Agreement, log: FindingLog) -
         desk.spool.writing(file.file_id, CHUNK_RECORDS) as writer,
     ):
         template = agreement.payout.reference
-        arrived_on = file.received_at.astimezone(agreement.time_zone).date()
+        arrived_on = agreement.calendar.date_of(file.received_at)
         decoded = decode(
             handback.layout,
             template,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
 import polars as pl
@@ -119,7 +118,7 @@ def records(desk: Desk, file: FileView) -> Iterator[pl.DataFrame]:
                 agreement.payout.reference,
                 found.content,
                 chunk_records=CHUNK_RECORDS,
-                arrived_on=_received_on(agreement, file),
+                arrived_on=agreement.calendar.date_of(file.received_at),
             )
             fan_out = FanOut(desk.store, file.partner_id, file.received_at, CHUNK_RECORDS)
             for chunk in decoded:
@@ -138,11 +137,7 @@ def agreement_of(desk: Desk, file: FileView) -> Agreement:
 
 def codes_of(agreement: Agreement, file: FileView) -> CodeMap:
     """What codes mean in a file, by the day on which it was received."""
-    return agreement.handback.codes.on(_received_on(agreement, file))
-
-
-def _received_on(agreement: Agreement, file: FileView) -> date:
-    return file.received_at.astimezone(agreement.time_zone).date()
+    return agreement.handback.codes.on(agreement.calendar.date_of(file.received_at))
 
 
 def _together(details: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:

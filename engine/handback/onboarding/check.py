@@ -99,7 +99,7 @@ def check(
     they are `unmasked`. Raises what reading raises.
     """
     terms = agreement.handback
-    arrived_on = desk.clock.now().astimezone(agreement.time_zone).date()
+    arrived_on = agreement.calendar.date_of(desk.clock.now())
     codes = agreement.handback.codes.on(arrived_on)
     reading = _Reading(agreement, codes)
     outside = fingerprint(received)

@@ -41,9 +41,13 @@ class Calendar:
             count -= self.is_business_day(day)
         return day
 
+    def date_of(self, at: datetime) -> date:
+        """The date on the partner's wall at an instant."""
+        return at.astimezone(self.zone).date()
+
     def day_of(self, at: datetime) -> tuple[datetime, datetime]:
         """When the partner's day in which an instant lies begins, and when the next one does."""
-        day = at.astimezone(self.zone).date()
+        day = self.date_of(at)
         return midnight(day, self.zone), midnight(day + _DAY, self.zone)
 
     def deadline(self, start_at: datetime, window_days: int) -> datetime:
@@ -53,7 +57,7 @@ class Calendar:
         days, each from midnight to midnight on the partner's wall, so that a day in which the
         clocks change has 23 or 25 hours.
         """
-        last_on = self.business_days_after(start_at.astimezone(self.zone).date(), window_days)
+        last_on = self.business_days_after(self.date_of(start_at), window_days)
         return midnight(last_on + _DAY, self.zone)
 
 

@@ -39,7 +39,7 @@ class Schedule:
 
     def last(self, at: datetime) -> datetime:
         """The last of the times that is not after an instant."""
-        day = at.astimezone(self.calendar.zone).date()
+        day = self.calendar.date_of(at)
         while True:
             for instant in reversed(self._instants(day)):
                 if instant <= at:
@@ -48,7 +48,7 @@ class Schedule:
 
     def _first_from(self, at: datetime) -> datetime:
         # The end of the day before is this day's midnight.
-        day = at.astimezone(self.calendar.zone).date() - _DAY
+        day = self.calendar.date_of(at) - _DAY
         while True:
             for instant in self._instants(day):
                 if instant >= at:

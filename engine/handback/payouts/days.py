@@ -93,7 +93,7 @@ def day_of(tx: sa.Connection, terms: Terms, due_by: datetime) -> Day:
     rows = tx.execute(select).all()
     return Day(
         agreement,
-        due_by.astimezone(agreement.time_zone).date(),
+        agreement.calendar.date_of(due_by),
         files=sum(row.files for row in rows),
         records=sum(int(row.records) for row in rows),
         quantities={row.unit_id: int(row.quantity) for row in rows},

@@ -56,7 +56,7 @@ class OutboundFile:
         self._payout = terms.agreement.payout
         self._unit = unit
         self._sequence = sequence
-        self._on = now.astimezone(terms.agreement.time_zone).date()
+        self._on = terms.agreement.calendar.date_of(now)
         again = any(one.reference is Reference.SAME for one in terms.agreement.policies.every())
         # A reference that carries the attempt's own key need not be looked up, nor kept, unless
         # a later attempt may go out under it.

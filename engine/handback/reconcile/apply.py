@@ -80,7 +80,7 @@ def _matched(terms: Terms, received_at: datetime, kept: Sequence[Kept]) -> pl.Da
 
     Codes mean what they meant on the day when the file came.
     """
-    received_on = received_at.astimezone(terms.agreement.time_zone).date()
+    received_on = terms.agreement.calendar.date_of(received_at)
     records = pl.DataFrame([_record(one) for one in kept], schema=DETAIL)
     classified = terms.agreement.handback.codes.on(received_on).classify(records)
     found = pl.DataFrame([_found(one) for one in kept], schema=MATCHED)

@@ -80,7 +80,7 @@ def classify(
     Codes mean what they meant on the day the file came, however late it is read.
     """
     agreement = terms.agreement
-    received_on = file.received_at.astimezone(agreement.time_zone).date()
+    received_on = agreement.calendar.date_of(file.received_at)
     records = agreement.handback.codes.on(received_on).classify(details)
     given = Given.of(agreement, file.file_id, now)
     presumption = presume(terms, records, given)

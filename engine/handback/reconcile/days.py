@@ -35,7 +35,7 @@ def with_days(
     record without a day is then taken for one of the day on which the file came.
     """
     zone, window = agreement.time_zone, timedelta(days=agreement.handback.match_days)
-    came_on = received_at.astimezone(zone).date() if received_at else None
+    came_on = agreement.calendar.date_of(received_at) if received_at else None
     named = records.with_columns(
         day=pl.coalesce("answered_on", pl.lit(came_on, pl.Date)),
     )

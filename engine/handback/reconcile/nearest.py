@@ -8,7 +8,7 @@ one of a thousand, and says no less.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import polars as pl
@@ -121,7 +121,7 @@ class _Comparing:
 
     def __init__(self, agreement: Agreement) -> None:
         self._parts = {part for rule in agreement.handback.match for part in rule}
-        self._zone = agreement.time_zone
+        self._date_of = agreement.calendar.date_of
         self._window = timedelta(days=agreement.handback.match_days)
 
     def words(self, row: Mapping[str, Any]) -> tuple[int, str]:
@@ -148,7 +148,7 @@ class _Comparing:
         ):
             if name in self._parts and said is not None:
                 yield name, "" if said == asked else f"{name} {said} is not {asked}"
-        submitted_on, batch_on = (self._day(row[at]) for at in ("submitted_at", "sealed_at"))
+        submitted_on, batch_on = (self._date_of(row[at]) for at in ("submitted_at", "sealed_at"))
         if day := row["answered_on"]:
             last_on = batch_on + self._window
             if MatchColumn.DATE in self._parts and day not in (submitted_on, batch_on):
@@ -159,9 +159,6 @@ class _Comparing:
             yield "claim", "but another record of the file was matched to it before"
         elif not row["by_reference"] and (waits := _why_not_waiting(row)):
             yield "answer", waits
-
-    def _day(self, instant: datetime) -> date:
-        return instant.astimezone(self._zone).date()
 
 
 def _why_not_waiting(row: Mapping[str, Any]) -> str:

@@ -99,7 +99,7 @@ def _printed(terms: Terms, batch: _Batch, attempts: pl.DataFrame) -> pl.DataFram
     template = terms.agreement.payout.reference
     if not template.has_key or template.fields:
         return attempts
-    printed_on = batch.sealed_at.astimezone(terms.agreement.time_zone).date()
+    printed_on = terms.agreement.calendar.date_of(batch.sealed_at)
     rendered = template.render(attempts, batch=batch.sequence, on=printed_on)
     return attempts.with_columns(reference=pl.coalesce("reference", rendered["reference"]))
 
