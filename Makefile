@@ -15,7 +15,7 @@ demo: setup  ## 20,000 redemptions through server, client and three simulated pa
 	$(BIN)/handbackd demo
 
 test: setup  ## the whole suite, on SQLite and on PostgreSQL
-	$(BIN)/pytest --numprocesses auto --dist loadscope
+	$(BIN)/pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
 
 check: setup  ## format, lint, types, imports, generated files and house rules
 	$(BIN)/ruff format --check
