@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -239,6 +240,12 @@ def test_a_lock_is_had_by_one_at_a_time(store: Store) -> None:
         assert (first, second, other) == (True, False, True)
     with store.lock("gather") as again:
         assert again
+
+
+def test_no_transaction_waits_for_others_to_end(store: Store) -> None:
+    with ExitStack() as stack:
+        every = [stack.enter_context(store.read()) for _ in range(40)]
+        assert [tx.scalar(sa.select(1)) for tx in every] == [1] * 40
 
 
 @pytest.mark.parametrize("url", ["", "mysql://here/db", "sqlite://", "sqlite:///:memory:", "::"])

@@ -22,6 +22,9 @@ from handback.store.tables import Instant, Redemption
 INSTANT = pl.Datetime("us", "UTC")
 
 _ROWS_AT_ONCE = 500
+# A thread that holds a lock on one connection may need another to go on, so no pool may run dry.
+# How many there are is bounded by the threads.
+UNBOUNDED = -1
 
 # What `move` needs: one row per redemption with the version it was decided on. Further columns
 # whose names begin with `was_` are further conditions on the column named after that; with `since_`

@@ -20,6 +20,7 @@ from handback.store.arrays import answer_in_binary
 from handback.store.bulk import (
     MOVED,
     REDEMPTION,
+    UNBOUNDED,
     alike,
     conditions,
     emptied,
@@ -79,6 +80,7 @@ class PostgreSQL:
             url.set(drivername="postgresql+psycopg"),
             hide_parameters=True,  # values of members have no place in a log
             pool_size=8,
+            max_overflow=UNBOUNDED,
             pool_use_lifo=True,  # what was used last knows its statements and stages
         )
         sa.event.listen(engine, "checkout", _refuse_lost)

@@ -20,6 +20,7 @@ from handback.store.bulk import (
     INSTANT,
     MOVED,
     REDEMPTION,
+    UNBOUNDED,
     alike,
     conditions,
     emptied,
@@ -73,6 +74,7 @@ class SQLite:
             url,
             hide_parameters=True,  # values of members have no place in a log
             poolclass=sa.QueuePool,
+            max_overflow=UNBOUNDED,
             connect_args={"check_same_thread": False},
         )
         sa.event.listen(engine, "connect", _prepare)
