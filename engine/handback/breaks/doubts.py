@@ -5,13 +5,15 @@ No policy does either: what it would retry or fail waits for a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
+import polars as pl
 import sqlalchemy as sa
 
 from handback.breaks.kinds import Resolution
 from handback.partners.codes import ReasonClass
+from handback.store.among import among
 from handback.store.bulk import table_of
 from handback.store.tables import Break
 
@@ -32,14 +34,15 @@ _DOUBTING: Final = (
 )
 
 
-def doubts(tx: sa.Connection, redemption_ids: Iterable[int]) -> Mapping[int, int]:
+def doubts(tx: sa.Connection, redemption_ids: Collection[int]) -> Mapping[int, int]:
     """Of these redemptions those in doubt, each with the newest break that says why.
 
     A break that is open says so, and one that a single person dismissed: that proves nothing.
     """
+    about = among(BREAK.c.redemption_id, pl.Series(redemption_ids, dtype=pl.Int64))
     selected = (
         sa.select(BREAK.c.redemption_id, sa.func.max(BREAK.c.break_id))
-        .where(BREAK.c.redemption_id.in_(redemption_ids), *_DOUBTING)
+        .where(about, *_DOUBTING)
         .group_by(BREAK.c.redemption_id)
     )
     return {row[0]: row[1] for row in tx.execute(selected)}

@@ -29,6 +29,7 @@ from handback.reconcile.opened import broken, corrected, open_breaks, unmatched_
 from handback.reconcile.presume import Presumption, presume
 from handback.reconcile.standing import answers, doubted, standings
 from handback.redemptions import corrections
+from handback.store.among import among
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import Due, RunChunk
@@ -172,7 +173,7 @@ def write_queue(store: Store, tx: sa.Connection, decided: Decided) -> None:
     """
     left = decided.no_longer_due
     if len(left):
-        gone = sa.delete(DUE).where(DUE.c.redemption_id.in_(left["redemption_id"].to_list()))
+        gone = sa.delete(DUE).where(among(DUE.c.redemption_id, left["redemption_id"]))
         if tx.execute(gone).rowcount != len(left):
             raise VersionConflict(moved=0, expected=len(left))
     store.dialect.insert_frame(tx, DUE, decided.due_again.drop("sent_since"))
