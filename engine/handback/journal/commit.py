@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
 
 from handback.errors import VersionConflict
 from handback.journal.changes import Presumed, last_states, without
-from handback.lifecycle.table import STANDS
-from handback.store.bulk import MOVES, table_of
+from handback.journal.totals import ALIKE, Total, totals_of
+from handback.store.bulk import MOVES, schema_of, table_of
 from handback.store.session import Store
 from handback.store.tables import Block, BlockTotal, Event, Redemption
 
@@ -82,6 +82,9 @@ def commit(
     return _write(store, tx, cause, [ordered], at)
 
 
+_NONE: Final = pl.Series("redemption_id", [], pl.Int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Committed:
     """The changes that were written, and their block; None where there was nothing to write."""
@@ -107,12 +110,8 @@ def commit_presumed(
 
     Raises VersionConflict, and nothing may then be committed, where one of the latter moves.
     """
-    stayed = pl.concat(
-        [
-            pl.Series("redemption_id", [], pl.Int64),
-            *(store.dialect.move(tx, moves) for moves in presumed.moves),
-        ]
-    )
+    moved = (store.dialect.move(tx, moves) for moves in presumed.moves)
+    stayed = pl.concat([_NONE, *moved])
     rest, births = decide_rest(stayed)
     rest = rest.sort("redemption_id", "version")
     _enter(store, tx, last_states(rest), births, at)
@@ -131,11 +130,13 @@ def _enter(
     at: datetime,
 ) -> None:
     """Move the redemptions that were there, or raise VersionConflict, and insert the others."""
-    _move(store, tx, last.filter(pl.col("was_version") > 0))
-    born = last.filter(pl.col("was_version") == 0)
-    if len(born):
-        assert births is not None, "a submit brings its redemption"
-        _insert_redemptions(store, tx, births, born, at)
+    is_born = last["was_version"] == 0
+    if not is_born.any():
+        _move(store, tx, last)
+        return
+    assert births is not None, "a submit brings its redemption"
+    _move(store, tx, last.filter(~is_born))
+    _insert_redemptions(store, tx, births, last.filter(is_born), at)
 
 
 def _move(store: Store, tx: sa.Connection, last: pl.DataFrame) -> None:
@@ -155,11 +156,10 @@ def _write(
     assert 0 < event_count <= MAX_EVENTS, event_count
     block_id = insert_block(store, tx, cause, event_count, at)
     of_block = pl.lit(block_id, pl.Int64).alias("block_id")
+    columns = [of_block if one is EVENT.c.block_id else one.name for one in EVENT.columns]
     for some in changes:
-        events = some.with_columns(of_block).select(EVENT.columns.keys())
-        store.dialect.insert_frame(tx, EVENT, events)
-    totals = _totals(pl.concat(map(_posted, changes)))
-    store.dialect.insert_frame(tx, BLOCK_TOTAL, totals.with_columns(of_block))
+        store.dialect.insert_frame(tx, EVENT, some.select(columns))
+    store.dialect.insert_frame(tx, BLOCK_TOTAL, _totals(pl.concat(changes), block_id))
     return block_id
 
 
@@ -201,37 +201,13 @@ def _insert_of_block(given: tuple[str, ...], positioned: bool) -> sa.Insert:
     return sa.insert(BLOCK).values(values).returning(BLOCK.c.block_id)
 
 
-_WHOSE = ("programme_id", "partner_id", "unit_id")
-_KIND = ("debit", "credit", "from_state", "to_state")
-_STANDS = {int(state): int(account) for state, account in STANDS.items()}
+_SUMS: Final = (pl.col("quantity").sum(), pl.len().alias("redemptions"))
+_TOTALS: Final = schema_of([BLOCK_TOTAL.c.block_id, *(BLOCK_TOTAL.c[one] for one in Total._fields)])
 
 
-def _posted(events: pl.DataFrame) -> pl.DataFrame:
-    """What events post, summed up by where it leaves and enters, and from state to state."""
-    posted = events.filter(pl.col("debit") != 0)
-    return posted.group_by(*_WHOSE, *_KIND).agg(pl.col("quantity").sum(), redemptions=pl.len())
-
-
-def _totals(posted: pl.DataFrame) -> pl.DataFrame:
-    """What a block moves on each account that it touches, and how many redemptions more stand
-    there; what comes to nothing is told too, so that the totals name the blocks of an account."""
-    nothing, count = pl.lit(0, pl.Int64), pl.col("redemptions").cast(pl.Int64)
-    stood, stands = (
-        pl.col(name).replace_strict(_STANDS, return_dtype=pl.Int16)
-        for name in ("from_state", "to_state")
-    )
-    sides = (
-        ("debit", -pl.col("quantity"), nothing),
-        ("credit", pl.col("quantity"), nothing),
-        (stood, nothing, -count),
-        (stands, nothing, count),
-    )
-    legs = pl.concat(
-        posted.select(*_WHOSE, account=account, delta=delta, redemptions=redemptions)
-        for account, delta, redemptions in sides
-    )
-    return (
-        legs.group_by(*_WHOSE, "account")
-        .agg(pl.col("delta", "redemptions").sum())
-        .sort(*_WHOSE, "account")
-    )
+def _totals(events: pl.DataFrame, block_id: int) -> pl.DataFrame:
+    """Rows of `block_total` for all events of a block."""
+    posting = events.select(*ALIKE, "quantity").filter(events["debit"] != 0)
+    posted = posting.group_by(ALIKE).agg(_SUMS)
+    rows = [(block_id, *total) for total in totals_of(posted.iter_rows())]
+    return pl.DataFrame(rows, _TOTALS, orient="row")

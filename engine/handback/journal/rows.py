@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
 from handback.errors import VersionConflict
 from handback.journal.commit import BLOCK, BLOCK_TOTAL, EVENT, REDEMPTION, Cause
-from handback.lifecycle.table import STANDS
+from handback.journal.totals import ALIKE, Total, totals_of
 from handback.store.rows import Row, Rows, columns_of, insert_block, move_rows
 
 
@@ -168,28 +169,16 @@ def _event(change: Change) -> Row:
     )
 
 
-_STANDS: Final = {int(state): int(account) for state, account in STANDS.items()}
-_TOTAL: Final = columns_of(
-    BLOCK_TOTAL,
-    "programme_id",
-    "partner_id",
-    "unit_id",
-    "account",
-    "delta",
-    "redemptions",
-)
+_TOTAL: Final = columns_of(BLOCK_TOTAL, *Total._fields)
+
+
+_alike: Final = attrgetter(*ALIKE)
 
 
 def _totals(changes: Sequence[Change]) -> list[Row]:
-    """What the block moves on each account that it touches; see `commit`."""
-    deltas: dict[tuple[int, ...], int] = defaultdict(int)
-    standing: dict[tuple[int, ...], int] = defaultdict(int)
+    """What the block moves on each account that it touches."""
+    posted: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for change in changes:
         if change.debit:
-            whose = (change.programme_id, change.partner_id, change.unit_id)
-            deltas[*whose, change.debit] -= change.quantity
-            deltas[*whose, change.credit] += change.quantity
-            standing[*whose, _STANDS[change.from_state]] -= 1
-            standing[*whose, _STANDS[change.to_state]] += 1
-    accounts = sorted(deltas.keys() | standing.keys())
-    return [(*one, deltas.get(one, 0), standing.get(one, 0)) for one in accounts]
+            posted[_alike(change)].append(change.quantity)
+    return [*totals_of((*alike, sum(some), len(some)) for alike, some in posted.items())]
