@@ -32,7 +32,9 @@ from handback.store.tables import Partner, PartnerHold, Programme
 
 HOLD, PARTNER, PROGRAMME = table_of(PartnerHold), table_of(Partner), table_of(Programme)
 
-_BLAMING: Final = (int(Trigger.REJECT), int(Trigger.RETURN))
+_BLAMES: Final = (pl.col("reason_class") == int(ReasonClass.OURS)) & pl.col("trigger").is_in(
+    [int(Trigger.REJECT), int(Trigger.RETURN)]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,8 @@ def stop_where_blamed(
 ) -> None:
     """Hold the partner where one of the changes (columns of CHANGES) that its file made says that
     the fault is ours."""
-    blaming = (pl.col("reason_class") == int(ReasonClass.OURS)) & pl.col("trigger").is_in(_BLAMING)
-    found = [code for some in changes for code in some.filter(blaming).head(1)["reason_code"]]
+    ours = [some for some in changes if (some["reason_class"] == int(ReasonClass.OURS)).any()]
+    found = [code for some in ours for code in some.filter(_BLAMES).head(1)["reason_code"]]
     if not found or tx.scalar(sa.select(is_open(sa.literal(terms.partner_id)))):
         return
     why = f"the partner blames us, with code {found[0]}"

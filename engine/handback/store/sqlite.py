@@ -91,7 +91,7 @@ class SQLite:
             return
         plain = _plain(frame)
         same = alike(plain)
-        varying = plain.drop(same)
+        varying = plain.drop(same) if same else plain
         for count, calls in _calls(varying, tuple(same.values())):
             statement = _insert_statement(table, tuple(same), tuple(varying.columns), count)
             _driver(tx).executemany(statement, calls)
@@ -246,6 +246,5 @@ def _calls(
 
 def _plain(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame as this store keeps it, with instants as numbers."""
-    return frame.with_columns(
-        pl.col(name).dt.epoch("us") for name, kind in frame.schema.items() if kind == INSTANT
-    )
+    instants = [name for name, kind in frame.schema.items() if kind == INSTANT]
+    return frame.with_columns(pl.col(instants).dt.epoch("us")) if instants else frame
