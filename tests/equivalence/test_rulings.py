@@ -185,7 +185,7 @@ def decided(partial: Partial) -> Decided:
 
 
 def test_each_ruling_is_met_by_some_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judge, "_plain", lambda: pl.col("says").is_null())
+    monkeypatch.setattr(judge, "_IS_PLAIN", pl.col("says").is_null())
     met: set[int] = set()
     for partial in Partial:
         met |= set(ruled(partial)["ruling"])
@@ -198,7 +198,7 @@ def test_the_short_way_leads_where_the_rulings_do(
     partial: Partial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = ruled(partial)
-    monkeypatch.setattr(judge, "_plain", lambda: pl.col("says").is_null())
+    monkeypatch.setattr(judge, "_IS_PLAIN", pl.col("says").is_null())
     whole = ruled(partial)
     assert short["ruling"].null_count() > 10
     assert short.drop("ruling").equals(whole.drop("ruling"))
@@ -209,7 +209,7 @@ def test_what_is_decided_is_what_the_ruling_says(
     partial: Partial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outcome = decided(partial)
-    monkeypatch.setattr(judge, "_plain", lambda: pl.col("says").is_null())
+    monkeypatch.setattr(judge, "_IS_PLAIN", pl.col("says").is_null())
     fates = outcome.fates.sort("redemption_id")
     steps: dict[int, list[Trigger]] = {}
     for number, trigger in (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
 from handback.store.bulk import MOVES
+from handback.store.shape import shape
 
 # `version` is the event's own; several events of one redemption have rising versions without a gap.
 # The new_ columns are the redemption after the event; debit and credit are accounts, 0 where the
@@ -36,6 +38,8 @@ CHANGES = pl.Schema(
     }
 )
 
+NO_CHANGES: Final = CHANGES.to_frame()
+
 # What is known of a redemption from its submit on and never changes.
 BIRTHS = pl.Schema(
     {
@@ -47,6 +51,16 @@ BIRTHS = pl.Schema(
         "member_ref": pl.String(),
     }
 )
+NO_BIRTHS: Final = BIRTHS.to_frame()
+
+
+_MADE: Final = shape(
+    CHANGES,
+    version=pl.col("version") + 1,
+    from_state=pl.col("state"),
+    attempt=pl.col("answered_attempt"),
+    quantity=pl.col("moved"),
+)
 
 
 def changes_of(decided: pl.DataFrame) -> pl.DataFrame:
@@ -56,12 +70,7 @@ def changes_of(decided: pl.DataFrame) -> pl.DataFrame:
     was `moved` under which `answered_attempt`, whose it is, and what is known of the answer:
     `reason_class`, `reason_code`, `file_id`, `ordinal`.
     """
-    return decided.with_columns(
-        version=pl.col("version") + 1,
-        from_state="state",
-        attempt="answered_attempt",
-        quantity="moved",
-    ).select(pl.col(name).cast(kind) for name, kind in CHANGES.items())
+    return decided.select(_MADE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +117,16 @@ def without(rows: pl.DataFrame, redemption_ids: pl.Series) -> pl.DataFrame:
     """The rows of all other redemptions."""
     if redemption_ids.is_empty():
         return rows
-    return rows.filter(~pl.col("redemption_id").is_in(redemption_ids.implode()))
+    return rows.filter(~rows["redemption_id"].is_in(redemption_ids.implode()))
 
 
 # The redemption after an event, by the names that it has in its own table.
-_AFTER = (
-    pl.col("to_state").alias("state"),
-    pl.col("new_attempt").alias("attempt"),
-    pl.col("new_held").alias("held"),
-    pl.col("new_fulfilled").alias("fulfilled"),
+_AFTER: Final = shape(
+    MOVES,
+    state=pl.col("to_state"),
+    attempt=pl.col("new_attempt"),
+    held=pl.col("new_held"),
+    fulfilled=pl.col("new_fulfilled"),
 )
 
 
@@ -126,8 +136,5 @@ def last_states(ordered: pl.DataFrame) -> pl.DataFrame:
     ids = ordered["redemption_id"]
     first, last = ids != ids.shift(1), ids != ids.shift(-1)
     followed = ordered.filter(first.fill_null(True))["version"] - 1
-    return (
-        ordered.filter(last.fill_null(True))
-        .with_columns(*_AFTER, was_version=followed)
-        .select(pl.col(name).cast(kind) for name, kind in MOVES.items())
-    )
+    after = ordered.filter(last.fill_null(True))
+    return after.with_columns(followed.alias("was_version")).select(_AFTER)

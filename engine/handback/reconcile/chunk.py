@@ -127,23 +127,24 @@ class _Deciding:
         self._presumption = classified.presumption
         self._matched = match(store, tx, terms, classified.others, classified.found)
         # What else the chunk says of a redemption may come before: then both are read.
-        besides = self._matched.filter(pl.col("match") == int(Match.ONE))["redemption_id"]
+        besides = _ids_of_matched(self._matched)
         in_doubt = doubted(store, tx, classified.presumption.followed)
         self._unlike = pl.concat([besides, in_doubt])
         self.presumed = classified.presumption.presumed.without(self._unlike)
         self.decided = Decided()
         self.breaks = pl.DataFrame()
         self.linked = remainder.Linked()
-        self.corrected = corrections.RAISED.to_frame()
+        self.corrected = corrections.NOTHING_RAISED
 
     def decide_rest(self, unlike: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The changes that all others make, where these redemptions (Int64) are not as presumed,
         and the births among them."""
         store, tx, terms = self._store, self._tx, self._terms
         unlike = pl.concat([self._unlike, unlike])
-        left = self._presumption.records.filter(pl.col("redemption_id").is_in(unlike.implode()))
+        records = self._presumption.records
+        left = records.filter(records["redemption_id"].is_in(unlike.implode()))
         matched = pl.concat([self._matched, match(store, tx, terms, left)])
-        ids = matched.filter(pl.col("match") == int(Match.ONE))["redemption_id"]
+        ids = _ids_of_matched(matched)
         standing = standings(store, tx, ids)
         known = answers(store, tx, needs_answers(matched, standing))
         read = decide(matched, standing, known, self._given)
@@ -164,6 +165,10 @@ class _Deciding:
         self.corrected = corrected(matched, standing, fates)
         breaks = broken(matched, standing, fates)
         self.breaks = pl.concat([without(held.breaks, unlike), breaks])
+
+
+def _ids_of_matched(records: pl.DataFrame) -> pl.Series:
+    return records["redemption_id"].filter(records["match"] == int(Match.ONE))
 
 
 def write_queue(store: Store, tx: sa.Connection, decided: Decided) -> None:
@@ -208,6 +213,6 @@ def _tick(
     }
     names = {Fate.EVENT: "events", Fate.REPEAT: "repeats", Fate.BREAK: "breaks"}
     for fate, name in names.items():
-        these = fates.filter(pl.col("fate") == int(fate))
-        row |= {name: len(these), f"{name}_quantity": int(these["moved"].sum())}
+        moved = fates["moved"].filter(fates["fate"] == int(fate))
+        row |= {name: len(moved), f"{name}_quantity": int(moved.sum())}
     tx.execute(sa.insert(RUN_CHUNK).values(**row))

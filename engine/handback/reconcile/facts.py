@@ -33,8 +33,8 @@ def _says(trigger: Trigger) -> pl.Expr:
     return pl.col("says") == int(trigger)
 
 
-def _in(*states: State) -> pl.Expr:
-    return pl.col("state").is_in([int(state) for state in states])
+def _in(state: State) -> pl.Expr:
+    return pl.col("state") == int(state)
 
 
 _LIVE: Final = pl.col("answered_attempt") == pl.col("attempt")

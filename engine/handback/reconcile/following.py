@@ -11,11 +11,12 @@ from typing import Final
 
 import polars as pl
 
-from handback.journal.changes import CHANGES, changes_of
+from handback.journal.changes import NO_CHANGES, changes_of
 from handback.lifecycle import relation
 from handback.lifecycle.table import State, Trigger
 from handback.partners import policy
 from handback.partners.policy import Action, Policies
+from handback.store.shape import shape
 
 # A redemption that goes back into the due queue; its policy allows that where its first attempt was
 # not delivered before `sent_since`.
@@ -30,9 +31,13 @@ DUE_AGAIN = pl.Schema(
     }
 )
 
+NOT_DUE_AGAIN: Final = DUE_AGAIN.to_frame()
+_AS_DUE_AGAIN: Final = shape(DUE_AGAIN)
+
 _TRIGGERS: Final = {int(Action.RETRY): int(Trigger.RETRY), int(Action.FAIL): int(Trigger.FAIL)}
 _REVIEW: Final = pl.lit(int(Action.REVIEW), pl.Int16)
 _STEPPED: Final = ("action", "due_at", "same_reference", "sent_since")
+_NO_STEP: Final = [pl.lit(None).alias(name) for name in _STEPPED]
 
 
 def moved_on(taken: pl.DataFrame) -> pl.DataFrame:
@@ -61,8 +66,7 @@ def follow(
     """
     rejecting = taken["to_state"] == int(State.REJECTED)
     if not rejecting.any():
-        nothing = [pl.lit(None).alias(name) for name in _STEPPED]
-        return CHANGES.to_frame(), taken.with_columns(nothing)
+        return NO_CHANGES, taken.with_columns(_NO_STEP)
     stepped = policy.steps(policies, moved_on(taken.filter(rejecting)), now).with_columns(
         action=pl.when(pl.col("in_doubt") == 1).then(_REVIEW).otherwise("action")
     )
@@ -84,4 +88,4 @@ def follow(
 def due_again(followed: pl.DataFrame) -> pl.DataFrame:
     """The rows of DUE_AGAIN for those that are to be tried again."""
     retried = followed.filter(pl.col("action") == int(Action.RETRY))
-    return retried.select(pl.col(name).cast(kind) for name, kind in DUE_AGAIN.items())
+    return retried.select(_AS_DUE_AGAIN)

@@ -8,6 +8,7 @@ matched by itself is matched here, with its chunk; for the rest the whole file w
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from handback.partners.registry import Terms
 from handback.reconcile.rules import BY_KEY, Asked, ask, searched
 from handback.store.session import Store
+from handback.store.shape import shape
 
 
 class Match(IntEnum):
@@ -44,6 +46,9 @@ MATCHED = pl.Schema(
 )
 VERDICTS = pl.Schema({"ordinal": pl.Int64(), **MATCHED})
 
+_NONE_MATCHED: Final = MATCHED.to_frame()
+_NO_VERDICTS: Final = VERDICTS.to_frame()
+
 _LISTED = 20  # of however many candidates
 
 
@@ -62,10 +67,10 @@ def match(
     """
     kept = records.drop("redemption_id", "attempt")
     if records.is_empty():
-        return pl.DataFrame(schema={**kept.schema, **MATCHED})
+        return kept.hstack(_NONE_MATCHED)
     rules = terms.agreement.handback.match
     whole = pl.col("scope").is_not_null()
-    verdicts = [VERDICTS.to_frame() if found is None else found]
+    verdicts = [_NO_VERDICTS if found is None else found]
     # Answers to a whole batch come with the attempts in it, or are about none of ours.
     for rule, which in ((BY_KEY, whole), (rules[0], ~whole & ~searched(rules))):
         some = records.filter(which)
@@ -83,37 +88,35 @@ def judge(asked: Asked, terms: Terms, *, paired: bool = False) -> pl.DataFrame:
     """
     claims = asked.values.group_by("value").agg(records=pl.len())
     latest = latest_of(asked.candidates).join(claims, on="value", how="inner")
-    attempt = "redemption_id", "answered_attempt"
     by_value = (
-        latest.with_columns(claimed=pl.col("records").sum().over(*attempt))
-        .sort(attempt)
+        latest.with_columns(claimed=pl.col("records").sum().over(_ATTEMPT))
+        .sort(_ATTEMPT)
         .group_by("value")
         .agg(
+            *_FIRST,
             several=(pl.len() > 1) | (paired & (pl.col("claimed") > 1).any()),
             foreign=(pl.col("attempt_partner") != terms.partner_id).any(),
-            redemption_id=pl.col("redemption_id").first(),
-            answered_attempt=pl.col("answered_attempt").first(),
-            attempt_quantity=pl.col("attempt_quantity").first(),
-            candidates=listing(),
-            alike=pl.col("claimed").max().cast(pl.Int64),
+            is_paired=paired,
         )
-        .with_columns(one=~pl.col("several"))
     )
-    verdicts = by_value.select(
-        "value",
-        match=pl.when("several")
-        .then(int(Match.SEVERAL))
-        .when("foreign")
-        .then(int(Match.OTHER_PARTNER))
-        .otherwise(int(Match.ONE)),
-        redemption_id=pl.when("one").then("redemption_id").otherwise(0),
-        answered_attempt=pl.when("one").then("answered_attempt").otherwise(0),
-        attempt_quantity=pl.when("one").then("attempt_quantity"),
-        candidates=pl.when("several").then("candidates"),
-        alike=pl.when(pl.col("several") & paired).then("alike"),
-    )
-    told = asked.values.join(verdicts, on="value", how="inner")
-    return told.select(pl.col(name).cast(kind) for name, kind in VERDICTS.items())
+    return asked.values.join(by_value, on="value", how="inner").select(_VERDICT)
+
+
+_ATTEMPT: Final = ("redemption_id", "answered_attempt")
+_SEVERAL: Final = pl.col("several")
+_VERDICT: Final = shape(
+    VERDICTS,
+    match=pl.when(_SEVERAL)
+    .then(int(Match.SEVERAL))
+    .when("foreign")
+    .then(int(Match.OTHER_PARTNER))
+    .otherwise(int(Match.ONE)),
+    redemption_id=pl.when(_SEVERAL).then(0).otherwise("redemption_id"),
+    answered_attempt=pl.when(_SEVERAL).then(0).otherwise("answered_attempt"),
+    attempt_quantity=pl.when(~_SEVERAL).then("attempt_quantity"),
+    candidates=pl.when(_SEVERAL).then("candidates"),
+    alike=pl.when(_SEVERAL & pl.col("is_paired")).then("alike"),
+)
 
 
 def latest_of(candidates: pl.DataFrame) -> pl.DataFrame:
@@ -127,3 +130,11 @@ def listing() -> pl.Expr:
     """The candidates of a group as one text: ids and attempts, or that there are more of them."""
     listed = pl.format("{}/{}", "redemption_id", "answered_attempt").head(_LISTED).str.join(", ")
     return pl.when(pl.len() > _LISTED).then(pl.format("{}, and more", listed)).otherwise(listed)
+
+
+# Of the candidates of a value, in the order of their attempts.
+_FIRST: Final = (
+    pl.col("redemption_id", "answered_attempt", "attempt_quantity").first(),
+    listing().alias("candidates"),
+    pl.col("claimed").max().alias("alike"),
+)

@@ -50,9 +50,10 @@ def nearest(
     `records` have the columns of DETAIL, but for the key, and those of MATCHED. The others among
     them are left alone.
     """
-    strangers = records.filter(pl.col("match") == int(Match.NONE)).sort("ordinal").head(RECORDS)
-    if strangers.is_empty():
+    is_stranger = records["match"] == int(Match.NONE)
+    if not is_stranger.any():
         return {}
+    strangers = records.filter(is_stranger).sort("ordinal").head(RECORDS)
     keys = terms.agreement.payout.reference.read(strangers["reference"])
     strangers = strangers.with_columns(keys["redemption_id"], keys["attempt"])
     near = _near(store, tx, terms, strangers)

@@ -22,8 +22,9 @@ from handback.partners.registry import Terms
 from handback.reconcile.facts import Fate
 from handback.reconcile.match import Match
 from handback.reconcile.nearest import nearest
-from handback.redemptions.corrections import RAISED
+from handback.redemptions.corrections import NOTHING_RAISED, RAISED
 from handback.store.session import Store
+from handback.store.shape import shape
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)  # made anew it would cost as much as it does
 
@@ -36,14 +37,16 @@ UNMATCHED = {
 
 def unmatched_fates(matched: pl.DataFrame) -> pl.DataFrame:
     """Rows of `decide.FATES` for the records that no rule brought to one attempt of ours."""
-    left = matched.filter(pl.col("match") != int(Match.ONE))
-    return left.select(
-        "ordinal",
-        redemption_id=pl.lit(0, pl.Int64),
-        fate=pl.lit(int(Fate.BREAK), pl.Int16),
-        kind=pl.col("match").replace_strict(UNMATCHED, return_dtype=pl.Int16),
-        moved=pl.col("quantity"),
-    )
+    return matched.filter(matched["match"] != int(Match.ONE)).select(_UNMATCHED_FATES)
+
+
+_UNMATCHED_FATES: Final = (
+    pl.col("ordinal"),
+    pl.lit(0, pl.Int64).alias("redemption_id"),
+    pl.lit(int(Fate.BREAK), pl.Int16).alias("fate"),
+    pl.col("match").replace_strict(UNMATCHED, return_dtype=pl.Int16).alias("kind"),
+    pl.col("quantity").alias("moved"),
+)
 
 
 # What a break is made of: the record, its match, its fate and the standing of its redemption.
@@ -82,13 +85,10 @@ def broken(matched: pl.DataFrame, standings: pl.DataFrame, fates: pl.DataFrame) 
 
     `matched` has the columns of DETAIL and MATCHED, `standings` those of STANDINGS, `fates` FATES.
     """
-    opening = fates.filter(pl.col("kind") > 0).drop("redemption_id")
+    opening = fates.filter(fates["kind"] > 0).select("ordinal", "fate", "kind", "moved")
     stood = standings.select("redemption_id", "state", "version", live_attempt="attempt")
-    return (
-        matched.join(opening, on="ordinal", how="inner")
-        .join(stood, on="redemption_id", how="left")
-        .select(_BROKEN)
-    )
+    found = matched.join(opening, on="ordinal", how="inner")
+    return found.join(stood, on="redemption_id", how="left").select(_BROKEN)
 
 
 def corrected(matched: pl.DataFrame, standings: pl.DataFrame, fates: pl.DataFrame) -> pl.DataFrame:
@@ -96,13 +96,16 @@ def corrected(matched: pl.DataFrame, standings: pl.DataFrame, fates: pl.DataFram
 
     The columns are those of `broken`. A record that stands in a break has credited nothing yet.
     """
-    changed = matched.filter(pl.col("reason_class") == int(ReasonClass.OK_CHANGED))
-    taken = fates.filter(pl.col("fate") != int(Fate.BREAK)).select("ordinal")
+    is_changed = matched["reason_class"] == int(ReasonClass.OK_CHANGED)
+    if not is_changed.any():
+        return NOTHING_RAISED
+    changed = matched.filter(is_changed)
+    taken = fates.filter(fates["fate"] != int(Fate.BREAK)).select("ordinal")
     whose = standings.select("redemption_id", ours="member_ref")
     found = changed.join(taken, on="ordinal").join(whose, on="redemption_id")
     other = pl.when(pl.col("member_ref") != pl.col("ours")).then("member_ref")
-    told = found.with_columns(named_member=other, member_ref="ours", reason_code="code")
-    return told.select(pl.col(name).cast(kind) for name, kind in RAISED.items())
+    ours, code = pl.col("ours"), pl.col("code")
+    return found.select(shape(RAISED, named_member=other, member_ref=ours, reason_code=code))
 
 
 def open_breaks(
@@ -123,7 +126,7 @@ def open_breaks(
     told = told.with_columns(pl.Series("identity", _identities(told), pl.Binary))
     there, renewed = known(store, tx, terms.partner_id, told["identity"])
     new = told["identity"].is_first_distinct() & ~told["identity"].is_in(there)
-    fresh = told.filter(new)
+    fresh = told if new.all() else told.filter(new)
     if renewed:
         named = [renewed.get(identity, identity) for identity in fresh["identity"]]
         fresh = fresh.with_columns(pl.Series("identity", named, pl.Binary))
@@ -140,25 +143,21 @@ def _opened(
     terms: Terms, file_id: int, records: pl.DataFrame, numbers: Sequence[int], now: datetime
 ) -> pl.DataFrame:
     """Rows of `resolve.OPENED`."""
-    matched = pl.when(pl.col("match") == int(Match.ONE))
-    rows = records.select(
-        "identity",
-        "kind",
-        "ordinal",
-        "reason_class",
-        "raw",
-        "facts",
-        pl.Series("break_id", numbers),
-        programme_id=terms.programme_id,
-        partner_id=terms.partner_id,
-        redemption_id=matched.then("redemption_id"),
-        attempt=matched.then("answered_attempt"),
-        file_id=file_id,
-        quantity="moved",
-        reason_code="code",
-        opened_at=pl.lit(now),
-    )
-    return rows.select(pl.col(name).cast(kind) for name, kind in resolve.OPENED.items())
+    said = {
+        "break_id": pl.lit(pl.Series(numbers)),
+        "programme_id": pl.lit(terms.programme_id),
+        "partner_id": pl.lit(terms.partner_id),
+        "redemption_id": _IS_MATCHED.then("redemption_id"),
+        "attempt": _IS_MATCHED.then("answered_attempt"),
+        "file_id": pl.lit(file_id),
+        "quantity": pl.col("moved"),
+        "reason_code": pl.col("code"),
+        "opened_at": pl.lit(now),
+    }
+    return records.select(shape(resolve.OPENED, **said))
+
+
+_IS_MATCHED: Final = pl.when(pl.col("match") == int(Match.ONE))
 
 
 _HOLDING: Final = [int(kind) for kind in HOLDING]
@@ -168,21 +167,22 @@ def _identities(records: pl.DataFrame) -> list[bytes]:
     """SHA-256 of what each break says, whatever file and place it came from."""
     # A redemption can be rejected for review more than once, each time anew.
     rejected = (pl.col("fate") == int(Fate.EVENT)) & pl.col("kind").is_in(_HOLDING)
-    anew = pl.when(rejected).then("version")
-    said = records.select(
-        "kind",
-        "redemption_id",
-        "answered_attempt",
-        "reference",
-        "code",
-        "outcome",
-        "quantity",
-        "fee",
-        "unit",
-        "member_ref",
-        anew,
-    )
-    return [hashlib.sha256(_JSON.encode(row).encode()).digest() for row in said.iter_rows()]
+    said = records.select(*_IDENTIFYING, pl.when(rejected).then("version"))
+    return [hashlib.sha256(_JSON.encode(row).encode()).digest() for row in said.rows()]
+
+
+_IDENTIFYING: Final = (
+    "kind",
+    "redemption_id",
+    "answered_attempt",
+    "reference",
+    "code",
+    "outcome",
+    "quantity",
+    "fee",
+    "unit",
+    "member_ref",
+)
 
 
 def _facts(terms: Terms, records: pl.DataFrame, misses: Mapping[int, Sequence[str]]) -> list[str]:

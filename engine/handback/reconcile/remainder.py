@@ -9,11 +9,11 @@ from typing import Final
 import polars as pl
 import sqlalchemy as sa
 
-from handback.journal.changes import BIRTHS, CHANGES, changes_of
+from handback.journal.changes import BIRTHS, NO_BIRTHS, NO_CHANGES, changes_of
 from handback.lifecycle import relation
 from handback.lifecycle.table import State, Trigger
 from handback.partners.codes import ReasonClass
-from handback.reconcile.following import DUE_AGAIN
+from handback.reconcile.following import DUE_AGAIN, NOT_DUE_AGAIN
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
 from handback.store.tables import Due, MemberDetail, Remainder
@@ -23,16 +23,17 @@ DETAIL, DUE, REMAINDER = table_of(MemberDetail), table_of(Due), table_of(Remaind
 _LINKS: Final = pl.Schema(
     {"redemption_id": pl.Int64(), "origin_id": pl.Int64(), "attempt": pl.Int16()}
 )
+_NO_LINKS: Final = _LINKS.to_frame()
 
 
 @dataclass(frozen=True, slots=True)
 class Linked:
     """Redemptions that are born of others: CHANGES, BIRTHS, DUE_AGAIN, and whose each is."""
 
-    changes: pl.DataFrame = field(default_factory=CHANGES.to_frame)
-    births: pl.DataFrame = field(default_factory=BIRTHS.to_frame)
-    due: pl.DataFrame = field(default_factory=DUE_AGAIN.to_frame)
-    links: pl.DataFrame = field(default_factory=_LINKS.to_frame)
+    changes: pl.DataFrame = field(default_factory=NO_CHANGES.clone)
+    births: pl.DataFrame = field(default_factory=NO_BIRTHS.clone)
+    due: pl.DataFrame = field(default_factory=NOT_DUE_AGAIN.clone)
+    links: pl.DataFrame = field(default_factory=_NO_LINKS.clone)
 
 
 def submit(store: Store, tx: sa.Connection, remainders: pl.DataFrame, now: datetime) -> Linked:

@@ -22,6 +22,7 @@ from handback.partners.vocabulary import MatchColumn
 from handback.reconcile.days import with_days
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
+from handback.store.shape import shape
 from handback.store.tables import Attempt, Block, Event, NormalReference, PayoutBatch, Redemption
 
 ATTEMPT, BATCH, REDEMPTION = (table_of(t) for t in (Attempt, PayoutBatch, Redemption))
@@ -58,6 +59,8 @@ CANDIDATES: Final = pl.Schema(
         "attempt_partner": pl.Int64(),
     }
 )
+_NO_CANDIDATES: Final = CANDIDATES.to_frame()
+_AS_CANDIDATES: Final = shape(CANDIDATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +128,17 @@ def ask(
     if "key_redemption" in columns:
         rows = rows.filter(pl.col("key_redemption") > 0)
     if rows.is_empty():
-        return Asked(rows.select("ordinal", value="ordinal"), CANDIDATES.to_frame())
+        return Asked(rows.select("ordinal", value="ordinal"), _NO_CANDIDATES)
     columns = rows.columns[1:]
     values = rows.select(columns).unique().sort(columns)
-    values = values.with_columns(value=pl.int_range(pl.len(), dtype=pl.Int64))
+    values = values.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("value"), *columns)
     name = f"match_{crc32(' '.join(columns).encode()):x}"
-    stage = store.dialect.stage(tx, name, values.select("value", *columns))
+    stage = store.dialect.stage(tx, name, values)
     select = statement(terms, rule, stage, arrival)
     found = fetch_frame(tx, _newest(select, newest) if newest else select)
     return Asked(
         rows.join(values, on=columns, how="inner").select("ordinal", "value"),
-        found.drop_nulls().select(pl.col(name).cast(kind) for name, kind in CANDIDATES.items()),
+        found.drop_nulls().select(_AS_CANDIDATES),
     )
 
 

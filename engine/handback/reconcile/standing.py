@@ -12,6 +12,7 @@ from handback.journal.commit import CauseKind
 from handback.lifecycle.table import State, Trigger
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
+from handback.store.shape import shape
 from handback.store.tables import (
     Attempt,
     Block,
@@ -68,21 +69,34 @@ ANSWERS = pl.Schema(
 
 # What each trigger of the journal counts as; all others answer nothing.
 _COUNTS_AS: Final = {
-    Trigger.ACKNOWLEDGE: Trigger.ACKNOWLEDGE,
-    Trigger.CONFIRM: Trigger.CONFIRM,
-    Trigger.REJECT: Trigger.REJECT,
-    Trigger.EXPIRE: Trigger.REJECT,
-    Trigger.RETURN: Trigger.RETURN,
-    Trigger.RETURN_PART: Trigger.RETURN_PART,
-    Trigger.REINSTATE: Trigger.CONFIRM,
-    Trigger.WRITE_OFF: Trigger.CONFIRM,
+    int(Trigger.ACKNOWLEDGE): int(Trigger.ACKNOWLEDGE),
+    int(Trigger.CONFIRM): int(Trigger.CONFIRM),
+    int(Trigger.REJECT): int(Trigger.REJECT),
+    int(Trigger.EXPIRE): int(Trigger.REJECT),
+    int(Trigger.RETURN): int(Trigger.RETURN),
+    int(Trigger.RETURN_PART): int(Trigger.RETURN_PART),
+    int(Trigger.REINSTATE): int(Trigger.CONFIRM),
+    int(Trigger.WRITE_OFF): int(Trigger.CONFIRM),
 }
+_BORNE: Final = pl.col("trigger") == int(Trigger.WRITE_OFF)
+# A part that is written off leaves the state as it is, and answers nothing.
+_OF_PART: Final = _BORNE & (pl.col("to_state") != int(State.CONFIRMED))
+_ANSWERING: Final = pl.col("trigger").is_in(list(_COUNTS_AS)) & ~_OF_PART
+_AS_ANSWERS: Final = shape(
+    ANSWERS,
+    trigger=pl.col("trigger").replace_strict(_COUNTS_AS),
+    by_silence=pl.col("cause_kind") == int(CauseKind.POLICY),
+    borne=_BORNE,
+)
+_AS_STANDINGS: Final = shape(STANDINGS)
+_NO_STANDINGS: Final = STANDINGS.to_frame()
+_NO_ANSWERS: Final = ANSWERS.to_frame()
 
 
 def standings(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.DataFrame:
     """The redemptions with these ids (Int64) as they stand in this transaction."""
     if redemption_ids.is_empty():
-        return STANDINGS.to_frame()
+        return _NO_STANDINGS
     keys = store.dialect.stage(tx, "standings", _keys(redemption_ids))
     select = (
         sa.select(
@@ -105,7 +119,7 @@ def standings(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.
         .join(UNIT, UNIT.c.unit_id == REDEMPTION.c.unit_id)
         .outerjoin(DUE, DUE.c.redemption_id == REDEMPTION.c.redemption_id)
     )
-    return _typed(fetch_frame(tx, with_first_sent(select)), STANDINGS)
+    return fetch_frame(tx, with_first_sent(select)).select(_AS_STANDINGS)
 
 
 _FIRST, _ITS_BATCH = ATTEMPT.alias("first_attempt"), BATCH.alias("first_batch")
@@ -159,7 +173,7 @@ def with_breaks(tx: sa.Connection, redemption_ids: pl.Series) -> pl.Series:
 def answers(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.DataFrame:
     """Every answer that the journal holds for the redemptions with these ids (Int64)."""
     if redemption_ids.is_empty():
-        return pl.DataFrame(schema=ANSWERS)
+        return _NO_ANSWERS
     keys = store.dialect.stage(tx, "answers", _keys(redemption_ids))
     select = (
         sa.select(
@@ -180,23 +194,8 @@ def answers(store: Store, tx: sa.Connection, redemption_ids: pl.Series) -> pl.Da
             )
         )
     )
-    # A part that is written off leaves the state as it is, and answers nothing.
-    of_part = (pl.col("trigger") == int(Trigger.WRITE_OFF)) & (
-        pl.col("to_state") != int(State.CONFIRMED)
-    )
-    counting = {int(trigger): int(counts_as) for trigger, counts_as in _COUNTS_AS.items()}
-    found = fetch_frame(tx, select).filter(pl.col("trigger").is_in(list(counting)) & ~of_part)
-    told = found.with_columns(
-        pl.col("trigger").replace_strict(counting),
-        by_silence=pl.col("cause_kind") == int(CauseKind.POLICY),
-        borne=pl.col("trigger") == int(Trigger.WRITE_OFF),
-    )
-    return _typed(told, ANSWERS)
+    return fetch_frame(tx, select).filter(_ANSWERING).select(_AS_ANSWERS)
 
 
 def _keys(redemption_ids: pl.Series) -> pl.DataFrame:
     return redemption_ids.unique().sort().alias("redemption_id").to_frame()
-
-
-def _typed(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
-    return frame.select(pl.col(name).cast(kind) for name, kind in schema.items())

@@ -37,6 +37,7 @@ RAISED = pl.Schema(
         "reason_code": pl.String(),
     }
 )
+NOTHING_RAISED: Final = RAISED.to_frame()
 
 
 @dataclass(frozen=True, slots=True)
