@@ -86,20 +86,18 @@ def judge(asked: Asked, terms: Terms, *, paired: bool = False) -> pl.DataFrame:
 
     Where they are `paired`, no other record may have a claim on the one candidate of a record.
     """
-    claims = asked.values.group_by("value").agg(records=pl.len())
-    latest = latest_of(asked.candidates).join(claims, on="value", how="inner")
-    by_value = (
-        latest.with_columns(claimed=pl.col("records").sum().over(_ATTEMPT))
-        .sort(_ATTEMPT)
-        .group_by("value")
-        .agg(
-            *_FIRST,
-            several=(pl.len() > 1) | (paired & (pl.col("claimed") > 1).any()),
-            foreign=(pl.col("attempt_partner") != terms.partner_id).any(),
-            is_paired=paired,
-        )
-    )
+    latest = latest_of(asked.candidates)
+    claimed = _claimed(latest, asked.values) if paired else latest.with_columns(claimed=0)
+    foreign = (pl.col("attempt_partner") != terms.partner_id).any()
+    by_value = claimed.sort(_ATTEMPT).group_by("value").agg(*_FOUND, foreign=foreign)
     return asked.values.join(by_value, on="value", how="inner").select(_VERDICT)
+
+
+def _claimed(latest: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
+    """The candidates with `claimed`, how many records have a claim on each."""
+    claims = values.group_by("value").agg(records=pl.len())
+    asking = latest.join(claims, on="value", how="inner")
+    return asking.with_columns(claimed=pl.col("records").sum().over(_ATTEMPT))
 
 
 _ATTEMPT: Final = ("redemption_id", "answered_attempt")
@@ -115,7 +113,7 @@ _VERDICT: Final = shape(
     answered_attempt=pl.when(_SEVERAL).then(0).otherwise("answered_attempt"),
     attempt_quantity=pl.when(~_SEVERAL).then("attempt_quantity"),
     candidates=pl.when(_SEVERAL).then("candidates"),
-    alike=pl.when(_SEVERAL & pl.col("is_paired")).then("alike"),
+    alike=pl.when(_SEVERAL & (pl.col("alike") > 0)).then("alike"),
 )
 
 
@@ -132,8 +130,9 @@ def listing() -> pl.Expr:
     return pl.when(pl.len() > _LISTED).then(pl.format("{}, and more", listed)).otherwise(listed)
 
 
-# Of the candidates of a value, in the order of their attempts.
-_FIRST: Final = (
+# Of the candidates of a value, in the order of their attempts; claims count where there are any.
+_FOUND: Final = (
+    ((pl.len() > 1) | (pl.col("claimed") > 1).any()).alias("several"),
     pl.col("redemption_id", "answered_attempt", "attempt_quantity").first(),
     listing().alias("candidates"),
     pl.col("claimed").max().alias("alike"),
