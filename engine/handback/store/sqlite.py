@@ -75,6 +75,7 @@ class SQLite:
             hide_parameters=True,  # values of members have no place in a log
             poolclass=sa.QueuePool,
             max_overflow=UNBOUNDED,
+            pool_use_lifo=True,  # each connection fills a page cache of its own
             connect_args={"check_same_thread": False},
         )
         sa.event.listen(engine, "connect", _prepare)
