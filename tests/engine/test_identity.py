@@ -124,7 +124,7 @@ class TestRepeats:
         [
             ("answer.csv", ANSWER, "repeated"),
             ("other.csv", ANSWER, "renamed"),
-            ("answer.csv", gzip.compress(ANSWER), "rewrapped"),
+            ("answer.csv", gzip.compress(ANSWER, mtime=0), "rewrapped"),
             ("other.zip", zipped(ANSWER), "rewrapped"),
         ],
     )
