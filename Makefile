@@ -49,7 +49,7 @@ bench: setup  ## records per second on this machine beside the floor, on both st
 		$(BIN)/handbackd bench subscribers --store $$store --records 2000 || exit 1; \
 		$(BIN)/handbackd bench latency --store $$store --records 300 || exit 1; done
 
-stubs: setup  ## write what is generated: both copies of the stubs, the sync client, three pages of docs
+stubs: setup  ## write what is generated: both stubs, the sync client, three pages of docs
 	$(BIN)/python proto/generate.py
 	$(BIN)/python clients/python/async_to_sync.py
 	$(BIN)/python -m handback.lifecycle.render
