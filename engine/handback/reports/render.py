@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import fill
 from typing import Final
 
 from handback.lifecycle.render import keep, table
@@ -116,7 +117,8 @@ def _way(drill: Drill) -> str:
     told = [f"{name} = {column}" for name, column in drill.columns.items()]
     fixed = [f"{name} = `{text}`" for name, text in drill.fixed.items()]
     kept = [f"{name} as asked" for name in drill.kept if name not in drill.columns]
-    return f"- {figures}: `{drill.report}` with {'; '.join([*told, *fixed, *kept])}"
+    way = f"- {figures}: `{drill.report}` with {'; '.join([*told, *fixed, *kept])}"
+    return fill(way, 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def main() -> int:
