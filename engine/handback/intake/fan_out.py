@@ -18,8 +18,10 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.formats.findings import DETAIL
+from handback.store.among import among
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
+from handback.store.shape import shape
 from handback.store.tables import Attempt, PayoutBatch
 
 ATTEMPT, BATCH = table_of(Attempt), table_of(PayoutBatch)
@@ -27,7 +29,6 @@ ATTEMPT, BATCH = table_of(Attempt), table_of(PayoutBatch)
 MAX_ANSWERS: Final = 16
 """How often one file may answer the same batch as a whole: partners do it once for each group."""
 
-_LOOKED_UP_AT_ONCE: Final = 1_000  # SQLite may take no more than 32,766 values in a statement
 _NUMBER: Final = r"^\d{1,18}$"
 
 # Where in its chunk an answer to a whole batch stands, and which batch that is.
@@ -96,24 +97,12 @@ class FanOut:
         )
         if named.is_empty():
             return _ANSWERED.to_frame()
-        joined = named.join(self._batches(named["sequence"].unique()), on="sequence").sort("at")
-        answered = joined.select(pl.col(name).cast(kind) for name, kind in _ANSWERED.items())
-        return answered.filter([self._may_answer(batch_id) for batch_id in answered["batch_id"]])
-
-    def _batches(self, sequences: pl.Series) -> pl.DataFrame:
-        """The batches of ours with one of these numbers."""
         columns = BATCH.c.sequence, BATCH.c.batch_id, BATCH.c.record_count
+        found = among(BATCH.c.sequence, named["sequence"].unique())
         with self._store.read() as tx:
-            return pl.concat(
-                fetch_frame(
-                    tx,
-                    sa.select(*columns).where(
-                        self._ours,
-                        BATCH.c.sequence.in_(sequences[at : at + _LOOKED_UP_AT_ONCE].to_list()),
-                    ),
-                )
-                for at in range(0, len(sequences), _LOOKED_UP_AT_ONCE)
-            )
+            batches = fetch_frame(tx, sa.select(*columns).where(self._ours, found))
+        answered = named.join(batches, on="sequence").sort("at").select(shape(_ANSWERED))
+        return answered.filter([self._may_answer(batch_id) for batch_id in answered["batch_id"]])
 
     def _may_answer(self, batch_id: int) -> bool:
         self._answers[batch_id] += 1
@@ -157,4 +146,4 @@ def _each(record: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
         batch_ordinal="ordinal",
         fee=None,  # that of the whole is none of each
     )
-    return several.select(pl.col(name).cast(kind) for name, kind in DETAIL.items())
+    return several.select(shape(DETAIL))

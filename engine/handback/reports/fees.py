@@ -23,11 +23,11 @@ from handback.reports.reading import Reading
 from handback.reports.records import told
 from handback.reports.report import Report
 from handback.reports.runs import files
+from handback.store.among import among
 from handback.store.bulk import fetch_frame
 
 # What a record with a fee became, where it moved nothing.
 _BREAK: Final = "break"
-_LOOKED_UP: Final = 5_000
 _KEY: Final = ("period", "partner", "unit", "became")
 _SUMS: Final = pl.Schema(
     {
@@ -74,12 +74,9 @@ def _units_under_fees(asked: Reading, partner_id: int, version: int | None) -> t
 
 def _shown(asked: Reading, found: pl.DataFrame, units: tuple[str, ...]) -> pl.DataFrame:
     """Records in the unit of what they are about, else the one they name, else the only one."""
-    ids = found["redemption_id"].drop_nulls().unique()
-    owned = pl.DataFrame(schema={"redemption_id": pl.Int64(), "unit_id": pl.Int64()})
-    for some in ids.to_frame().iter_slices(_LOOKED_UP):
-        wanted = REDEMPTION.c.redemption_id.in_(some["redemption_id"].to_list())
-        select = sa.select(REDEMPTION.c.redemption_id, REDEMPTION.c.unit_id).where(wanted)
-        owned = pl.concat([owned, fetch_frame(asked.tx, select)], how="vertical_relaxed")
+    wanted = among(REDEMPTION.c.redemption_id, found["redemption_id"].drop_nulls().unique())
+    select = sa.select(REDEMPTION.c.redemption_id, REDEMPTION.c.unit_id).where(wanted)
+    owned = fetch_frame(asked.tx, select)
     known = found.rename({"unit": "named_unit"}).join(
         owned, on="redemption_id", how="left", maintain_order="left"
     )

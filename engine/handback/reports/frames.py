@@ -9,6 +9,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.store.bulk import fetch_frame
+from handback.store.shape import shape
 
 
 def pages(
@@ -29,6 +30,5 @@ def summed(parts: Iterable[pl.DataFrame], schema: pl.Schema, by: Sequence[str]) 
     """The sums of all parts by some columns, with the columns of `schema`; never all at once."""
     sums = pl.DataFrame(schema=schema)
     for part in parts:
-        more = part.select(pl.col(name).cast(kind) for name, kind in schema.items())
-        sums = pl.concat([sums, more]).group_by(by).agg(pl.exclude(by).sum())
+        sums = pl.concat([sums, part.select(shape(schema))]).group_by(by).agg(pl.exclude(by).sum())
     return sums
