@@ -23,6 +23,7 @@ from handback.intake.queries import FileView
 from handback.partners.agreement import Agreement
 from handback.partners.codes import CodeMap
 from handback.partners.restricted import RESTRICTED, telling
+from handback.store.shape import shape
 
 RECORDS: Final = pl.Schema({**DETAIL, "flaw": pl.String()})
 """A detail; or a record that cannot be read, of which there is its place, its text and the flaw."""
@@ -146,4 +147,4 @@ def _together(details: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
     rejected = findings.filter(reject).unique("ordinal", keep="first", maintain_order=True)
     flawed = rejected.select("ordinal", "line", "raw", flaw=pl.col("code"))
     every = pl.concat([details, flawed], how="diagonal_relaxed")
-    return every.select(pl.col(name).cast(kind) for name, kind in RECORDS.items()).sort("ordinal")
+    return every.select(shape(RECORDS)).sort("ordinal")

@@ -19,6 +19,7 @@ from handback.partners.codes import ReasonClass
 from handback.reconcile.settling import note, outstanding
 from handback.store.bulk import table_of
 from handback.store.session import Store
+from handback.store.shape import shape
 from handback.store.tables import Attempt
 
 ATTEMPT = table_of(Attempt)
@@ -87,7 +88,7 @@ def _opened(told: pl.DataFrame) -> pl.DataFrame:
     """Rows of `resolve.OPENED`; what is not told is null."""
     absent = [name for name in resolve.OPENED if name not in told.columns]
     rows = told.with_columns(pl.lit(None).alias(name) for name in absent)
-    return rows.select(pl.col(name).cast(kind) for name, kind in resolve.OPENED.items())
+    return rows.select(shape(resolve.OPENED))
 
 
 def _whose(batch: sa.Row[Any], at: datetime) -> list[pl.Expr]:

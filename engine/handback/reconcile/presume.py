@@ -24,6 +24,7 @@ from handback.reconcile.match import Match
 from handback.reconcile.opened import broken
 from handback.reconcile.standing import ANSWERS, STANDINGS
 from handback.store.bulk import WAS
+from handback.store.shape import shape
 
 _BY_KEY: Final = ["reference_key"]
 _FOLLOWING: Final = (Trigger.RETRY, Trigger.FAIL)
@@ -144,7 +145,7 @@ def _standings(terms: Terms, telling: pl.DataFrame, given: Given) -> pl.DataFram
         in_doubt=pl.lit(0),
         first_sent_at=pl.lit(given.now),
     )
-    return presumed.select(pl.col(name).cast(kind) for name, kind in STANDINGS.items())
+    return presumed.select(shape(STANDINGS))
 
 
 def _unit(terms: Terms) -> pl.Expr:

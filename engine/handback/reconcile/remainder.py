@@ -16,6 +16,7 @@ from handback.partners.codes import ReasonClass
 from handback.reconcile.following import DUE_AGAIN, NOT_DUE_AGAIN
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
+from handback.store.shape import shape
 from handback.store.tables import Due, MemberDetail, Remainder
 
 DETAIL, DUE, REMAINDER = table_of(MemberDetail), table_of(Due), table_of(Remainder)
@@ -61,9 +62,9 @@ def submit(store: Store, tx: sa.Connection, remainders: pl.DataFrame, now: datet
     due = born.with_columns(due_at=pl.lit(now), same_reference=pl.lit(0), sent_since=pl.lit(None))
     return Linked(
         changes_of(taken),
-        born.select(pl.col(name).cast(kind) for name, kind in BIRTHS.items()),
-        due.select(pl.col(name).cast(kind) for name, kind in DUE_AGAIN.items()),
-        born.select(pl.col(name).cast(kind) for name, kind in _LINKS.items()),
+        born.select(shape(BIRTHS)),
+        due.select(shape(DUE_AGAIN)),
+        born.select(shape(_LINKS)),
     )
 
 

@@ -34,6 +34,7 @@ from handback.reconcile.rules import (
     pairs,
     searched,
 )
+from handback.store.shape import shape
 
 AT_ONCE: Final = 50_000
 """So many records are searched for in one transaction."""
@@ -211,6 +212,6 @@ def _claims(values: pl.DataFrame, lost: pl.DataFrame) -> pl.DataFrame:
     told = values.join(listed, on="value", how="inner").with_columns(
         pl.lit(None).alias(name) for name in VERDICTS if name not in ("ordinal", "candidates")
     )
-    return told.select(pl.col(name).cast(kind) for name, kind in VERDICTS.items()).with_columns(
+    return told.select(shape(VERDICTS)).with_columns(
         pl.col("match", "redemption_id", "answered_attempt").fill_null(0)
     )

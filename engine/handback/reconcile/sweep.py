@@ -15,7 +15,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-import polars as pl
 import sqlalchemy as sa
 
 from handback import telemetry
@@ -37,6 +36,7 @@ from handback.reconcile.silence import READ_AS, SILENT, Silence, read_silence
 from handback.reconcile.standing import with_first_sent
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
+from handback.store.shape import shape
 from handback.store.tables import Attempt, Break, Due, Event, HandbackFile, PayoutBatch, Redemption
 
 ATTEMPT, BATCH, BREAK, DUE = (table_of(one) for one in (Attempt, PayoutBatch, Break, Due))
@@ -132,7 +132,7 @@ class _Sweeping:
             if silent.is_empty():
                 return 0
             at = self.clock.now()
-            silent = silent.select(pl.col(name).cast(kind) for name, kind in SILENT.items())
+            silent = silent.select(shape(SILENT))
             silence = read_silence(silent, self.terms.agreement, at)
             commit(self.store, tx, self.cause, silence.changes, at)
             self._enqueue(tx, silence, at)

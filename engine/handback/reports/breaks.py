@@ -18,6 +18,7 @@ from handback.reports.frames import pages
 from handback.reports.reading import Reading
 from handback.reports.report import Report
 from handback.store.bulk import table_of
+from handback.store.shape import shape
 from handback.store.tables import Break
 
 BREAK: Final = table_of(Break)
@@ -51,7 +52,7 @@ def ages(asked: Reading) -> d.Rows:
             breaks=1,
             overdue=(pl.col("due_at") < asked.now).cast(pl.Int64),
             oldest_at="opened_at",
-        ).select(pl.col(name).cast(kind) for name, kind in _COUNTED.items())
+        ).select(shape(_COUNTED))
         counted = (
             pl.concat([counted, more])
             .group_by(_KEY)

@@ -26,6 +26,7 @@ from handback.reports.report import Report
 from handback.reports.runs import FATES
 from handback.reports.stretches import EVENT
 from handback.store.bulk import fetch_frame
+from handback.store.shape import shape
 
 # A record beside others of a file that is not, or not yet, reconciled.
 UNAPPLIED: Final = "unapplied"
@@ -127,9 +128,7 @@ def _events(file_id: int, block_id: int) -> sa.Select[Any]:
 
 def _of(found: pl.DataFrame) -> pl.DataFrame:
     empty = pl.DataFrame(schema=_BECAME)
-    return pl.concat([empty, found], how="diagonal_relaxed").select(
-        pl.col(name).cast(kind) for name, kind in _BECAME.items()
-    )
+    return pl.concat([empty, found], how="diagonal_relaxed").select(shape(_BECAME))
 
 
 def _narrowed(asked: Reading, found: pl.DataFrame) -> pl.DataFrame:

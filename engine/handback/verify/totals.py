@@ -18,6 +18,7 @@ from handback.journal.names import names
 from handback.lifecycle import relation
 from handback.lifecycle.table import OPEN_STATES, STANDS, Account, State
 from handback.store.bulk import fetch_frame, table_of
+from handback.store.shape import shape
 from handback.store.tables import Block, BlockTotal, Event, Redemption
 from handback.verify.law import Broken, Law, breaches, first_fault
 from handback.verify.walk import OWNER, Page
@@ -211,7 +212,7 @@ def _sum(sums: pl.DataFrame, moved: pl.DataFrame) -> pl.DataFrame:
 
 def _count(counts: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     weighted = counted.with_columns(weighted=pl.col("events") * _weight())
-    more = weighted.select(pl.col(name).cast(kind) for name, kind in _COUNTS.items())
+    more = weighted.select(shape(_COUNTS))
     return pl.concat([counts, more]).sum()
 
 
