@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from handback.errors import SchemaMismatch
+from handback.errors import NotFound, SchemaMismatch
 from handback.store.session import Store
 
 # Any number of this application's own, so that two migrating processes wait for one another.
@@ -65,7 +66,15 @@ def prepare(url: str) -> None:
 
 
 def check(url: str) -> None:
-    """Raises SchemaMismatch where the store is at any other version, or at none."""
+    """Raises SchemaMismatch where the store is at any other version, or at none.
+
+    Raises NotFound where it is a file that is not there, and leaves none behind.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        path = Path(parsed.database).absolute()
+        if not path.is_file():
+            raise NotFound(kind="database", id=path)
     found, needed = current(url), head()
     if found != needed:
         raise SchemaMismatch(found=found or "none", needed=needed)

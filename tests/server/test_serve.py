@@ -8,11 +8,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+import handback_migrations
 from fake_clock import FakeClock
 from handback.partners.registry import apply
 from handback.store.session import Store
@@ -148,10 +150,22 @@ async def test_verify_says_that_a_store_is_none(
     environment: dict[str, str], empty_store_url: str
 ) -> None:
     environment["HANDBACK_STORE"] = empty_store_url
+    handback_migrations.current(empty_store_url)  # on SQLite it is a file from now on
     code, output, complaints = await ran(environment, "verify")
     assert (code, output) == (1, "")
     assert complaints.startswith("handbackd: SCHEMA_MISMATCH: ")
     assert complaints.count("\n") == 1
+
+
+@pytest.mark.parametrize("store_kind", ["sqlite"])
+async def test_verify_names_the_file_that_is_not_there_and_makes_none(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    mistyped = tmp_path / "elsewhere" / "handback.db"
+    environment["HANDBACK_STORE"] = f"sqlite:///{mistyped}"
+    said = f"handbackd: NOT_FOUND: no database {mistyped}\n"
+    assert await ran(environment, "verify") == (1, "", said)
+    assert not mistyped.parent.exists()
 
 
 async def test_doctor_shows_the_settings_and_what_is_wrong(
