@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
-
-import sqlalchemy as sa
 
 from handback.breaks import commands, proposals, queries, resolve
 from handback.breaks.decisions import Decision
-from handback.breaks.doubts import MAY_BE_CREDITED, doubts
+from handback.breaks.doubts import doubts
 from handback.breaks.proposals import Proposed
 from handback.breaks.queries import BreakView, Proposal
 from handback.errors import (
     BreakClosed,
-    HandbackError,
     InvalidRequest,
     RetryExcluded,
     SecondPersonNeeded,
@@ -24,22 +20,14 @@ from handback.errors import (
 )
 from handback.ids import Prefix, public_id
 from handback.journal.commit import Cause, CauseKind
-from handback.lifecycle.table import State, Trigger
-from handback.partners.codes import ReasonClass
-from handback.partners.registry import Agreements
-from handback.redemptions.draft import Draft
+from handback.lifecycle.table import State
 from handback.redemptions.queries import RedemptionView, history, not_found, owned
-from handback.redemptions.requests import Fail, Retry
-from handback.redemptions.requests import Step as StepCommand
-from handback.redemptions.sheet import Sheet, Standing
+from handback.resolutions.drafting import COMMANDS, Room, drafted
 from handback.resolutions.link import link
-from handback.resolutions.steps import credited, given_back, steps
-from handback.store import requests
+from handback.resolutions.steps import credited, given_back
 from handback.store.requests import Command
-from handback.store.session import Store
 
-_STEPS: Final[dict[Decision, type[StepCommand]]] = {Decision.RETRY: Retry, Decision.FAIL: Fail}
-_UNASKED: Final = (*_STEPS, Decision.LINK)
+_UNASKED: Final = (*COMMANDS, Decision.LINK)
 _ALONE: Final = (State.REJECTED, State.RETRYING)
 """Where one person may retry or fail, unless it may stand credited or its policy excludes it."""
 
@@ -57,16 +45,6 @@ class Wanted:
     redemption_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """Where a decision is carried out: within one transaction, at one instant."""
-
-    store: Store
-    tx: sa.Connection
-    agreements: Agreements
-    now: datetime
-
-
 def decide(room: Room, view: BreakView, wanted: Wanted, command: Command) -> None:
     """Close an open break by a decision, or propose that where it needs a second person.
 
@@ -80,13 +58,13 @@ def decide(room: Room, view: BreakView, wanted: Wanted, command: Command) -> Non
         return
     redemption = _redemption(room, view, wanted)
     proposed = _proposed(room, view, wanted, redemption)
-    if wanted.decision in _STEPS and redemption.state in _ALONE:
+    if wanted.decision in COMMANDS and redemption.state in _ALONE:
         with suppress(SecondPersonNeeded, RetryExcluded):
             carry_out(room, view, proposed, command, approved=False)
             return
     if wanted.decision is not Decision.LINK:
         # Nobody is asked about what cannot be done.
-        _drafted(room, view, proposed, command, approved=True)
+        drafted(room, view, proposed, command, approved=True)
     proposals.propose(room.tx, view, proposed, command.actor, command.comment, room.now)
 
 
@@ -99,8 +77,7 @@ def carry_out(
         whose = (proposed.redemption_id, proposed.attempt)
         link(room.store, room.tx, room.agreements, cause, view, *whose, room.now)
     else:
-        drafted = _drafted(room, view, proposed, command, approved=approved)
-        drafted.write(room.tx, cause)
+        drafted(room, view, proposed, command, approved=approved).write(room.tx, cause)
     redemption_id = proposed.redemption_id
     closing = (proposed.decision.resolution, command.actor, room.now, command.comment)
     resolve.close(room.tx, view.break_id, *closing)
@@ -162,48 +139,6 @@ def _most(room: Room, redemption: RedemptionView) -> int:
         return redemption.held
     steps_so_far = history(room.tx, redemption.programme, redemption.redemption_id)
     return min(redemption.quantity, given_back(steps_so_far))
-
-
-def _drafted(
-    room: Room, view: BreakView, proposed: Proposed, command: Command, *, approved: bool
-) -> Sheet:
-    """The steps of a decision as they would be written. Raises what the lifecycle refuses."""
-    (found,) = owned(room.tx, [proposed.redemption_id]).values()
-    waits = found[0].state is State.RETRYING and found[0].due_at is not None
-    doubted = approved and view.reason_class in MAY_BE_CREDITED
-    if waits and doubted and proposed.decision is Decision.RETRY:
-        return Sheet(room.now)  # it waits for its batch, and leaves once nobody doubts any more
-    if proposed.decision in _STEPS:
-        step = _STEPS[proposed.decision]
-        programme, key = found[0].programme, _key(command, proposed.redemption_id)
-        draft = Draft(room.tx, room.agreements, room.now, approved=approved)
-        (answer,) = draft.decide([step(programme, key, proposed.redemption_id, command.comment)])
-        if isinstance(answer, HandbackError):
-            raise answer
-        return draft.sheet
-    sheet = Sheet(room.now)
-    standing = Standing(*found, was_waiting=found[0].due_at is not None)
-    sheet.standings[proposed.redemption_id] = standing
-    by_hand = steps(proposed.decision, standing.view, proposed.attempt, proposed.quantity)
-    for trigger, moved, attempt in by_hand:
-        due_at = None if trigger is Trigger.CONFIRM else standing.view.due_at
-        reason = ReasonClass.NONE if trigger is Trigger.REJECT else ReasonClass.OK
-        sheet.move(standing, trigger, moved, due_at, reason, attempt=attempt, approved=approved)
-    sheet.resolve(proposed.redemption_id, proposed.decision.resolution, command.comment)
-    content = requests.content_hash(int(proposed.decision), proposed.quantity)
-    noted = StepCommand(
-        standing.view.programme,
-        _key(command, proposed.redemption_id),
-        proposed.redemption_id,
-        command.comment,
-    )
-    sheet.remember(noted, content, standing.owner, standing.view)
-    return sheet
-
-
-def _key(command: Command, redemption_id: int) -> str:
-    """The request key of the steps: the history of a redemption shows why by it."""
-    return f"{command.request_key}/{public_id(Prefix.REDEMPTION, redemption_id)}"
 
 
 def approved_by(command: Command, proposal: Proposal) -> tuple[Command, Proposed]:

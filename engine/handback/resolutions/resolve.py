@@ -21,7 +21,8 @@ from handback.errors import HandbackError, InvalidRequest, StoreUnavailable, Vio
 from handback.ids import Prefix, public_id
 from handback.journal.again import decide_again
 from handback.partners.registry import Agreements
-from handback.resolutions.deciding import Room, Wanted, approved_by, carry_out, decide
+from handback.resolutions.deciding import Wanted, approved_by, carry_out, decide
+from handback.resolutions.drafting import Room
 from handback.store import requests
 from handback.store.bulk import table_of
 from handback.store.requests import Command
