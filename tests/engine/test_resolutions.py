@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -258,6 +259,35 @@ def test_a_filter_is_about_the_same_breaks_when_asked_again(world: World, desk: 
     assert desk.get(late).closed_at is None
     with pytest.raises(RequestKeyReused):
         desk.resolving.resolve_filtered(replace(which, owner="ann"), FAIL, command)
+
+
+@dataclass(frozen=True, slots=True)
+class LaterFilter(BreakFilter):
+    """A filter as a later release may know it."""
+
+    channel: str | None = None
+    countries: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LaterWanted(Wanted):
+    """A decision as a later release may know it."""
+
+    waived: bool = False
+
+
+def test_a_request_may_be_asked_again_of_a_later_release(world: World, desk: Desk) -> None:
+    _, break_id = rejected(world)
+    which, command = BreakFilter(PROGRAMME, kinds=[BreakKind.REVIEW]), desk.command("ann")
+    desk.resolving.resolve_filtered(which, FAIL, command)
+    later = LaterFilter(PROGRAMME, kinds=(BreakKind.REVIEW,), countries=[])
+    wanted = LaterWanted(FAIL.decision)
+    (again,) = desk.resolving.resolve_filtered(later, wanted, command).outcomes
+    assert (again.break_id, again.replayed) == (break_id, True)
+    with pytest.raises(RequestKeyReused):
+        desk.resolving.resolve_filtered(replace(later, channel="shop"), wanted, command)
+    with pytest.raises(RequestKeyReused):
+        desk.resolving.resolve_filtered(later, replace(wanted, waived=True), command)
 
 
 @pytest.mark.parametrize("key", ["k" * (MAX_KEY + 1)])

@@ -94,10 +94,7 @@ class Resolving:
 
     def _fix(self, which: BreakFilter, wanted: Wanted, command: Command) -> list[int]:
         """The breaks that a request is about, from its first call on."""
-        narrowed = replace(which, overdue_at=None)
-        content = requests.content_hash(
-            "resolve", repr(narrowed), which.overdue_at is not None, repr(wanted), command.comment
-        )
+        content = _content(which, wanted, command)
         with self._store.write() as tx:
             owner = sa.select(PROGRAMME.c.programme_id).where(PROGRAMME.c.name == which.programme)
             programme_id = tx.scalar(owner)
@@ -147,13 +144,13 @@ class Resolving:
     ) -> Outcome:
         key = f"{command.request_key}/{public_id(Prefix.BREAK, break_id)}"
         own = replace(command, request_key=key)
-        asked = ("resolve", int(wanted.decision), wanted.quantity, wanted.redemption_id)
+        asked = ("resolve", requests.said(wanted), command.comment)
 
         def act(room: Room, view: BreakView) -> None:
             decide(room, view, wanted, own)
 
         try:
-            done = self._once(programme, break_id, own, (*asked, command.comment), act)
+            done = self._once(programme, break_id, own, asked, act)
         except StoreUnavailable:
             raise
         except HandbackError as refusal:
@@ -180,6 +177,15 @@ class Resolving:
                 return commands.once(tx, programme, break_id, command, asked, room.now, within)
 
         return decide_again(step)
+
+
+def _content(which: BreakFilter, wanted: Wanted, command: Command) -> bytes:
+    """Everything that a request by filter asks for, but the instant: a repeat comes at another."""
+    narrowed = requests.said(replace(which, overdue_at=None))
+    overdue = which.overdue_at is not None
+    return requests.content_hash(
+        "resolve", narrowed, overdue, requests.said(wanted), command.comment
+    )
 
 
 def _check(command: Command) -> None:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
 from handback.errors import RequestKeyReused
 from handback.store.bulk import table_of
 from handback.store.tables import Request
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 REQUEST: Final = table_of(Request)
 
@@ -82,4 +85,14 @@ def remember(
 
 def content_hash(*asked: object) -> bytes:
     """SHA-256 of everything asked for."""
-    return hashlib.sha256(json.dumps(asked, ensure_ascii=True).encode()).digest()
+    canonical = json.dumps(asked, ensure_ascii=True, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).digest()
+
+
+def said(asked: DataclassInstance) -> dict[str, object]:
+    """What a request sets, for its content: a field that a later release adds is not in it."""
+    return {
+        field.name: value
+        for field in fields(asked)
+        if (value := getattr(asked, field.name)) not in (field.default, [])
+    }
