@@ -36,4 +36,4 @@ def test_what_is_not_found_or_not_held_is_told(
     assert verdict.broken, report
     for breach in verdict.shown:
         assert breach.where["programme"] == "aurora"
-        assert breach.where["held"] != breach.where["found"]
+        assert breach.where["stored"] != breach.where["counted"]

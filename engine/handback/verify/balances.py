@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import polars as pl
@@ -13,7 +13,7 @@ from handback.ledger.periods import PERIOD, PERIOD_BALANCE
 from handback.ledger.snapshots import ACCOUNT, KEPT, SNAPSHOT, moved
 from handback.lifecycle.table import Account
 from handback.store.bulk import fetch_frame
-from handback.verify.law import Broken, Law, breaches, first_fault
+from handback.verify.law import Broken, Law, breaches, compared
 
 _FAULTS: Final = {
     "quantity": "the kept balance is not what the blocks up to its position add up to",
@@ -64,12 +64,11 @@ class Balances(Law):
 
     def _told(self, stored: pl.DataFrame, counted: pl.DataFrame, position: int) -> Iterator[Broken]:
         self.checked += len(stored)
-        for name in KEPT:
-            torn = _compared(stored, counted, name).with_columns(
-                pl.col("account").replace_strict(_NAMES, return_dtype=pl.String),
-                position=pl.lit(position),
-            )
-            yield from breaches(self.number, torn, "position", *ACCOUNT, "stored", "counted")
+        torn = compared(stored, counted, ACCOUNT, _FAULTS).with_columns(
+            pl.col("account").replace_strict(_NAMES, return_dtype=pl.String),
+            position=pl.lit(position),
+        )
+        yield from breaches(self.number, torn, "position", *ACCOUNT, "stored", "counted")
 
     def _late(self, tx: sa.Connection) -> Iterator[Broken]:
         """Milestones that are not the latest instant up to where they stand."""
@@ -108,13 +107,3 @@ def _moved(tx: sa.Connection, after: int, until: int) -> pl.DataFrame:
     whose = [posted.c[name] for name in ACCOUNT]
     sums = (sa.func.sum(posted.c[name]).label(name) for name in KEPT)
     return fetch_frame(tx, sa.select(*whose, *sums).group_by(*whose))
-
-
-def _compared(stored: pl.DataFrame, counted: pl.DataFrame, name: str) -> pl.DataFrame:
-    sides: Sequence[pl.DataFrame] = [
-        side.select(*ACCOUNT, pl.col(name).alias(as_what))
-        for side, as_what in ((stored, "stored"), (counted, "counted"))
-    ]
-    both = sides[0].join(sides[1], on=ACCOUNT, how="full", coalesce=True)
-    other = pl.col("stored").ne_missing(pl.col("counted"))
-    return both.sort(ACCOUNT).with_columns(first_fault((other, _FAULTS[name])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -65,6 +65,26 @@ def first_fault(*faults: tuple[pl.Expr, str]) -> pl.Expr:
     """The column `fault`: the text of the first condition that holds, null where none does."""
     texts = [pl.when(condition).then(pl.lit(text)) for condition, text in faults]
     return pl.coalesce(*texts).alias("fault")
+
+
+def compared(
+    stored: pl.DataFrame, counted: pl.DataFrame, key: Sequence[str], faults: Mapping[str, str]
+) -> pl.DataFrame:
+    """Both sides by key, once for each value that `faults` names; what is missing is taken as 0.
+
+    The columns are the key, `stored`, `counted`, and `fault` where these are not equal.
+    """
+    both = stored.join(counted, on=key, how="full", coalesce=True, suffix="_counted").sort(key)
+    other = pl.col("stored") != pl.col("counted")
+    told = (
+        both.select(
+            *key,
+            stored=pl.col(name).fill_null(0).cast(pl.Int64),
+            counted=pl.col(f"{name}_counted").fill_null(0).cast(pl.Int64),
+        ).with_columns(first_fault((other, fault)))
+        for name, fault in faults.items()
+    )
+    return pl.concat(told)
 
 
 def _plain(name: str) -> str:

@@ -13,10 +13,13 @@ from handback.ledger.outstanding import Open, OpenFilter
 from handback.ledger.snapshots import newest, postings
 from handback.lifecycle.table import Account
 from handback.store.bulk import fetch_frame
-from handback.verify.law import Broken, Law, breaches, first_fault
+from handback.verify.law import Broken, Law, breaches, compared
 
 _KEY: Final = ("partner_id", "unit_id")
-_TOLD: Final = ("quantity", "redemptions")
+_FAULTS: Final = {
+    "quantity": "what waits does not hold what the ledger holds",
+    "redemptions": "what waits is not as many redemptions as the ledger counts",
+}
 
 
 class Owed(Law):
@@ -34,15 +37,16 @@ class Owed(Law):
         for programme, programme_id in sorted(names(tx).programmes.items()):
             held = _held(tx, programme_id)
             self.checked += len(held)
-            torn = _compared(held, _found(tx, programme)).with_columns(programme=pl.lit(programme))
-            yield from breaches(self.number, torn, "programme", *_KEY, "held", "found")
+            torn = compared(held, _found(tx, programme), _KEY, _FAULTS)
+            named = torn.with_columns(programme=pl.lit(programme))
+            yield from breaches(self.number, named, "programme", *_KEY, "stored", "counted")
 
 
 def _held(tx: sa.Connection, programme_id: int) -> pl.DataFrame:
     """What the ledger holds for open redemptions, and for how many."""
     posted = postings(tx, newest(tx), None).subquery("posted")
     whose = [posted.c[name] for name in _KEY]
-    sums = (sa.func.sum(posted.c[name]).label(name) for name in _TOLD)
+    sums = (sa.func.sum(posted.c[name]).label(name) for name in _FAULTS)
     selected = sa.select(*whose, *sums).group_by(*whose)
     ours = (posted.c.programme_id == programme_id) & (posted.c.account == int(Account.HELD))
     return fetch_frame(tx, selected.where(ours))
@@ -55,15 +59,3 @@ def _found(tx: sa.Connection, programme: str) -> pl.DataFrame:
     held = sa.func.sum(found.c.held).label("quantity")
     count = sa.func.count().label("redemptions")
     return fetch_frame(tx, sa.select(*whose, held, count).group_by(*whose))
-
-
-def _compared(held: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    both = held.join(found, on=_KEY, how="full", coalesce=True, suffix="_found").sort(_KEY)
-    both = both.with_columns(pl.col(name).fill_null(0) for name in both.columns if name not in _KEY)
-    faults = (
-        (pl.col(name) != pl.col(f"{name}_found"), f"the {name} held and found are not the same")
-        for name in _TOLD
-    )
-    told = (pl.format("{} for {}", f"quantity{s}", f"redemptions{s}") for s in ("", "_found"))
-    held_text, found_text = told
-    return both.with_columns(first_fault(*faults), held=held_text, found=found_text)

@@ -20,7 +20,7 @@ from handback.lifecycle.table import OPEN_STATES, STANDS, Account, State
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.shape import shape
 from handback.store.tables import Block, BlockTotal, Event, Redemption
-from handback.verify.law import Broken, Law, breaches, first_fault
+from handback.verify.law import Broken, Law, breaches, compared, first_fault
 from handback.verify.walk import OWNER, Page
 
 BLOCK, TOTAL = table_of(Block), table_of(BlockTotal)
@@ -233,13 +233,13 @@ def _other_totals(page: _BlockPage, steps: pl.DataFrame) -> pl.DataFrame:
         "delta": "the block's total is not the sum over its events",
         "redemptions": "the block counts other redemptions than its events have moved",
     }
-    return pl.concat(_compared(page.totals, moved, key, name, faults[name]) for name in _TOLD)
+    return compared(page.totals, moved, key, faults)
 
 
 def _other_counts(page: _BlockPage, steps: pl.DataFrame) -> pl.DataFrame:
     held = steps.group_by("block_id").agg(pl.col("events").sum())
     fault = "the block does not hold as many events as it says, or does not exist"
-    return _compared(page.blocks, held, ["block_id"], "events", fault)
+    return compared(page.blocks, held, ["block_id"], {"events": fault})
 
 
 def _other_standing(totals: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
@@ -250,21 +250,4 @@ def _other_standing(totals: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFram
         "delta": "the account is not the sum over the redemptions",
         "redemptions": "the account counts other redemptions than stand there",
     }
-    return pl.concat(
-        _compared(accounts, standing, list(_KEY), name, faults[name]) for name in _TOLD
-    )
-
-
-def _compared(
-    stored: pl.DataFrame, counted: pl.DataFrame, key: list[str], value: str, fault: str
-) -> pl.DataFrame:
-    """Both sides by key, what is missing taken as 0, with the fault where they are not equal."""
-    sides = [side.select(*key, value) for side in (stored, counted)]
-    both = (
-        sides[0]
-        .join(sides[1], on=key, how="full", coalesce=True, suffix="_counted")
-        .select(
-            *key, stored=pl.col(value).fill_null(0), counted=pl.col(f"{value}_counted").fill_null(0)
-        )
-    )
-    return both.sort(key).with_columns(first_fault((pl.col("stored") != pl.col("counted"), fault)))
+    return compared(accounts, standing, _KEY, faults)
