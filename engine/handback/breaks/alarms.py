@@ -24,15 +24,19 @@ from handback.store.session import Store
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """What is wrong: a kind of break, and the number or instant of what it is about."""
+    """What is wrong: a kind of break, and the number or instant of what it is about.
+
+    `quantity` is how much is at stake, None where nothing is known to be.
+    """
 
     kind: BreakKind
     about: int | str
     facts: Mapping[str, str] = field(default_factory=dict)
+    quantity: int | None = None
 
     @property
     def identity(self) -> bytes:
-        """SHA-256 of what it says, whatever the facts."""
+        """SHA-256 of what it says, whatever the facts and the quantity."""
         said = json.dumps(["alarm", int(self.kind), self.about])
         return hashlib.sha256(said.encode()).digest()
 
@@ -48,6 +52,7 @@ def sound(store: Store, tx: sa.Connection, terms: Terms, alarm: Alarm, at: datet
         "partner_id": terms.partner_id,
         "identity": alarm.identity,
         "kind": int(alarm.kind),
+        "quantity": alarm.quantity,
         "reason_class": int(ReasonClass.NONE),
         "facts": json.dumps({**alarm.facts, "agreement_version": str(terms.version)}),
         "opened_at": at,

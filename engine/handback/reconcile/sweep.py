@@ -96,7 +96,7 @@ def sweep(store: Store, agreements: Agreements, clock: Clock, batch_id: int) -> 
             moved = sweeping.read_silence()
             if sweeping.is_answer_under_way():
                 return moved
-        decide_again(partial(overdue.look, store, clock, terms.agreement, batch, _ACTOR))
+        decide_again(partial(overdue.look, store, clock, terms, batch, _ACTOR))
     return moved
 
 
