@@ -40,11 +40,14 @@ def execute(
     Domain errors are answers. Raises only what concerns all: StoreUnavailable, or VersionConflict
     where others keep moving the same redemptions.
     """
-    ids = store.take_ids("redemption", sum(isinstance(one, Submit) for one in commands))
+    submits = sum(isinstance(one, Submit) for one in commands)
+    ids = store.take_ids("redemption", submits)
+    # What submits come to is one message. Steps move what is there, and that is several.
+    write = store.write_at_once if submits == len(commands) else store.write
     cause = Cause(CauseKind.COMMAND, None, caller.actor, caller.trace_context)
 
     def step() -> list[Outcome | HandbackError]:
-        with store.write() as tx:
+        with write() as tx:
             draft = Draft(tx, agreements, clock.now(), ids)
             outcomes = draft.decide(commands)
             draft.sheet.write(tx, cause)

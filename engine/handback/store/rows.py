@@ -103,6 +103,7 @@ def move_rows(tx: sa.Connection, moves: Sequence[Row]) -> int:
         given = [(*move[2:], *move[:2]) for move in moves]
         return driver.executemany(_move_of_values(), given).rowcount
     assert isinstance(driver, psycopg.Connection)
+    assert not driver.autocommit, "what moves is written together with its block"
     return driver.execute(_move_of_arrays(), list(map(array, zip(*moves, strict=True)))).rowcount
 
 
