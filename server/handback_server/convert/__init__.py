@@ -27,6 +27,7 @@ from handback_server.convert.redemptions import (
     event,
     event_block,
     event_kind,
+    put_redemption,
     redemption,
 )
 from handback_server.convert.reports import report, report_footer, report_header, report_rows
@@ -67,6 +68,7 @@ __all__ = [
     "partner",
     "partner_hold",
     "payout_batch",
+    "put_redemption",
     "redemption",
     "redemption_number",
     "report",

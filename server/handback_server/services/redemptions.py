@@ -40,9 +40,11 @@ class Redemptions(RedemptionServiceServicer):
         self, request: pb.SubmitRedemptionRequest, context: Context
     ) -> pb.SubmitRedemptionResponse:
         """Take in one redemption."""
-        outcome = await self._command(_submit(request.programme, request.submission), context)
-        redemption = convert.redemption(outcome.redemption)
-        return pb.SubmitRedemptionResponse(redemption=redemption, replayed=outcome.replayed)
+        command = _submit(request.programme, request.submission, telemetry.traceparent_of())
+        outcome = await self._command(command, context)
+        response = pb.SubmitRedemptionResponse(replayed=outcome.replayed)
+        convert.put_redemption(response.redemption, outcome.redemption)
+        return response
 
     async def SubmitRedemptions(
         self, request_iterator: AsyncIterator[pb.SubmitRedemptionsRequest], context: Context
@@ -59,7 +61,10 @@ class Redemptions(RedemptionServiceServicer):
                 caller,
                 _batch(request),
             )
-            yield pb.SubmitRedemptionsResponse(outcomes=map(_outcome, outcomes))
+            response = pb.SubmitRedemptionsResponse()
+            for outcome in outcomes:
+                _put_outcome(response.outcomes.add(), outcome)
+            yield response
 
     async def GetRedemption(
         self, request: pb.GetRedemptionRequest, context: Context
@@ -181,7 +186,8 @@ async def _next(
     return await anext(requests, None)
 
 
-def _submit(programme: str, submission: pb.Submission) -> Submit:
+def _submit(programme: str, submission: pb.Submission, trace_context: str | None) -> Submit:
+    fields = submission.fields
     return Submit(
         programme=programme,
         partner=submission.partner,
@@ -189,8 +195,8 @@ def _submit(programme: str, submission: pb.Submission) -> Submit:
         member_ref=submission.member_ref,
         quantity=submission.quantity,
         unit=submission.unit,
-        fields=dict(submission.fields),
-        trace_context=submission.trace_context or telemetry.traceparent_of(),
+        fields={name: fields[name] for name in fields},  # half the price of making it a dict
+        trace_context=submission.trace_context or trace_context,
     )
 
 
@@ -199,11 +205,13 @@ def _batch(request: pb.SubmitRedemptionsRequest) -> list[Command]:
         raise LimitReached(f"{MAX_SUBMISSIONS} submissions in one message")
     if not request.submissions:
         raise InvalidRequest([Violation("submissions", "expected at least one")])
-    return [_submit(request.programme, submission) for submission in request.submissions]
+    programme, trace_context = request.programme, telemetry.traceparent_of()
+    return [_submit(programme, submission, trace_context) for submission in request.submissions]
 
 
-def _outcome(outcome: Outcome | HandbackError) -> pb.SubmitOutcome:
+def _put_outcome(into: pb.SubmitOutcome, outcome: Outcome | HandbackError) -> None:
     if isinstance(outcome, HandbackError):
-        return pb.SubmitOutcome(error=status_of(outcome))
-    redemption = convert.redemption(outcome.redemption)
-    return pb.SubmitOutcome(redemption=redemption, replayed=outcome.replayed)
+        into.error.CopyFrom(status_of(outcome))
+    else:
+        convert.put_redemption(into.redemption, outcome.redemption)
+        into.replayed = outcome.replayed
