@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -193,3 +194,8 @@ async def test_every_command_says_what_it_does(environment: dict[str, str]) -> N
     for command in ("doctor", "migrate", "serve", "verify"):
         assert command in output
         assert (await ran(environment, command, "-h"))[0] == 0
+
+
+def test_polars_is_not_loaded_before_its_allocator_is_told() -> None:
+    loaded = "import sys, handback_server.__main__; sys.exit('polars' in sys.modules)"
+    subprocess.run([sys.executable, "-c", loaded], check=True)
