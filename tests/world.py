@@ -58,11 +58,14 @@ class Answer:
     member_ref: str
     quantity: int
     code: str
+    fee: str | None = None
+    """What was taken off, None where the layout has no cell for it."""
 
     @property
     def line(self) -> str:
         """The detail line."""
-        return f"D,{self.reference},{self.member_ref},{self.quantity},{self.code},P1,20260303"
+        told = f"D,{self.reference},{self.member_ref},{self.quantity},{self.code},P1,20260303"
+        return told if self.fee is None else f"{told},{self.fee}"
 
 
 def skyways_file(answers: Iterable[Answer], sequence: int = 1) -> bytes:

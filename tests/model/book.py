@@ -108,12 +108,16 @@ class Book:
     def hear(self, records: Iterable[tuple[int, Record]], at: datetime) -> list[tuple[int, int]]:
         """A file, record by record; remainders that go out again, each with its origin. What quotes
         nothing of ours is a break, which opens once."""
-        remainders = []
-        for life_id, record in records:
-            if not record.quotes:
-                remainders += self._hear(life_id, record, self.terms, at)
+        remainders, terms = [], self.terms
+        counted = dict.fromkeys((life_id, one.counted(terms)) for life_id, one in records)
+        printed = {(life_id, one.attempt) for life_id, one in counted if not one.quotes}
+        for life_id, record in counted:  # two that say the same of one attempt are one
+            respelt = terms.normalised and record.attempt > 0
+            # What another record has found by the reference itself is not found again.
+            if not record.quotes or (respelt and (life_id, record.attempt) not in printed):
+                remainders += self._hear(life_id, record, terms, at)
             elif all(one.record and one.record.says != record.says for one in self.strays):
-                self.strays.append(Break("unknown_reference", 0, record, self.terms))
+                self.strays.append(Break("unknown_reference", 0, record, terms))
         return remainders
 
     def link(self, stray: Break, life_id: int, at: datetime) -> list[tuple[int, int]]:
@@ -151,6 +155,14 @@ class Book:
                 for life, attempt in ((self.lives[one], n) for one, n in batch.lives.items())
             )
             batch.overdue = outstanding
+
+    def awaited(self) -> set[tuple[int, int]]:
+        """The attempts whose answer is outstanding, or that are about to leave."""
+        coming = {(life_id, life.taken) for life_id, life in self.lives.items() if life.taken}
+        lives = self.lives.items()
+        return coming | {
+            (life_id, life.attempt) for life_id, life in lives if life.state == "awaiting_handback"
+        }
 
     def money(self) -> dict[str, int]:
         """What each account of the ledger holds."""

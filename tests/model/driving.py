@@ -25,6 +25,7 @@ from handback.payouts import deliver as delivering
 from handback.payouts import holds
 from handback.payouts.deliver import deliver, sealed_batches
 from handback.payouts.gather import gather
+from handback.payouts.outcomes import outcome_column
 from handback.payouts.recall import recall
 from handback.reconcile.run import reconcile
 from handback.resolutions.deciding import Wanted
@@ -32,11 +33,12 @@ from handback.resolutions.resolve import Resolving
 from handback.store.bulk import table_of
 from handback.store.requests import Command
 from handback.store.sqlite import WRITE
-from handback.store.tables import Redemption, Remainder
+from handback.store.tables import Attempt, PayoutBatch, Redemption, Remainder
 from model.book import ACCOUNTS
 from model.life import Record
 from world import PROGRAMME, Answer, World, skyways_file
 
+ATTEMPT, BATCH = table_of(Attempt), table_of(PayoutBatch)
 REDEMPTION, REMAINDER = table_of(Redemption), table_of(Remainder)
 
 
@@ -174,6 +176,14 @@ class Driven(World):
         with self.store.read() as tx:
             return int(tx.scalar(sa.select(sa.func.count()).select_from(REDEMPTION)) or 0)
 
+    def pending(self) -> set[tuple[int, int]]:
+        """The attempts whose outcome is open, as reports have it."""
+        outcome = outcome_column()
+        attempts = sa.select(ATTEMPT.c.redemption_id, ATTEMPT.c.attempt)
+        found = attempts.join(BATCH, BATCH.c.batch_id == ATTEMPT.c.batch_id)
+        with self.store.read() as tx:
+            return {(row[0], row[1]) for row in tx.execute(found.where(outcome == "pending"))}
+
     def newest_position(self) -> int:
         """The last position of the journal."""
         sequence_blocks(self.store)
@@ -197,10 +207,16 @@ def file_of(records: list[tuple[int, Record]], sequence: int) -> bytes:
             one.member,
             one.quantity,
             one.code,
+            str(one.fee or ""),
         )
         for life_id, one in records
     ]
     return skyways_file(answers, sequence)
+
+
+def respelt(life_id: int, attempt: int) -> str:
+    """The reference of an attempt as another system may have it: only normalised it is ours."""
+    return f"hb-{attempt_key(life_id, attempt):018}"
 
 
 def packed(content: bytes) -> bytes:

@@ -163,7 +163,7 @@ def returned(life: Life, record: Record, terms: Terms, at: datetime) -> str:
             return "!quantity_mismatch"
         if record.quantity == life.fulfilled:
             return "return"
-        return "return_part" if record.quantity < life.fulfilled else "!quantity_mismatch"
+        return "return_part" if 0 < record.quantity < life.fulfilled else "!quantity_mismatch"
     if life.had("reject", record.attempt) or life.had("expire", record.attempt):
         return ""
     return "!late_answer"

@@ -6,7 +6,7 @@ docs/operations.md alone, in plain words and plain integers, and imports nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 CONFIRMING = ("ok", "ok_changed", "partial")
@@ -39,6 +39,8 @@ class Terms:
 
     style: str
     partial: str
+    fee: str
+    normalised: bool
     tolerance: int
     return_days: int | None
     silence_class: str
@@ -51,8 +53,9 @@ class Terms:
 
 @dataclass(frozen=True)
 class Record:
-    """What a partner says of an attempt. `file` is the one it stands in, `reason` a class, or
-    `unmapped`; `quotes` is what it names the attempt by, if that is none of ours."""
+    """What a partner says of an attempt, 0 where it knows of none. `file` is the one it stands in,
+    `reason` a class, or `unmapped`; `quotes` is what it names the attempt by, if that is not what
+    we printed; the `fee` is what it took off."""
 
     file: int
     attempt: int
@@ -61,11 +64,17 @@ class Record:
     code: str
     reason: str
     quotes: str = ""
+    fee: int = 0
 
     @property
     def says(self) -> tuple[object, ...]:
         """What makes two records one, wherever they stand."""
-        return self.attempt, self.member, self.quantity, self.code, self.quotes
+        return self.attempt, self.member, self.quantity, self.code, self.quotes, self.fee
+
+    def counted(self, terms: Terms) -> Record:
+        """The record; as agreed its fee is a part of its quantity, or does not count."""
+        credited = self.fee if terms.fee == "credited" else 0
+        return replace(self, quantity=self.quantity + credited)
 
     @property
     def is_of(self) -> str:
@@ -95,6 +104,11 @@ class Break:
     def is_open(self) -> bool:
         """Whether nobody has closed it."""
         return self.resolution is None
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether not everybody may see why."""
+        return self.record is not None and self.record.reason == "hold"
 
 
 @dataclass

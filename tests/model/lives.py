@@ -35,8 +35,8 @@ from handback.redemptions.requests import Cancel, Fail, Retry
 from handback.resolutions.deciding import Wanted
 from model import persons
 from model.book import Book
-from model.chances import AGREED, ANY, JUMPS, SAID
-from model.driving import DECISIONS, Driven, file_of, packed
+from model.chances import AGREED, ANY, JUMPS, SAID, Said
+from model.driving import DECISIONS, Driven, file_of, packed, respelt
 from model.life import Break, Life, Record, Refused
 from model.terms import CLASSES, Agreed
 from world import PROGRAMME
@@ -145,16 +145,18 @@ class Lives(RuleBasedStateMachine):
         chunk=st.sampled_from([1, 2, 50_000]),
         kill_at=st.integers(0, 8),
     )
-    def answer(self, said: list[tuple[int, int, str, int, bool]], chunk: int, kill_at: int) -> None:
+    def answer(self, said: list[Said], chunk: int, kill_at: int) -> None:
         """The partner says anything of anything it may know."""
         known = sorted(one for one in self.book.lives.items() if one[1].asked)[-3:]
         records = []
-        for at, back, code, more, other in said:
+        for at, back, code, more, fee, other, spelt in said:
             life_id, life = known[at % len(known)]
             attempt = sorted(life.asked)[-1 - back % len(life.asked)]
             quantity = max(life.asked[attempt] + more, 0)
-            record = self.record(life, attempt, code, quantity)
-            records.append((life_id, replace(record, member="M-other") if other else record))
+            record = replace(self.record(life, attempt, code, quantity), fee=fee)
+            record = replace(record, member="M-other") if other else record
+            quotes = respelt(life_id, attempt) if spelt else ""
+            records.append((life_id, replace(record, quotes=quotes)))
         self.hear(records, chunk, kill_at)
 
     @precondition(lambda self: self.book.lives)
@@ -368,6 +370,8 @@ class Lives(RuleBasedStateMachine):
             )
             kinds = sorted(str(one.kind) for one in open_breaks if one.redemption_id == life_id)
             assert kinds == life.open_kinds(), (life_id, life.steps)
+            restricted = [one.is_restricted for one in open_breaks if one.redemption_id == life_id]
+            assert sum(restricted) == sum(one.is_open and one.is_restricted for one in life.breaks)
             sums = life.held + life.fulfilled + life.variance + life.written_off
             assert sums + life.given_back == life.quantity
             assert life.given_back >= 0
@@ -376,6 +380,7 @@ class Lives(RuleBasedStateMachine):
         overdue = sum(one.kind is BreakKind.OVERDUE for one in open_breaks)
         assert overdue == sum(batch.overdue for batch in self.book.batches.values())
         assert len(self.book.lives) == self.world.count()
+        assert self.world.pending() == self.book.awaited()
 
     @invariant()
     def holds_the_model_s_money(self) -> None:

@@ -29,6 +29,9 @@ CLASSES = {
     "7777": "unmapped",
 }
 _ADDED = '"0003" = "partial"\n"0303" = "ours"\n"0402" = "ops"\n'
+_MATCH = '[["reference_key"], ["reference", "quantity", "member"]]'
+_LAST = '{ name = "answered_on", at = 7, type = "date", pattern = "YYYYMMDD" },'
+_FEE = '{ name = "fee", at = 8, type = "integer" },'
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Agreed:
     window_days: int = 5
     return_days: int | None = None
     partial: str = "review"
+    fee: str = "credited"
+    normalised: bool = False
     tolerance: int = 0
     returned: str = "review"
     fix_member: str = "review"
@@ -51,7 +56,7 @@ class Agreed:
             answers += f'silence_class = "{self.silence_class}"\n'
         if self.return_days is not None:
             answers += f"return_days = {self.return_days}\n"
-        quantity = f'[quantity]\npartial = "{self.partial}"\n'
+        quantity = f'[quantity]\npartial = "{self.partial}"\nfee = "{self.fee}"\n'
         if self.tolerance:
             quantity += f"[quantity.tolerance]\nmiles = {self.tolerance}\n"
         policies = f'[policy.returned]\ndo = "{self.returned}"\n'
@@ -62,6 +67,9 @@ class Agreed:
             "[payout]\n": f"{quantity}\n[payout]\n",
             '"0601" =': f'{_ADDED}"0601" =',
             '"*.csv"\n': '"*.csv*"\nenvelope = ["gzip"]\n',
+            f"match = {_MATCH}\n": f"match = {self._match()}\n",
+            "[codes.handback]\n": f"{self._normalise()}[codes.handback]\n",
+            f"  {_LAST}\n": f"  {_LAST}\n  {_FEE}\n",
             "[policy.temporary]\n": f"{policies}\n[policy.temporary]\n",
         }
         source = source_of("skyways")
@@ -69,6 +77,13 @@ class Agreed:
             assert old in source, old
             source = source.replace(old, new, 1)
         return source
+
+    def _match(self) -> str:
+        return '[["reference_key"], ["normalised_reference"]]' if self.normalised else _MATCH
+
+    def _normalise(self) -> str:
+        kept = '[handback.normalise]\ndrop = "symbols"\ncase = "ignore"\n\n'
+        return kept if self.normalised else ""
 
     def terms(self) -> Terms:
         """The same, as the model understands it."""
@@ -84,6 +99,8 @@ class Agreed:
         return Terms(
             self.style,
             self.partial,
+            self.fee,
+            self.normalised,
             self.tolerance,
             self.return_days,
             self.silence_class,

@@ -38,7 +38,11 @@ _RECALLED: Final = BATCH.c.recalled_at.is_not(None)
 
 
 def outcome_column() -> sa.ColumnElement[str]:
-    """The outcome of an attempt (joined with its batch): that of the last answer to it."""
+    """The outcome of an attempt (joined with its batch): that of the last answer to it.
+
+    None stays `pending` for ever: the lifecycle lets nothing leave `awaiting_handback` but by an
+    answer to its live attempt, be it a person's or what silence is read as.
+    """
     last = (
         sa.select(EVENT.c.trigger)
         .where(OF_ATTEMPT, _ANSWERS)
