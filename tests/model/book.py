@@ -156,6 +156,11 @@ class Book:
             )
             batch.overdue = outstanding
 
+    def breaks_of(self, *, is_open: bool) -> list[tuple[int, Break]]:
+        """All breaks of all lives that stand so."""
+        lives = sorted(self.lives.items())
+        return [(key, one) for key, life in lives for one in life.breaks if one.is_open == is_open]
+
     def awaited(self) -> set[tuple[int, int]]:
         """The attempts whose answer is outstanding, or that are about to leave."""
         coming = {(life_id, life.taken) for life_id, life in self.lives.items() if life.taken}

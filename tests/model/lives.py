@@ -266,11 +266,6 @@ class Lives(RuleBasedStateMachine):
         else:
             assert not isinstance(first, HandbackError), (name, first)
 
-    def breaks_of(self, *, is_open: bool) -> list[tuple[int, Break]]:
-        """All breaks of all lives that stand so."""
-        lives = sorted(self.book.lives.items())
-        return [(key, one) for key, life in lives for one in life.breaks if one.is_open == is_open]
-
     def id_of(self, life_id: int, found: Break) -> int:
         """The engine's name of a break: of a kind they are opened in one order."""
         alike = [one for one in self.book.lives[life_id].breaks if one.kind == found.kind]
@@ -279,11 +274,11 @@ class Lives(RuleBasedStateMachine):
         (place,) = (at for at, one in enumerate(alike) if one is found)
         return views[place].break_id
 
-    @precondition(lambda self: self.breaks_of(is_open=True))
+    @precondition(lambda self: self.book.breaks_of(is_open=True))
     @rule(at=ANY, decision=st.sampled_from(sorted(DECISIONS)), part=st.booleans())
     def decide(self, at: int, decision: str, part: bool) -> None:
         """Two persons decide about a break, what they may and what they may not."""
-        breaks = self.breaks_of(is_open=True)
+        breaks = self.book.breaks_of(is_open=True)
         life_id, found = breaks[at % len(breaks)]
         life = self.book.lives[life_id]
         quantity = max(1, (life.held or life.quantity) // (2 if part else 1))
@@ -309,11 +304,11 @@ class Lives(RuleBasedStateMachine):
             if decision != "retry" or not persons.let_go(life, found):
                 persons.command(life, decision, self.book.terms, self.now, two=True)
 
-    @precondition(lambda self: self.breaks_of(is_open=True))
+    @precondition(lambda self: self.book.breaks_of(is_open=True))
     @rule(at=ANY)
     def dismiss(self, at: int) -> None:
         """One person lets a break be."""
-        breaks = self.breaks_of(is_open=True)
+        breaks = self.book.breaks_of(is_open=True)
         life_id, found = breaks[at % len(breaks)]
         outcome = self.world.desk_of_two.resolve(
             self.id_of(life_id, found), Wanted(Decision.DISMISS)
@@ -325,11 +320,11 @@ class Lives(RuleBasedStateMachine):
         else:
             assert not isinstance(outcome.result, HandbackError), outcome.result
 
-    @precondition(lambda self: self.breaks_of(is_open=False))
+    @precondition(lambda self: self.book.breaks_of(is_open=False))
     @rule(at=ANY)
     def reopen(self, at: int) -> None:
         """A person looks at a break again."""
-        breaks = self.breaks_of(is_open=False)
+        breaks = self.book.breaks_of(is_open=False)
         life_id, found = breaks[at % len(breaks)]
         self.world.reopen(self.id_of(life_id, found))
         found.resolution = None

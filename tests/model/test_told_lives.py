@@ -30,7 +30,9 @@ class Told(Lives):
 
     def two(self, kind: str, decision: str) -> None:
         """Two persons decide about the open break of a kind."""
-        (at,) = (at for at, (_, one) in enumerate(self.breaks_of(is_open=True)) if one.kind == kind)
+        (at,) = (
+            at for at, (_, one) in enumerate(self.book.breaks_of(is_open=True)) if one.kind == kind
+        )
         self.decide(at, decision, part=False)
         self.agrees_with_the_model()
         self.holds_the_model_s_money()
