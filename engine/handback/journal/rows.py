@@ -79,7 +79,8 @@ def commit_rows(
     born = [_redemption(birth, last[birth.redemption_id], at) for birth in births]
     assert len(moves) + len(born) == len(last), "every birth has its submit, and no other"
     block = (int(cause.kind), cause.id, cause.actor, at, cause.trace_context, len(ordered))
-    its = (Rows(_EVENT, [_event(change) for change in ordered]), Rows(_TOTAL, _totals(ordered)))
+    events = [change[:_OF_EVENT] for change in ordered]
+    its = (Rows(_EVENT, events), Rows(_TOTAL, _totals(ordered)))
     return insert_block(tx, Rows(_BLOCK, [block]), its, (Rows(_REDEMPTION, born), *beside))
 
 
@@ -137,38 +138,9 @@ def _redemption(birth: Birth, last: Change, at: datetime) -> Row:
 _BLOCK: Final = columns_of(
     BLOCK, "cause_kind", "cause_id", "actor", "committed_at", "trace_context", "event_count"
 )
-_EVENT: Final = columns_of(
-    EVENT,
-    "redemption_id",
-    "version",
-    "trigger",
-    "from_state",
-    "to_state",
-    "attempt",
-    "reason_class",
-    "quantity",
-    "file_id",
-    "ordinal",
-    "reason_code",
-)
-
-
-def _event(change: Change) -> Row:
-    return (
-        change.redemption_id,
-        change.version,
-        change.trigger,
-        change.from_state,
-        change.to_state,
-        change.attempt,
-        change.reason_class,
-        change.quantity,
-        change.file_id,
-        change.ordinal,
-        change.reason_code,
-    )
-
-
+# What a change says of its event comes first.
+_OF_EVENT: Final = Change._fields.index("new_attempt")
+_EVENT: Final = columns_of(EVENT, *Change._fields[:_OF_EVENT])
 _TOTAL: Final = columns_of(BLOCK_TOTAL, *Total._fields)
 
 

@@ -22,7 +22,7 @@ class Slot:
 
     def expected(self, text: str) -> str | None:
         """What is wrong with a text that cannot be printed, None where it can."""
-        if any(mark in text for mark in self.barred):
+        if self.barred and any(mark in text for mark in self.barred):
             return f"expected none of {' '.join(self.barred)}"
         try:
             written = text.encode(self.encoding)
