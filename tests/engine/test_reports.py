@@ -17,6 +17,9 @@ from fake_clock import FakeClock
 from handback.errors import InvalidRequest, NotFound
 from handback.ids import Prefix, public_id
 from handback.journal.sequence import sequence_blocks
+from handback.ledger import queries as ledger
+from handback.ledger.instants import position_at
+from handback.ledger.queries import BalanceFilter
 from handback.lifecycle.table import Trigger
 from handback.partners import registry
 from handback.payouts.gather import gather
@@ -167,10 +170,32 @@ def test_reasons_are_shares_of_what_a_partner_answered_in_a_stretch_of_time(live
 
 def test_days_are_those_on_the_wall_of_the_zone(lived: World) -> None:
     """18:00 in London on the 4th is the 5th in Auckland."""
-    rows = reported(lived, "reasons", zone="Pacific/Auckland", to="2026-03-06").rows
+    rows = reported(lived, "reasons", zone="Pacific/Auckland", to="2026-03-05").rows
     assert {row["period"] for row in rows} == {date(2026, 3, 5)}
-    before = reported(lived, "reasons", zone="Pacific/Auckland", to="2026-03-05").rows
+    before = reported(lived, "reasons", zone="Pacific/Auckland", to="2026-03-04").rows
     assert before == []
+
+
+def test_a_day_is_wholly_in_what_it_begins_and_in_what_it_ends(lived: World) -> None:
+    in_zone = {"zone": "Pacific/Auckland"}
+    march_5 = {"from_": "2026-03-05", "to": "2026-03-05"}
+    same = {"from_": "2026-03-04T11:00Z", "to": "2026-03-05T11:00Z"}
+    found = reported(lived, "reasons", **in_zone, **march_5)
+    assert found.row_count
+    assert found.rows == reported(lived, "reasons", **in_zone, **same).rows
+    for day, instant in (("04", "04T10:59:59.999999Z"), ("05", "05T10:59:59.999999Z")):
+        then = reported(lived, "liability", at=f"2026-03-{day}", **in_zone)
+        assert then.rows == reported(lived, "liability", at=f"2026-03-{instant}", **in_zone).rows
+
+
+def test_a_day_of_a_report_ends_as_that_of_the_ledger(lived: World) -> None:
+    for day in (1, 2, 3, 4, 6):
+        ended = datetime(2026, 3, day, 23, 59, 59, 999_999, tzinfo=UTC)
+        with lived.store.read() as tx:
+            balances = ledger.page(tx, BalanceFilter(PROGRAMME, at_position=position_at(tx, ended)))
+        rows = reported(lived, "liability", at=f"2026-03-0{day}").rows
+        held = sum(one.held for one in balances)
+        assert sum(row["quantity"] for row in rows) == held
 
 
 def test_turnaround_goes_by_the_clock_and_by_business_days(lived: World) -> None:
@@ -215,7 +240,7 @@ def test_the_liability_is_what_open_redemptions_hold(lived: World) -> None:
     assert sum(row["quantity"] for row in rows) == sum(view.held for view in open_ones)
     assert {row["age"] for row in rows} == {"8-30"}
     assert {row["standing"] for row in rows} == {"sent", "undecided"}
-    then = reported(lived, "liability", at="2026-03-03", ages="0,1").rows
+    then = reported(lived, "liability", at="2026-03-02", ages="0,1").rows
     assert [(row["age"], row["count"], row["quantity"]) for row in then] == [("0", 8, 3_600)]
     for by in ("partner", "batch", "standing", "member"):
         assert assert_followed_down(lived, "liability", by=by) >= 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum, auto
 from typing import Final
 
 import polars as pl
@@ -57,13 +57,22 @@ class Column:
     total: bool = False
 
 
+class Day(Enum):
+    """Which instant a day stands for: what it begins includes it, and so does what it ends."""
+
+    FIRST = auto()
+    LAST = auto()
+    OVER = auto()
+    """The first of the next day, where the end itself is left out."""
+
+
 class ParameterKind(IntEnum):
     """How the text of a parameter is read. Numbers are those on the wire, never given anew."""
 
     TEXT = 1
     INTEGER = 2
     INSTANT = 3
-    """An instant with its offset, or a day: the beginning of it in the report's time zone."""
+    """An instant with its offset, or a day in the report's time zone: see `Day`."""
     ID = 4
     ZONE = 5
     """A time zone by its name, such as `Europe/Lisbon`."""
@@ -83,6 +92,7 @@ class Parameter:
     name: str
     kind: ParameterKind
     sentence: str
+    day: Day = Day.LAST
     required: bool = False
     default: str = ""
     choices: tuple[str, ...] = ()
@@ -157,8 +167,15 @@ def both(name: str, sentence: str, *, total: bool = True) -> tuple[Column, Colum
 
 PARTNER: Final = Parameter("partner", ParameterKind.TEXT, "Only what concerns this partner.")
 UNIT: Final = Parameter("unit", ParameterKind.TEXT, "Only what is in this unit.")
-FROM: Final = Parameter("from", ParameterKind.INSTANT, "Only what was committed then or later.")
-TO: Final = Parameter("to", ParameterKind.INSTANT, "Only what was committed before then.")
+FROM: Final = Parameter(
+    "from", ParameterKind.INSTANT, "Only what was committed then or later.", Day.FIRST
+)
+TO: Final = Parameter(
+    "to",
+    ParameterKind.INSTANT,
+    "Only what was committed before then, or by the end of that day.",
+    Day.OVER,
+)
 ZONE: Final = Parameter(
     "zone",
     ParameterKind.ZONE,

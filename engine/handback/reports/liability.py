@@ -112,7 +112,9 @@ def _row(view: OpenView, at: datetime) -> dict[str, object]:
 
 
 _AT: Final = d.Parameter(
-    "at", d.ParameterKind.INSTANT, "As everything stood at that instant; now unless given."
+    "at",
+    d.ParameterKind.INSTANT,
+    "As everything stood at that instant, or when that day ended; now unless given.",
 )
 _BATCH: Final = d.Parameter(
     "batch",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -15,8 +15,8 @@ from handback.errors import InvalidRequest, NotFound, Violation
 from handback.ids import number_of
 from handback.intake.desk import Desk
 from handback.journal.names import Names, names
-from handback.partners.calendar import Calendar
-from handback.reports.declaring import Parameter, ParameterKind
+from handback.partners.calendar import Calendar, midnight
+from handback.reports.declaring import Day, Parameter, ParameterKind
 
 Value = str | int | datetime | ZoneInfo
 
@@ -172,7 +172,7 @@ def _read(parameter: Parameter, given: str, zone: ZoneInfo) -> Value:
         case ParameterKind.INTEGER:
             return _integer(parameter.name, given)
         case ParameterKind.INSTANT:
-            return _instant(parameter.name, given, zone)
+            return _instant(parameter, given, zone)
         case ParameterKind.ID:
             assert parameter.prefix is not None, parameter
             return number_of(parameter.prefix, given, _place(parameter.name))
@@ -193,14 +193,21 @@ def _integer(name: str, given: str) -> int:
     return int(given)
 
 
-def _instant(name: str, given: str, zone: ZoneInfo) -> datetime:
+def _instant(parameter: Parameter, given: str, zone: ZoneInfo) -> datetime:
     try:
         if len(given) == 10:
-            at = datetime.combine(date.fromisoformat(given), time.min, zone)
+            at = _moment(date.fromisoformat(given), parameter.day, zone)
         else:
             at = datetime.fromisoformat(given)
             at = at if at.tzinfo is not None else at.replace(tzinfo=zone)
         return min(max(at.astimezone(UTC), _FAR[0]), _FAR[1])
     except (ValueError, OverflowError):
         expected = f"expected a day or an instant such as 2026-12-01T09:30Z, not {given!r}"
-        raise InvalidRequest([Violation(_place(name), expected)]) from None
+        raise InvalidRequest([Violation(_place(parameter.name), expected)]) from None
+
+
+def _moment(day: date, which: Day, zone: ZoneInfo) -> datetime:
+    if which is Day.FIRST:
+        return midnight(day, zone)
+    over = midnight(day + timedelta(days=1), zone)
+    return over if which is Day.OVER else over - timedelta(microseconds=1)

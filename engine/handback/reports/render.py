@@ -30,7 +30,7 @@ below are written by `python -m handback.reports.render` from the declarations i
 ```sh
 handback report list                                     # which there are
 handback report show batches                             # what may be asked, what the rows say
-handback report batches --partner skyways --from 2026-11-01 --to 2026-12-01
+handback report batches --partner skyways --from 2026-11-01 --to 2026-11-30
 handback report reasons --by week --zone Europe/Lisbon -o reasons.xlsx
 handback report events --batch BATCH --trigger reject --format jsonl
 handback files record FILE ORDINAL                       # the bytes behind a record
@@ -58,10 +58,10 @@ From Python it is `client.reports.run(name, parameters)`, over gRPC `ReportServi
 
 - **One state.** A report is read in one transaction. Its footer names the newest position of the
   journal that this saw, and when it ran.
-- **Periods** include `from` and end before `to`. Either may be an instant with its offset, or a
-  day, which stands for its first moment in the report's time zone: that of `zone`, else the
-  partner's where one is named, else UTC. A period costs what happened in it, however long the
-  journal is.
+- **Periods** include the instant `from` and end before the instant `to`. Either may be a day, which
+  is wholly included. A period costs what happened in it, however long the journal is.
+- **Days** are those of the report's time zone: that of `zone`, else the partner's where one is
+  named, else UTC. With `--at 2026-03-31` everything is as it stood when that day ended.
 - **Quantities** are whole units of the row's `unit`; totals are by unit.
 - **The way down.** Every figure leads to the report that shows what is behind it: `--behind` names
   it, with its parameters, for each figure of a row in JSON, and below a table. All ways end at

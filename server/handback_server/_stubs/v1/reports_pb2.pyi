@@ -81,7 +81,9 @@ class _ReportParameterKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_R
     REPORT_PARAMETER_KIND_INTEGER: _ReportParameterKind.ValueType  # 2
     """As a whole number."""
     REPORT_PARAMETER_KIND_INSTANT: _ReportParameterKind.ValueType  # 3
-    """As an instant by ISO 8601, or as a day, which stands for its beginning in the report's zone."""
+    """As an instant by ISO 8601, or as a day in the report's zone: its end, or the beginning where
+    something begins with it.
+    """
     REPORT_PARAMETER_KIND_ID: _ReportParameterKind.ValueType  # 4
     """As an id."""
     REPORT_PARAMETER_KIND_ZONE: _ReportParameterKind.ValueType  # 5
@@ -97,7 +99,9 @@ REPORT_PARAMETER_KIND_TEXT: ReportParameterKind.ValueType  # 1
 REPORT_PARAMETER_KIND_INTEGER: ReportParameterKind.ValueType  # 2
 """As a whole number."""
 REPORT_PARAMETER_KIND_INSTANT: ReportParameterKind.ValueType  # 3
-"""As an instant by ISO 8601, or as a day, which stands for its beginning in the report's zone."""
+"""As an instant by ISO 8601, or as a day in the report's zone: its end, or the beginning where
+something begins with it.
+"""
 REPORT_PARAMETER_KIND_ID: ReportParameterKind.ValueType  # 4
 """As an id."""
 REPORT_PARAMETER_KIND_ZONE: ReportParameterKind.ValueType  # 5
