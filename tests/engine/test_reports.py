@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -177,15 +178,11 @@ def test_days_are_those_on_the_wall_of_the_zone(lived: World) -> None:
 
 
 def test_a_day_is_wholly_in_what_it_begins_and_in_what_it_ends(lived: World) -> None:
-    in_zone = {"zone": "Pacific/Auckland"}
-    march_5 = {"from_": "2026-03-05", "to": "2026-03-05"}
-    same = {"from_": "2026-03-04T11:00Z", "to": "2026-03-05T11:00Z"}
-    found = reported(lived, "reasons", **in_zone, **march_5)
-    assert found.row_count
-    assert found.rows == reported(lived, "reasons", **in_zone, **same).rows
-    for day, instant in (("04", "04T10:59:59.999999Z"), ("05", "05T10:59:59.999999Z")):
-        then = reported(lived, "liability", at=f"2026-03-{day}", **in_zone)
-        assert then.rows == reported(lived, "liability", at=f"2026-03-{instant}", **in_zone).rows
+    auckland = partial(reported, lived, zone="Pacific/Auckland")
+    day = auckland("reasons", from_="2026-03-05", to="2026-03-05").rows
+    assert day == auckland("reasons", from_="2026-03-04T11:00Z", to="2026-03-05T11:00Z").rows != []
+    then = auckland("liability", at="2026-03-04").rows
+    assert then == auckland("liability", at="2026-03-04T10:59:59.999999Z").rows != []
 
 
 def test_a_day_of_a_report_ends_as_that_of_the_ledger(lived: World) -> None:
