@@ -54,12 +54,13 @@ class Applied:
 class Classified:
     """The records of a chunk, counted from 0, as far as they are known without the store.
 
-    `others` have the columns of DETAIL with the classes of their codes; what the rest come to is
-    presumed. `found` is what the search matched of them (schema VERDICTS), `rejects` are
-    undecodable records that are ticked off with the chunk.
+    `records` have the columns of DETAIL with the classes of their codes; `others` are those of them
+    of which nothing is presumed. `found` is what the search matched (schema VERDICTS), `rejects`
+    are undecodable records that are ticked off with the chunk.
     """
 
     chunk: int
+    records: pl.DataFrame
     others: pl.DataFrame
     found: pl.DataFrame
     presumption: Presumption
@@ -84,10 +85,10 @@ def classify(
     received_on = agreement.calendar.date_of(file.received_at)
     records = agreement.handback.codes.on(received_on).classify(details)
     given = Given.of(agreement, file.file_id, now)
-    presumption = presume(terms, records, given)
-    told = presumption.records["ordinal"]
+    presumption = presume(terms, records, found, given)
+    told = presumption.told["ordinal"]
     others = records.filter(~pl.col("ordinal").is_in(told.implode()))
-    return Classified(chunk, others, found, presumption, given, rejects)
+    return Classified(chunk, records, others, found, presumption, given, rejects)
 
 
 def apply_chunk(
@@ -123,8 +124,7 @@ class _Deciding:
     def __init__(
         self, store: Store, tx: sa.Connection, terms: Terms, classified: Classified
     ) -> None:
-        self._store, self._tx, self._terms, self._given = store, tx, terms, classified.given
-        self._presumption = classified.presumption
+        self._store, self._tx, self._terms, self._classified = store, tx, terms, classified
         self._matched = match(store, tx, terms, classified.others, classified.found)
         # What else the chunk says of a redemption may come before: then both are read.
         besides = _ids_of_matched(self._matched)
@@ -139,24 +139,30 @@ class _Deciding:
     def decide_rest(self, unlike: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The changes that all others make, where these redemptions (Int64) are not as presumed,
         and the births among them."""
-        store, tx, terms = self._store, self._tx, self._terms
+        store, tx, given = self._store, self._tx, self._classified.given
         unlike = pl.concat([self._unlike, unlike])
-        records = self._presumption.records
-        left = records.filter(records["redemption_id"].is_in(unlike.implode()))
-        matched = pl.concat([self._matched, match(store, tx, terms, left)])
+        matched = pl.concat([self._matched, self._match_again(unlike)])
         ids = _ids_of_matched(matched)
         standing = standings(store, tx, ids)
         known = answers(store, tx, needs_answers(matched, standing))
-        read = decide(matched, standing, known, self._given)
+        read = decide(matched, standing, known, given)
         self._settle(unlike, matched, standing, read)
-        self.linked = remainder.submit(store, tx, read.remainders, self._given.now)
+        self.linked = remainder.submit(store, tx, read.remainders, given.now)
         return pl.concat([read.changes, self.linked.changes]), self.linked.births
+
+    def _match_again(self, unlike: pl.Series) -> pl.DataFrame:
+        """What was presumed of these redemptions (Int64), matched like any other record."""
+        records, told = self._classified.records, self._classified.presumption.told
+        again = told["ordinal"].filter(told["redemption_id"].is_in(unlike.implode()))
+        left = records.filter(records["ordinal"].is_in(again.implode()))
+        return match(self._store, self._tx, self._terms, left, self._classified.found)
 
     def _settle(
         self, unlike: pl.Series, matched: pl.DataFrame, standing: pl.DataFrame, read: Decided
     ) -> None:
         """What was read beside what was presumed of all but the redemptions that are unlike it."""
-        held, fates = self._presumption, pl.concat([read.fates, unmatched_fates(matched)])
+        held = self._classified.presumption
+        fates = pl.concat([read.fates, unmatched_fates(matched)])
         self.decided = replace(
             read,
             fates=pl.concat([without(held.decided.fates, unlike), fates]),

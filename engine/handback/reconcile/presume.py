@@ -1,10 +1,10 @@
 """Records decided on what they themselves presume, without reading.
 
-A record that carries the key of an attempt and answers it tells how its redemption must stand for
-the answer to be news: awaiting an answer to just that attempt, with just the quantity held that the
-record names. So the records of a redemption are decided on that, before the store is asked, and
-written on condition that it is so. Where it is not, they are read and decided like any other;
-nothing is ever decided otherwise than it would have been, only sooner.
+A record that carries the key of an attempt, or for which the search found one, tells how its
+redemption must stand for the answer to be news: awaiting an answer to just that attempt, with just
+the quantity held that the record names. So the records of a redemption are decided on that, before
+the store is asked, and written on condition that it is so. Where it is not, they are read and
+decided like any other; nothing is ever decided otherwise than it would have been, only sooner.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from handback.reconcile.decide import Decided, decide
 from handback.reconcile.judge import Given
 from handback.reconcile.match import Match
 from handback.reconcile.opened import broken
+from handback.reconcile.rules import BY_KEY
 from handback.reconcile.standing import ANSWERS, STANDINGS
 from handback.store.bulk import WAS
 from handback.store.shape import shape
 
-_BY_KEY: Final = ["reference_key"]
 _FOLLOWING: Final = (Trigger.RETRY, Trigger.FAIL)
 _ANSWERING: Final = (Trigger.CONFIRM, Trigger.REJECT, Trigger.ACKNOWLEDGE)
 # These name another member or another quantity than ours, so they do not tell what ours are.
@@ -50,26 +50,27 @@ _CONDITIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Presumption:
-    """Records (as `presume` got them), what they come to, and the breaks that they open.
+    """What records come to, and the breaks that they open.
 
-    `followed` are the redemptions (Int64) that a policy is to retry or fail: they may not be in
-    doubt, which the update cannot compare.
+    `told` are the `ordinal` of each and the `redemption_id` that it is of. `followed` are the
+    redemptions (Int64) that a policy is to retry or fail: they may not be in doubt, which the
+    update cannot compare.
     """
 
-    records: pl.DataFrame
+    told: pl.DataFrame
     decided: Decided
     breaks: pl.DataFrame
     followed: pl.Series
     presumed: Presumed
 
 
-def presume(terms: Terms, records: pl.DataFrame, given: Given) -> Presumption:
+def presume(terms: Terms, records: pl.DataFrame, found: pl.DataFrame, given: Given) -> Presumption:
     """What is presumed of a chunk's records (columns of DETAIL with the classes of their codes).
 
-    Covered are those whose redemption all of the chunk's records of that key tell alike, if the
-    agreement matches by key before anything else.
+    `found` are the verdicts (schema VERDICTS) of the search. Covered are those whose redemption all
+    of the chunk's records of it tell alike.
     """
-    telling = _telling(terms, records)
+    telling = _telling(terms, _aimed(terms, records, found))
     matched = telling.drop("redemption_id", "attempt").with_columns(
         telling["redemption_id"],
         match=pl.lit(int(Match.ONE), pl.Int16),
@@ -88,7 +89,7 @@ def presume(terms: Terms, records: pl.DataFrame, given: Given) -> Presumption:
     since = decided.due_again.select("redemption_id", since_submitted_at="sent_since")
     conditions = conditions.join(since, on="redemption_id", how="left", maintain_order="left")
     return Presumption(
-        telling,
+        telling.select("ordinal", "redemption_id"),
         decided,
         broken(matched, standings, decided.fates),
         decided.changes.filter(pl.col("trigger").is_in(_FOLLOWING))["redemption_id"],
@@ -96,10 +97,24 @@ def presume(terms: Terms, records: pl.DataFrame, given: Given) -> Presumption:
     )
 
 
+def _aimed(terms: Terms, records: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """The records with the attempt that each can only answer as `redemption_id` and `attempt`, null
+    where that is not known without the store."""
+    if terms.agreement.handback.match[0] != BY_KEY:
+        # Answers to a whole batch come with the attempts in it.
+        is_keyed = pl.col("scope").is_not_null()
+        records = records.with_columns(
+            pl.when(is_keyed).then(name).alias(name) for name in ("redemption_id", "attempt")
+        )
+    one = found.filter(found["match"] == int(Match.ONE))
+    if one.is_empty():
+        return records
+    attempts = one.select("ordinal", "redemption_id", attempt="answered_attempt")
+    return records.update(attempts, on="ordinal", how="left")
+
+
 def _telling(terms: Terms, records: pl.DataFrame) -> pl.DataFrame:
     """The records of those redemptions of which all records tell the same."""
-    if list(terms.agreement.handback.match[0]) != _BY_KEY:
-        return records.clear()
     named = pl.col("member_ref").is_not_null()
     if records["member_ref"].null_count() == len(records):
         named = pl.lit(True)
