@@ -98,7 +98,8 @@ def test_a_correction_blocks_one_member_at_one_partner(world: World) -> None:
     _, sent = world.sent_one()
     says(world, sent, CHANGED, "M-MERGED", 1)
     assert not isinstance(submit(world, "M-OTHER", "other"), MemberCorrected)
-    assert listed(world, partner="harbour") == []
+    world.apply("northbank")
+    assert listed(world, partner="northbank") == []
     assert len(listed(world, partner="skyways", member_ref=sent.member_ref)) == 1
 
 

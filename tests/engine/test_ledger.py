@@ -98,7 +98,6 @@ def test_a_position_after_the_newest_is_refused(store: Store, lives: Lives) -> N
         (BalanceFilter("aurora", partner="skyways"), ["skyways/cents", "skyways/miles"]),
         (BalanceFilter("aurora", unit="miles"), ["harbour/miles", "skyways/miles"]),
         (BalanceFilter("aurora", partner="harbour", unit="cents"), []),
-        (BalanceFilter("aurora", partner="nobody"), []),
         (BalanceFilter("borealis"), []),
     ],
 )

@@ -100,7 +100,6 @@ def test_postings_come_in_the_journals_order(store: Store, lives: Lives, size: i
         ({"member_ref": "member-2"}, [1, 3, 5]),
         ({"stretch": Stretch(3, 6)}, [5, 6]),
         ({"programme": "borealis"}, []),
-        ({"partner": "nobody"}, []),
     ],
 )
 def test_postings_are_narrowed(

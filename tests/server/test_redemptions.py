@@ -192,10 +192,14 @@ async def test_filters_narrow_a_list(callers: Callers) -> None:
     for wanted, count in (
         (redemptions_pb2.ListRedemptionsRequest(member_ref="M-key-1"), 1),
         (redemptions_pb2.ListRedemptionsRequest(states=states), 3),
-        (redemptions_pb2.ListRedemptionsRequest(partner="nobody"), 0),
+        (redemptions_pb2.ListRedemptionsRequest(partner="skyways"), 3),
     ):
         wanted.programme = PROGRAMME
         assert len((await callers.redemptions.ListRedemptions(wanted)).redemptions) == count
+    mistyped = redemptions_pb2.ListRedemptionsRequest(programme=PROGRAMME, partner="skyway")
+    async with refused() as told:
+        await callers.redemptions.ListRedemptions(mistyped)
+    assert (told.reason, told.facts["id"]) == ("NOT_FOUND", "aurora/skyway")
 
 
 async def test_a_page_token_fits_its_own_list_only(callers: Callers) -> None:

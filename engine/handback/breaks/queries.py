@@ -14,6 +14,7 @@ from handback.breaks.kinds import BreakKind, Resolution, Severity
 from handback.errors import NotFound
 from handback.ids import Prefix, public_id
 from handback.partners.codes import ReasonClass
+from handback.partners.queries import refuse_unknown
 from handback.partners.restricted import RESTRICTED, SHOWN
 from handback.store.bulk import table_of
 from handback.store.tables import Break, BreakProposal, Partner, Programme, Redemption
@@ -130,7 +131,7 @@ def get(tx: sa.Connection, programme: str, break_id: int) -> BreakView:
 
 
 def page(tx: sa.Connection, wanted: BreakFilter, after: int, size: int) -> list[BreakView]:
-    """Up to `size` breaks with an id above `after`, oldest first."""
+    """Up to `size` breaks with an id above `after`, oldest first. Raises NotFound."""
     programme_id: sa.ColumnElement[int] = BREAK.c.programme_id
     if wanted.redemption_id is not None or wanted.file_id is not None:
         # These are few. Without statistics SQLite would rather walk the programme's open breaks,
@@ -143,7 +144,10 @@ def page(tx: sa.Connection, wanted: BreakFilter, after: int, size: int) -> list[
         .limit(size)
     )
     rows = tx.execute(selected.where(*_narrowed(wanted)))
-    return [_view(row) for row in rows]
+    found = [_view(row) for row in rows]
+    if not found:
+        refuse_unknown(tx, wanted.programme, wanted.partner)
+    return found
 
 
 def _narrowed(wanted: BreakFilter) -> Iterator[sa.ColumnElement[bool]]:

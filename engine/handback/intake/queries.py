@@ -14,6 +14,7 @@ from handback.formats.findings import Severity
 from handback.ids import Prefix, public_id
 from handback.intake.findings import FINDING
 from handback.intake.states import FileState, Verdict
+from handback.partners.queries import refuse_unknown
 from handback.store.bulk import table_of
 from handback.store.tables import HandbackFile, Partner, Programme
 
@@ -94,7 +95,7 @@ def by_id(tx: sa.Connection, file_id: int) -> FileView:
 
 
 def page(tx: sa.Connection, wanted: FileFilter, after: int, size: int) -> list[FileView]:
-    """Up to `size` files with an id above `after`, oldest first."""
+    """Up to `size` files with an id above `after`, oldest first. Raises NotFound."""
     selected = (
         _views()
         .where(PROGRAMME.c.name == wanted.programme, FILE.c.file_id > after)
@@ -105,7 +106,10 @@ def page(tx: sa.Connection, wanted: FileFilter, after: int, size: int) -> list[F
         selected = selected.where(PARTNER.c.name == wanted.partner)
     if wanted.states:
         selected = selected.where(FILE.c.state.in_([int(state) for state in wanted.states]))
-    return [_view(row) for row in tx.execute(selected)]
+    found = [_view(row) for row in tx.execute(selected)]
+    if not found:
+        refuse_unknown(tx, wanted.programme, wanted.partner)
+    return found
 
 
 def findings_page(

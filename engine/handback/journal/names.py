@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from handback.errors import NotFound
 from handback.store.bulk import table_of
 from handback.store.tables import Partner, Programme, Unit
 
@@ -22,11 +23,14 @@ class Names:
     """(programme, name) of each."""
     units: Mapping[int, str] = field(default_factory=dict)
 
-    def partner_id(self, programme: str, partner: str) -> int | None:
-        """The number of a programme's partner, None where there is no such partner."""
+    def partner_id(self, programme: str, partner: str) -> int:
+        """The number of a programme's partner. Raises NotFound."""
         owner = self.programmes.get(programme)
         found = (number for number, owned in self.partners.items() if owned == (owner, partner))
-        return next(found, None)
+        number = next(found, None)
+        if number is None:
+            raise NotFound(kind="partner", id=f"{programme}/{partner}")
+        return number
 
 
 def names(tx: sa.Connection) -> Names:

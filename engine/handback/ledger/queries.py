@@ -12,6 +12,7 @@ from handback.journal.read import extent
 from handback.ledger.accounts import Balance
 from handback.ledger.snapshots import newest, postings
 from handback.lifecycle.table import Account
+from handback.partners.queries import refuse_unknown
 from handback.store.bulk import table_of
 from handback.store.tables import Partner, Programme, Unit
 
@@ -39,8 +40,8 @@ def page(
 ) -> list[Balance]:
     """Up to `size` balances that follow (partner, unit) `after`, by these names.
 
-    A partner and unit without any posting has no balance. Raises CursorAhead where `at_position`
-    lies after the newest position.
+    A partner and unit without any posting has no balance. Raises NotFound for the partner, and
+    CursorAhead where `at_position` lies after the newest position.
     """
     totals = _totals(tx, wanted).subquery("totals")
     selected = (
@@ -58,7 +59,10 @@ def page(
         .order_by(PARTNER.c.name, UNIT.c.name)
         .limit(size)
     )
-    return [_balance(row) for row in tx.execute(selected)]
+    found = [_balance(row) for row in tx.execute(selected)]
+    if not found:
+        refuse_unknown(tx, wanted.programme, wanted.partner)
+    return found
 
 
 def _totals(tx: sa.Connection, wanted: BalanceFilter) -> sa.Select[Any]:

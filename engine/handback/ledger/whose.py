@@ -29,11 +29,11 @@ class Whose:
 
 
 def whose(tx: sa.Connection, programme: str, partner: str | None, unit: str | None) -> Whose:
-    """The numbers of what is named; None does not narrow."""
+    """The numbers of what is named; None does not narrow. Raises NotFound for a partner."""
     known = names(tx)
     unit_ids = {name: number for number, name in known.units.items()}
     return Whose(
         known.programmes.get(programme, 0),
-        None if partner is None else known.partner_id(programme, partner) or 0,
+        None if partner is None else known.partner_id(programme, partner),
         None if unit is None else unit_ids.get(unit, 0),
     )

@@ -40,6 +40,28 @@ class VersionView:
     applied_at: datetime
 
 
+def numbers_of(tx: sa.Connection, programme: str, partner: str) -> tuple[int, int]:
+    """The numbers of a partner and of its programme. Raises NotFound."""
+    select = (
+        sa.select(PARTNER.c.partner_id, PARTNER.c.programme_id)
+        .join(PROGRAMME, PROGRAMME.c.programme_id == PARTNER.c.programme_id)
+        .where(PROGRAMME.c.name == programme, PARTNER.c.name == partner)
+    )
+    row = tx.execute(select).one_or_none()
+    if row is None:
+        raise NotFound(kind="partner", id=f"{programme}/{partner}")
+    return row.partner_id, row.programme_id
+
+
+def refuse_unknown(tx: sa.Connection, programme: str, partner: str | None) -> None:
+    """Raise NotFound for the partner of a filter that lets nothing pass, where there is none.
+
+    Whoever mistyped a name is told so; where anything was found, it need not be asked about.
+    """
+    if partner is not None:
+        numbers_of(tx, programme, partner)
+
+
 def partners(tx: sa.Connection, programme: str, after: str, size: int) -> list[PartnerView]:
     """Up to `size` partners of a programme with a name behind `after`, by name.
 
@@ -84,14 +106,7 @@ def versions(
 
     Raises NotFound for a partner that does not exist.
     """
-    owner = (
-        sa.select(PARTNER.c.partner_id)
-        .join(PROGRAMME, PROGRAMME.c.programme_id == PARTNER.c.programme_id)
-        .where(PROGRAMME.c.name == programme, PARTNER.c.name == partner)
-    )
-    partner_id = tx.scalar(owner)
-    if partner_id is None:
-        raise NotFound(kind="partner", id=f"{programme}/{partner}")
+    partner_id, _ = numbers_of(tx, programme, partner)
     page = (
         sa.select(VERSION)
         .where(VERSION.c.partner_id == partner_id)

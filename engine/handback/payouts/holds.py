@@ -23,6 +23,7 @@ from handback.errors import AlreadyExists, InvalidRequest, NotFound, PartnerHeld
 from handback.ids import Prefix, public_id
 from handback.lifecycle.table import Trigger
 from handback.partners.codes import ReasonClass
+from handback.partners.queries import numbers_of, refuse_unknown
 from handback.partners.registry import Terms
 from handback.store import requests
 from handback.store.bulk import table_of
@@ -146,27 +147,23 @@ def page(
     tx: sa.Connection, programme: str, partner: str | None, before: int | None, size: int
 ) -> list[HoldView]:
     """Up to `size` holds of a programme's partners, or of one, with an id below `before`, newest
-    first."""
+    first. Raises NotFound."""
     select = _views().where(PROGRAMME.c.name == programme)
     if partner is not None:
         select = select.where(PARTNER.c.name == partner)
     if before is not None:
         select = select.where(HOLD.c.hold_id < before)
-    return [_view(row) for row in tx.execute(select.order_by(HOLD.c.hold_id.desc()).limit(size))]
+    rows = tx.execute(select.order_by(HOLD.c.hold_id.desc()).limit(size))
+    found = [_view(row) for row in rows]
+    if not found:
+        refuse_unknown(tx, programme, partner)
+    return found
 
 
 def _named(tx: sa.Connection, programme: str, partner: str, command: Command) -> tuple[int, int]:
     if not command.comment.strip():
         raise InvalidRequest([Violation("comment", "expected why")])
-    select = (
-        sa.select(PARTNER.c.partner_id, PARTNER.c.programme_id)
-        .join(PROGRAMME, PROGRAMME.c.programme_id == PARTNER.c.programme_id)
-        .where(PROGRAMME.c.name == programme, PARTNER.c.name == partner)
-    )
-    row = tx.execute(select).one_or_none()
-    if row is None:
-        raise NotFound(kind="partner", id=f"{programme}/{partner}")
-    return row.partner_id, row.programme_id
+    return numbers_of(tx, programme, partner)
 
 
 def _insert(

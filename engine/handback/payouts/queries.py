@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from handback.errors import NotFound
 from handback.ids import Prefix, public_id
+from handback.partners.queries import refuse_unknown
 from handback.payouts.outcomes import left_out_column, outcome_column
 from handback.payouts.states import BatchState
 from handback.store.bulk import table_of
@@ -130,7 +131,7 @@ def owner_of(tx: sa.Connection, programme: str, batch_id: int) -> Owner:
 
 
 def page(tx: sa.Connection, wanted: BatchFilter, after: int, size: int) -> list[BatchView]:
-    """Up to `size` batches with an id above `after`, oldest first."""
+    """Up to `size` batches with an id above `after`, oldest first. Raises NotFound."""
     selected = (
         _views()
         .where(PROGRAMME.c.name == wanted.programme, BATCH.c.batch_id > after)
@@ -145,7 +146,10 @@ def page(tx: sa.Connection, wanted: BatchFilter, after: int, size: int) -> list[
         selected = selected.where(
             BATCH.c.settled_at.is_(None), BATCH.c.deadline_at <= wanted.overdue_at
         )
-    return [_view(row) for row in tx.execute(selected)]
+    found = [_view(row) for row in tx.execute(selected)]
+    if not found:
+        refuse_unknown(tx, wanted.programme, wanted.partner)
+    return found
 
 
 def reports(tx: sa.Connection, batch_ids: Sequence[int]) -> list[BatchReport]:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from handback.errors import NotFound
 from handback.ids import Prefix, public_id
+from handback.partners.queries import refuse_unknown
 from handback.store import requests
 from handback.store.bulk import INSTANT, table_of
 from handback.store.requests import Command
@@ -140,7 +141,7 @@ def get(tx: sa.Connection, programme: str, correction_id: int) -> CorrectionView
 def page(
     tx: sa.Connection, wanted: CorrectionFilter, after: int, size: int
 ) -> list[CorrectionView]:
-    """Up to `size` corrections with an id above `after`, oldest first."""
+    """Up to `size` corrections with an id above `after`, oldest first. Raises NotFound."""
     selected = (
         _views()
         .where(PROGRAMME.c.name == wanted.programme, CORRECTION.c.correction_id > after)
@@ -153,7 +154,10 @@ def page(
         selected = selected.where(PARTNER.c.name == wanted.partner)
     if wanted.member_ref is not None:
         selected = selected.where(CORRECTION.c.member_ref == wanted.member_ref)
-    return [_view(row) for row in tx.execute(selected)]
+    found = [_view(row) for row in tx.execute(selected)]
+    if not found:
+        refuse_unknown(tx, wanted.programme, wanted.partner)
+    return found
 
 
 def acknowledge(

@@ -15,6 +15,7 @@ from handback.ids import Prefix, public_id
 from handback.journal.commit import CauseKind
 from handback.lifecycle.table import State, Trigger, View, apply, rows_of
 from handback.partners.codes import ReasonClass
+from handback.partners.queries import refuse_unknown
 from handback.partners.restricted import RESTRICTED, SHOWN
 from handback.store.bulk import table_of
 from handback.store.tables import (
@@ -146,7 +147,10 @@ def owned(
 def page(
     tx: sa.Connection, wanted: RedemptionFilter, after: int, size: int
 ) -> list[RedemptionView]:
-    """Up to `size` redemptions with an id above `after`, in the order of their submission."""
+    """Up to `size` redemptions with an id above `after`, in the order of their submission.
+
+    Raises NotFound for its partner.
+    """
     selected = (
         _views()
         .where(PROGRAMME.c.name == wanted.programme)
@@ -160,7 +164,10 @@ def page(
         selected = selected.where(REDEMPTION.c.member_ref == wanted.member_ref)
     if wanted.states:
         selected = selected.where(REDEMPTION.c.state.in_([int(s) for s in wanted.states]))
-    return [_view(row) for row in tx.execute(selected)]
+    found = [_view(row) for row in tx.execute(selected)]
+    if not found:
+        refuse_unknown(tx, wanted.programme, wanted.partner)
+    return found
 
 
 def masked(events: Sequence[EventView]) -> list[EventView]:

@@ -118,8 +118,8 @@ def reading(
     if programme_id is None:
         raise NotFound(kind="programme", id=programme)
     partner = parameters.get("partner")
-    if partner is not None and known.partner_id(programme, partner) is None:
-        raise NotFound(kind="partner", id=f"{programme}/{partner}")
+    if partner is not None:
+        known.partner_id(programme, partner)
     given = {one.name: one.default for one in declared if one.default} | dict(parameters)
     zone = _zone(desk, tx, programme, partner, given.get("zone"))
     mistakes = _unknown(declared, parameters)

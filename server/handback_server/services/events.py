@@ -9,7 +9,6 @@ from typing import Any, Final
 import grpc
 
 from handback.errors import LimitReached, NotFound, ShuttingDown
-from handback.journal.names import Names
 from handback.lifecycle.table import Trigger
 from handback_server import convert
 from handback_server._stubs.v1 import events_pb2 as pb
@@ -59,7 +58,7 @@ class Events:
             raise NotFound(kind="programme", id=request.programme)
         wanted = {"programme_id": frozenset([programme_id])}
         if request.partners:
-            partners = (_partner_id(names, request.programme, name) for name in request.partners)
+            partners = (names.partner_id(request.programme, name) for name in request.partners)
             wanted["partner_id"] = frozenset(partners)
         if request.triggers:
             triggers = convert.members(request.triggers, Trigger, "triggers")
@@ -113,13 +112,6 @@ def add_events(events: Events, server: Calls) -> None:
     )
     name = pb.DESCRIPTOR.services_by_name["EventService"].full_name
     server.add_registered_method_handlers(name, {"Watch": watch})
-
-
-def _partner_id(names: Names, programme: str, partner: str) -> int:
-    number = names.partner_id(programme, partner)
-    if number is None:
-        raise NotFound(kind="partner", id=f"{programme}/{partner}")
-    return number
 
 
 def _mark(cursor: Cursor, *, caught_up: bool = False) -> bytes:

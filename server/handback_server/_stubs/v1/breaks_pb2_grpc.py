@@ -88,7 +88,7 @@ class BreakServiceServicer(object):
 
     def ListBreaks(self, request, context):
         """Lists breaks, oldest first.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,7 +121,7 @@ class BreakServiceServicer(object):
     def ResolveBreaks(self, request, context):
         """Decides on one or many breaks. What needs a second person is proposed and waits for
         ApproveResolution; all else is done. Each break has an outcome of its own.
-        Reasons: INVALID_REQUEST, REQUEST_KEY_REUSED.
+        Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
         Reasons of an outcome besides: NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION,
         ILLEGAL_TRANSITION, CUT_OFF_PASSED, FIELDS_UNCHANGED, LIMIT_REACHED.
         """

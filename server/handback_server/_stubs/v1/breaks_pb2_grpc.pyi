@@ -35,7 +35,7 @@ class BreakServiceStub:
     def __new__(cls, channel: _aio.Channel) -> BreakServiceAsyncStub: ...
     ListBreaks: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.ListBreaksRequest, _breaks_pb2.ListBreaksResponse]
     """Lists breaks, oldest first.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     GetBreak: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.GetBreakRequest, _breaks_pb2.GetBreakResponse]
     """Gives one break with its history and its evidence.
@@ -52,7 +52,7 @@ class BreakServiceStub:
     ResolveBreaks: _grpc.UnaryUnaryMultiCallable[_breaks_pb2.ResolveBreaksRequest, _breaks_pb2.ResolveBreaksResponse]
     """Decides on one or many breaks. What needs a second person is proposed and waits for
     ApproveResolution; all else is done. Each break has an outcome of its own.
-    Reasons: INVALID_REQUEST, REQUEST_KEY_REUSED.
+    Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
     Reasons of an outcome besides: NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION,
     ILLEGAL_TRANSITION, CUT_OFF_PASSED, FIELDS_UNCHANGED, LIMIT_REACHED.
     """
@@ -83,7 +83,7 @@ class BreakServiceAsyncStub(BreakServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListBreaks: _aio.UnaryUnaryMultiCallable[_breaks_pb2.ListBreaksRequest, _breaks_pb2.ListBreaksResponse]  # type: ignore[assignment]
     """Lists breaks, oldest first.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     GetBreak: _aio.UnaryUnaryMultiCallable[_breaks_pb2.GetBreakRequest, _breaks_pb2.GetBreakResponse]  # type: ignore[assignment]
     """Gives one break with its history and its evidence.
@@ -100,7 +100,7 @@ class BreakServiceAsyncStub(BreakServiceStub):
     ResolveBreaks: _aio.UnaryUnaryMultiCallable[_breaks_pb2.ResolveBreaksRequest, _breaks_pb2.ResolveBreaksResponse]  # type: ignore[assignment]
     """Decides on one or many breaks. What needs a second person is proposed and waits for
     ApproveResolution; all else is done. Each break has an outcome of its own.
-    Reasons: INVALID_REQUEST, REQUEST_KEY_REUSED.
+    Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
     Reasons of an outcome besides: NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION,
     ILLEGAL_TRANSITION, CUT_OFF_PASSED, FIELDS_UNCHANGED, LIMIT_REACHED.
     """
@@ -134,7 +134,7 @@ class BreakServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_breaks_pb2.ListBreaksResponse, _abc.Awaitable[_breaks_pb2.ListBreaksResponse]]:
         """Lists breaks, oldest first.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
@@ -175,7 +175,7 @@ class BreakServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_breaks_pb2.ResolveBreaksResponse, _abc.Awaitable[_breaks_pb2.ResolveBreaksResponse]]:
         """Decides on one or many breaks. What needs a second person is proposed and waits for
         ApproveResolution; all else is done. Each break has an outcome of its own.
-        Reasons: INVALID_REQUEST, REQUEST_KEY_REUSED.
+        Reasons: INVALID_REQUEST, NOT_FOUND, REQUEST_KEY_REUSED.
         Reasons of an outcome besides: NOT_FOUND, BREAK_CLOSED, BREAK_HOLDS_REDEMPTION,
         ILLEGAL_TRANSITION, CUT_OFF_PASSED, FIELDS_UNCHANGED, LIMIT_REACHED.
         """

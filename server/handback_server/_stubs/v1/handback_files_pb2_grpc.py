@@ -111,7 +111,7 @@ class HandbackFileServiceServicer(object):
 
     def ListHandbackFiles(self, request, context):
         """Lists hand-back files, oldest first.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,7 +45,7 @@ class HandbackFileServiceStub:
     """
     ListHandbackFiles: _grpc.UnaryUnaryMultiCallable[_handback_files_pb2.ListHandbackFilesRequest, _handback_files_pb2.ListHandbackFilesResponse]
     """Lists hand-back files, oldest first.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     ListFindings: _grpc.UnaryUnaryMultiCallable[_handback_files_pb2.ListFindingsRequest, _handback_files_pb2.ListFindingsResponse]
     """Lists what was found wrong or odd in the bytes of a file, in the order it was found.
@@ -96,7 +96,7 @@ class HandbackFileServiceAsyncStub(HandbackFileServiceStub):
     """
     ListHandbackFiles: _aio.UnaryUnaryMultiCallable[_handback_files_pb2.ListHandbackFilesRequest, _handback_files_pb2.ListHandbackFilesResponse]  # type: ignore[assignment]
     """Lists hand-back files, oldest first.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     ListFindings: _aio.UnaryUnaryMultiCallable[_handback_files_pb2.ListFindingsRequest, _handback_files_pb2.ListFindingsResponse]  # type: ignore[assignment]
     """Lists what was found wrong or odd in the bytes of a file, in the order it was found.
@@ -162,7 +162,7 @@ class HandbackFileServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_handback_files_pb2.ListHandbackFilesResponse, _abc.Awaitable[_handback_files_pb2.ListHandbackFilesResponse]]:
         """Lists hand-back files, oldest first.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

@@ -35,7 +35,7 @@ class PayoutServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PayoutServiceAsyncStub: ...
     ListPayoutBatches: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.ListPayoutBatchesRequest, _payouts_pb2.ListPayoutBatchesResponse]
     """Lists payout batches, oldest first.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     GetPayoutBatch: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.GetPayoutBatchRequest, _payouts_pb2.GetPayoutBatchResponse]
     """Gives one payout batch.
@@ -72,7 +72,7 @@ class PayoutServiceStub:
     """
     ListPartnerHolds: _grpc.UnaryUnaryMultiCallable[_payouts_pb2.ListPartnerHoldsRequest, _payouts_pb2.ListPartnerHoldsResponse]
     """Lists the holds of partners, newest first.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -82,7 +82,7 @@ class PayoutServiceAsyncStub(PayoutServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListPayoutBatches: _aio.UnaryUnaryMultiCallable[_payouts_pb2.ListPayoutBatchesRequest, _payouts_pb2.ListPayoutBatchesResponse]  # type: ignore[assignment]
     """Lists payout batches, oldest first.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     GetPayoutBatch: _aio.UnaryUnaryMultiCallable[_payouts_pb2.GetPayoutBatchRequest, _payouts_pb2.GetPayoutBatchResponse]  # type: ignore[assignment]
     """Gives one payout batch.
@@ -119,7 +119,7 @@ class PayoutServiceAsyncStub(PayoutServiceStub):
     """
     ListPartnerHolds: _aio.UnaryUnaryMultiCallable[_payouts_pb2.ListPartnerHoldsRequest, _payouts_pb2.ListPartnerHoldsResponse]  # type: ignore[assignment]
     """Lists the holds of partners, newest first.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
 
 class PayoutServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -132,7 +132,7 @@ class PayoutServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payouts_pb2.ListPayoutBatchesResponse, _abc.Awaitable[_payouts_pb2.ListPayoutBatchesResponse]]:
         """Lists payout batches, oldest first.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
@@ -217,7 +217,7 @@ class PayoutServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payouts_pb2.ListPartnerHoldsResponse, _abc.Awaitable[_payouts_pb2.ListPartnerHoldsResponse]]:
         """Lists the holds of partners, newest first.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
 
 def add_PayoutServiceServicer_to_server(servicer: PayoutServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -53,7 +53,7 @@ class RedemptionServiceStub:
     """
     ListRedemptions: _grpc.UnaryUnaryMultiCallable[_redemptions_pb2.ListRedemptionsRequest, _redemptions_pb2.ListRedemptionsResponse]
     """Lists redemptions of a programme, oldest first.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     ListRedemptionEvents: _grpc.UnaryUnaryMultiCallable[_redemptions_pb2.ListRedemptionEventsRequest, _redemptions_pb2.ListRedemptionEventsResponse]
     """Lists the steps of one redemption, oldest first.
@@ -77,7 +77,7 @@ class RedemptionServiceStub:
     """
     ListCorrections: _grpc.UnaryUnaryMultiCallable[_redemptions_pb2.ListCorrectionsRequest, _redemptions_pb2.ListCorrectionsResponse]
     """Lists members whom a partner credits under other details, oldest first.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     AcknowledgeCorrection: _grpc.UnaryUnaryMultiCallable[_redemptions_pb2.AcknowledgeCorrectionRequest, _redemptions_pb2.AcknowledgeCorrectionResponse]
     """Notes that a correction was taken in: from then on it blocks no submits.
@@ -105,7 +105,7 @@ class RedemptionServiceAsyncStub(RedemptionServiceStub):
     """
     ListRedemptions: _aio.UnaryUnaryMultiCallable[_redemptions_pb2.ListRedemptionsRequest, _redemptions_pb2.ListRedemptionsResponse]  # type: ignore[assignment]
     """Lists redemptions of a programme, oldest first.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     ListRedemptionEvents: _aio.UnaryUnaryMultiCallable[_redemptions_pb2.ListRedemptionEventsRequest, _redemptions_pb2.ListRedemptionEventsResponse]  # type: ignore[assignment]
     """Lists the steps of one redemption, oldest first.
@@ -129,7 +129,7 @@ class RedemptionServiceAsyncStub(RedemptionServiceStub):
     """
     ListCorrections: _aio.UnaryUnaryMultiCallable[_redemptions_pb2.ListCorrectionsRequest, _redemptions_pb2.ListCorrectionsResponse]  # type: ignore[assignment]
     """Lists members whom a partner credits under other details, oldest first.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
     AcknowledgeCorrection: _aio.UnaryUnaryMultiCallable[_redemptions_pb2.AcknowledgeCorrectionRequest, _redemptions_pb2.AcknowledgeCorrectionResponse]  # type: ignore[assignment]
     """Notes that a correction was taken in: from then on it blocks no submits.
@@ -178,7 +178,7 @@ class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_redemptions_pb2.ListRedemptionsResponse, _abc.Awaitable[_redemptions_pb2.ListRedemptionsResponse]]:
         """Lists redemptions of a programme, oldest first.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
@@ -232,7 +232,7 @@ class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_redemptions_pb2.ListCorrectionsResponse, _abc.Awaitable[_redemptions_pb2.ListCorrectionsResponse]]:
         """Lists members whom a partner credits under other details, oldest first.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

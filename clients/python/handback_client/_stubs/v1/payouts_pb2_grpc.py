@@ -88,7 +88,7 @@ class PayoutServiceServicer(object):
 
     def ListPayoutBatches(self, request, context):
         """Lists payout batches, oldest first.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -157,7 +157,7 @@ class PayoutServiceServicer(object):
 
     def ListPartnerHolds(self, request, context):
         """Lists the holds of partners, newest first.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

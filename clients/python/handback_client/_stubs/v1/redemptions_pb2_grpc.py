@@ -119,7 +119,7 @@ class RedemptionServiceServicer(object):
 
     def ListRedemptions(self, request, context):
         """Lists redemptions of a programme, oldest first.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -163,7 +163,7 @@ class RedemptionServiceServicer(object):
 
     def ListCorrections(self, request, context):
         """Lists members whom a partner credits under other details, oldest first.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
