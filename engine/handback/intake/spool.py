@@ -1,10 +1,9 @@
 """The spool: what a file was decoded to, sorted and cut into chunks, waiting to be reconciled.
 
 Canonical detail rows (`formats.findings.DETAIL`) lie in runs; a chunk is read as a slice of several
-(see `steps`). A run is a file of *segments*, each an Arrow stream behind its length, so that of a
-slice no more is in memory than the segments it touches. The spool of a file appears as a whole or
-not at all, and is never the only copy: it is decoded again from the landing, chunk for chunk the
-same, wherever it is missing.
+(see `steps`). A run is a file of `segments`, so that of a slice no more is in memory than those it
+touches. The spool of a file appears as a whole or not at all, and is never the only copy: it is
+decoded again from the landing, chunk for chunk the same, wherever it is missing.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import polars as pl
 
 from handback.exchange.streams import discard_unfinished, sync_folder
 from handback.formats.findings import DETAIL
 from handback.ids import Prefix, public_id
+from handback.intake import segments
 from handback.intake.steps import (
     RUN_CHUNKS,
     WINDOW_CHUNKS,
@@ -44,7 +43,6 @@ from handback.intake.steps import (
 
 _CONTENTS: Final = "contents.json"
 _SEGMENT_RECORDS: Final = 2_048
-_LENGTH_BYTES: Final = 8
 _RUN_DIGITS: Final = 6
 _SLICES: Final = "slices.arrow"
 # `offset` is where the segment with the first record of the slice begins in the file of its run.
@@ -235,12 +233,8 @@ def _write_run(details: list[pl.DataFrame], path: Path) -> _Run:
     offsets = []
     with path.open("wb") as target:
         for segment in told.iter_slices(_SEGMENT_RECORDS):
-            content = BytesIO()
-            # A fifth of the size, and removing a large file takes long.
-            segment.write_ipc_stream(content, compression="lz4")
             offsets.append(target.tell())
-            target.write(content.tell().to_bytes(_LENGTH_BYTES, "big"))
-            target.write(content.getbuffer())
+            segments.append(target, segment)
         target.flush()
         os.fsync(target.fileno())
     return _Run(keys_of(run), offsets)
@@ -251,19 +245,13 @@ def _read_slice(path: Path, start: int, end: int, offset: int) -> pl.DataFrame:
     count = (end - 1) // _SEGMENT_RECORDS - start // _SEGMENT_RECORDS + 1
     with path.open("rb") as source:
         source.seek(offset)
-        rows = pl.concat(islice(_segments(source), count))
+        rows = pl.concat(islice(segments.read(source), count))
     return rows.slice(start % _SEGMENT_RECORDS, end - start)
 
 
 def _read_run(path: Path) -> pl.DataFrame:
     with path.open("rb") as source:
-        return pl.concat([DETAIL.to_frame(), *_segments(source)], how="diagonal")
-
-
-def _segments(source: BinaryIO) -> Iterator[pl.DataFrame]:
-    """The segments from where a file of a run stands to its end."""
-    while length := int.from_bytes(source.read(_LENGTH_BYTES), "big"):
-        yield pl.read_ipc_stream(BytesIO(source.read(length)))
+        return pl.concat([DETAIL.to_frame(), *segments.read(source)], how="diagonal")
 
 
 def _run_name(run: int) -> str:

@@ -4,21 +4,25 @@ Each rule in turn goes over the whole file, for what an earlier rule matched is 
 wherever in the file that stands. So neither the order of rows nor the chunks matter. A rule takes
 so many records at a time, those that ask alike together; what it finds goes to files beside the
 spool. Memory is bounded by that, and a million records by a million attempts take no longer for
-each than a thousand.
+each than a thousand: the file is gone through once for each rule, and once more for each of those
+times only where others of its records carry a key.
 
 What is found depends on nothing that still changes, so it can be found again wherever it is lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import polars as pl
 
 from handback import telemetry
+from handback.intake import segments
 from handback.intake.desk import Desk
 from handback.partners.registry import Terms
 from handback.partners.vocabulary import MatchColumn
@@ -67,14 +71,16 @@ def search(desk: Desk, terms: Terms, arrival: Arrival, stopping: Callable[[], bo
     if rules[0] == BY_KEY and contents is not None and not contents.unkeyed:
         return True
     runs = [run.select(_ASKED) for run in desk.spool.runs(arrival.file_id)]
-    sought = sum(run.filter(searched(rules)).select(pl.len()).collect().item() for run in runs)
+    counted = [run.select(searched(rules).sum(), pl.len()).collect().row(0) for run in runs]
+    sought, every = (sum(counts) for counts in zip((0, 0), *counted, strict=True))
     found.start()
     done = True
     if sought:
         with telemetry.span("search attempts", attributes={"handback.records": sought}):
             if any(MatchColumn.NORMALISED_REFERENCE in rule for rule in rules):
                 keep_normal_forms(desk.store, desk.agreements, terms, arrival.received_at)
-            done = _Search(desk, terms, arrival, runs, found).run(sought, stopping)
+            search = _Search(desk, terms, arrival, runs, found, sought, sought < every)
+            done = search.run(stopping)
     if done:
         found.finish()
     return done
@@ -98,14 +104,33 @@ class Found:
 
     def start(self) -> None:
         """Forget what a search found that did not come to its end."""
-        self._folder.mkdir(exist_ok=True)
-        for path in self._folder.iterdir():
-            path.unlink()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
 
     def add(self, rule: int, part: int, verdicts: pl.DataFrame) -> None:
         """Keep what a rule came to (schema VERDICTS)."""
         if not verdicts.is_empty():
             verdicts.write_ipc(self._folder / _name(rule, part), compression="lz4")
+
+    def parted(
+        self, records: Iterable[pl.DataFrame], alike: Sequence[str], parts: int
+    ) -> Iterator[pl.DataFrame]:
+        """Records in so many parts, those that are alike in some columns in one of them.
+
+        What has no room in memory is put into a file for each part, and so gone through once.
+        """
+        part_of = pl.struct(alike).hash() % parts
+        with TemporaryDirectory(dir=self._folder) as folder:
+            for some in records:
+                of_part = some.with_columns(part=part_of).partition_by(
+                    "part", as_dict=True, include_key=False
+                )
+                for (part,), rows in of_part.items():
+                    with (Path(folder) / f"{part:06}").open("ab") as target:
+                        segments.append(target, rows)
+            for path in sorted(Path(folder).iterdir()):
+                with path.open("rb") as source:
+                    yield pl.concat(segments.read(source))
 
     def finish(self) -> None:
         """Say that this is all."""
@@ -137,43 +162,47 @@ def _name(rule: int, part: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """One file being searched for; `runs` are all its records (columns of DETAIL)."""
+    """One file being searched for; `runs` are all its records (columns of DETAIL).
+
+    So many of them are `sought`; `has_others` says whether the others are any.
+    """
 
     desk: Desk
     terms: Terms
     arrival: Arrival
     runs: Sequence[pl.LazyFrame]
     found: Found
+    sought: int
+    has_others: bool
 
-    def run(self, sought: int, stopping: Callable[[], bool]) -> bool:
-        """Try each rule on so many records; whether `stopping` let it come to its end."""
+    def run(self, stopping: Callable[[], bool]) -> bool:
+        """Try each rule on what is left; whether `stopping` let it come to its end."""
         for number, rule in enumerate(self.terms.agreement.handback.match):
             if rule == BY_KEY and number == 0:
                 continue  # what carries a key is settled by it, with its chunk
-            for part, records in enumerate(self._left(rule, number, sought)):
+            for part, records in enumerate(self._left(rule, number)):
                 if stopping():
                     return False
                 self.found.add(number, part, self._verdicts(rule, number, records))
         return True
 
-    def _left(self, rule: Rule, number: int, sought: int) -> Iterator[pl.DataFrame]:
+    def _left(self, rule: Rule, number: int) -> Iterator[pl.DataFrame]:
         """The records that the rules before this one left, so many at a time.
 
-        Where both sides count, those that may find the same come together: then the file is gone
-        through once for each part of it.
+        Where both sides count, those that may find the same come together.
         """
         wanted = searched(self.terms.agreement.handback.match)
         settled = self.found.before(number)
-        left = [run.filter(wanted).join(settled, on="ordinal", how="anti") for run in self.runs]
-        if not pairs(rule):
-            for run in left:
-                yield from run.collect().iter_slices(AT_ONCE)
+        left = (
+            run.filter(wanted).join(settled, on="ordinal", how="anti").collect()
+            for run in self.runs
+        )
+        if pairs(rule):
+            alike = ["member_ref", "quantity"] if MatchColumn.QUANTITY in rule else ["member_ref"]
+            yield from self.found.parted(left, alike, -(-self.sought // AT_ONCE))
             return
-        alike = ["member_ref", "quantity"] if MatchColumn.QUANTITY in rule else ["member_ref"]
-        parts = -(-sought // AT_ONCE)
-        part_of = pl.struct(alike).hash() % parts
-        for part in range(parts):
-            yield pl.concat([run.filter(part_of == part).collect() for run in left])
+        for run in left:
+            yield from run.iter_slices(AT_ONCE)
 
     def _verdicts(self, rule: Rule, number: int, records: pl.DataFrame) -> pl.DataFrame:
         """What a rule says of records; and of those for whom it finds only attempts to which an
@@ -195,13 +224,13 @@ class _Search:
         wanted = candidates.select("redemption_id").unique().lazy()
         earlier = self.found.before(number).join(wanted, on="redemption_id", how="semi").collect()
         by_key = ~searched(self.terms.agreement.handback.match)
-        others = pl.concat(
+        others = [
             run.filter(by_key).join(wanted, on="redemption_id", how="semi").collect()
-            for run in self.runs
-        )
-        if not others.is_empty():
+            for run in (self.runs if self.has_others else ())
+        ]
+        if any(map(len, others)):
             with self.desk.store.write() as tx:
-                asked = ask(self.desk.store, tx, self.terms, BY_KEY, others)
+                asked = ask(self.desk.store, tx, self.terms, BY_KEY, pl.concat(others))
             earlier = pl.concat([earlier, judge(asked, self.terms)])
         return earlier.filter(pl.col("match") == int(Match.ONE)).select(_ATTEMPT)
 
