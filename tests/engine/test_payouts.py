@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from agreements import source_of
-from handback.breaks.kinds import BreakKind
+from handback.breaks.kinds import BreakKind, Resolution
 from handback.errors import AlreadyExists, CutOffPassed, VersionConflict
 from handback.exchange.landing import Landing
 from handback.exchange.streams import Fingerprint, Readable
@@ -130,6 +130,24 @@ def test_what_the_new_terms_cannot_carry_waits_before_a_person(world: World) -> 
     world.assert_laws()
 
 
+def test_once_the_terms_are_mended_it_leaves_and_nobody_need_look(world: World) -> None:
+    (one,) = world.submit(100)
+    mended = source_of("skyways")
+    narrow = mended.replace("[payout]", "[payout]\nmax_quantity = 99")
+    registry.apply(world.store, world.clock, narrow, "tests")
+    assert world.send() == []
+    (told,) = world.breaks(kinds=[BreakKind.UNWRITABLE])
+    registry.apply(world.store, world.clock, mended, "tests")
+    world.clock.advance(timedelta(days=1))
+    other = world.submit(100)
+    assert len(world.send()) == 1
+    assert world.states([one, *other]) == ["awaiting_handback"] * 2
+    (closed,) = world.breaks(include_closed=True)
+    assert (closed.break_id, closed.resolution) == (told.break_id, Resolution.SETTLED)
+    assert (closed.closed_by, closed.closed_at) == ("payouts", world.clock.now())
+    world.assert_laws()
+
+
 def test_any_number_of_them_may_wait_so(world: World) -> None:
     ids = world.submit(*[100] * 2_500)
     source = source_of("skyways").replace("[payout]", "[payout]\nmax_quantity = 99")
@@ -140,6 +158,10 @@ def test_any_number_of_them_may_wait_so(world: World) -> None:
     with world.store.read() as tx:
         told = list(tx.scalars(sa.select(BREAK.c.redemption_id).order_by(BREAK.c.redemption_id)))
     assert told == ids
+    registry.apply(world.store, world.clock, source_of("skyways"), "tests")
+    world.clock.advance(timedelta(days=1))
+    assert len(world.send()) == 1
+    assert world.breaks() == []
 
 
 def few_variables(connection: sqlite3.Connection, *_: object) -> None:

@@ -20,7 +20,7 @@ from handback.partners.registry import Agreements, Terms
 from handback.payouts import queries
 from handback.payouts.days import day_of
 from handback.payouts.deliver import sealed_batches
-from handback.payouts.due import due_rows
+from handback.payouts.due import due_rows, kept_in
 from handback.payouts.holds import refuse_held
 from handback.payouts.lanes import SplitLane, is_due, lanes
 from handback.payouts.queries import BatchFilter
@@ -135,6 +135,7 @@ READS: dict[str, Read] = {
     "an answer outstanding": lambda tx: tx.execute(outstanding(OPEN[0], 0)),
     "attempts of silence": lambda tx: tx.execute(silent_attempts(OPEN[0], None)),
     "parked answers": lambda tx: tx.execute(parked.ready()),
+    "why something did not leave": lambda tx: tx.execute(kept_in(1, OPEN[0])),
     "batches to deliver": sealed_batches,
     "whether a partner is held": lambda tx: of_terms(tx, "held"),
     "whether anything is due": lambda tx: of_terms(tx, "anything"),

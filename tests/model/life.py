@@ -221,7 +221,11 @@ class Life:
             self.due_at = None
 
     def taken_by_batch(self) -> int:
-        """The next attempt stands in a batch; its number. A recalled number is not given again."""
+        """The next attempt stands in a batch; its number. A recalled number is not given again.
+        Nothing keeps it back any more."""
+        for one in self.breaks:
+            if one.is_open and one.kind in KEEPING:
+                one.resolution, one.closed_version = "settled", len(self.steps)
         self.taken, self.due_at = self.attempt + 1 + self.spent, None
         self.asked[self.taken] = self.held
         return self.taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import polars as pl
@@ -96,6 +97,18 @@ def close(
 ) -> None:
     """Close one break, where it is open."""
     _close(tx, BREAK.c.break_id == break_id, resolution, actor, at, comment)
+
+
+def close_all(
+    tx: sa.Connection,
+    break_ids: Sequence[int],
+    resolution: Resolution,
+    actor: str,
+    at: datetime,
+    comment: str | None = None,
+) -> None:
+    """Close some breaks, where they are open."""
+    _close(tx, BREAK.c.break_id.in_(break_ids), resolution, actor, at, comment)
 
 
 def _says(partner_id: int, identity: bytes) -> sa.ColumnElement[bool]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from handback.breaks import resolve
 from handback.breaks.doubts import doubts, in_doubt
 from handback.breaks.identity import known
-from handback.breaks.kinds import BreakKind
+from handback.breaks.kinds import KEEPING, BreakKind, Resolution
 from handback.errors import VersionConflict
 from handback.ids import Prefix, public_id
 from handback.partners.codes import ReasonClass
@@ -22,10 +22,10 @@ from handback.partners.registry import Terms
 from handback.payouts.stretches import Stretch, all_of
 from handback.store.bulk import fetch_frame, table_of
 from handback.store.session import Store
-from handback.store.tables import Attempt, Due, MemberDetail, Redemption
+from handback.store.tables import Attempt, Break, Due, MemberDetail, Redemption
 
 ATTEMPT, DETAIL, DUE = table_of(Attempt), table_of(MemberDetail), table_of(Due)
-REDEMPTION = table_of(Redemption)
+BREAK, REDEMPTION = table_of(Break), table_of(Redemption)
 
 # The numbers of recalled attempts are not given anew.
 _COMING: Final = sa.cast(
@@ -35,6 +35,9 @@ _COMING: Final = sa.cast(
 # When a redemption that could not go out is tried again, in case the terms were mended, or nothing
 # is in doubt any more.
 _POSTPONED_BY = timedelta(days=1)
+# Each has an entry in its history, and is named in a statement.
+_CLOSED_AT_ONCE: Final = 1_000
+_ACTOR: Final = "payouts"
 
 
 def due_rows(
@@ -122,6 +125,32 @@ def postpone(
         pl.Series("break_id", numbers, pl.Int64), pl.Series("identity", named, pl.Binary)
     )
     resolve.insert(store, tx, new, terms.agreement)
+
+
+def close_kept(tx: sa.Connection, partner_id: int, batch_id: int, now: datetime) -> None:
+    """Close the breaks that say why redemptions do not leave, of those that leave in a batch."""
+    comment = f"it leaves in {public_id(Prefix.PAYOUT_BATCH, batch_id)}"
+    closing = (Resolution.SETTLED, _ACTOR, now, comment)
+    kept = kept_in(partner_id, batch_id).limit(_CLOSED_AT_ONCE)
+    while found := tx.scalars(kept).all():
+        resolve.close_all(tx, found, *closing)
+
+
+def kept_in(partner_id: int, batch_id: int) -> sa.Select[Any]:
+    """The open breaks that say why redemptions do not leave, of those that stand in a batch."""
+    # Told as it stands in the condition of the index, which a value bound later does not fulfil.
+    keeping = BREAK.c.kind.in_([sa.literal_column(str(int(kind))) for kind in KEEPING])
+    # A scalar, so that no plan begins with the attempts of the batch.
+    standing = (
+        sa.select(ATTEMPT.c.batch_id)
+        .where(ATTEMPT.c.redemption_id == BREAK.c.redemption_id)
+        .order_by(ATTEMPT.c.attempt.desc())
+        .limit(1)
+        .correlate(BREAK)
+        .scalar_subquery()
+    )
+    of_partner = (BREAK.c.partner_id == partner_id) & BREAK.c.closed_at.is_(None)
+    return sa.select(BREAK.c.break_id).where(of_partner, keeping, standing == batch_id)
 
 
 def _break(

@@ -25,7 +25,7 @@ from handback.exchange.streams import Fingerprint
 from handback.journal.again import decide_again
 from handback.partners.registry import Agreements, Terms
 from handback.payouts.days import Day, day_of
-from handback.payouts.due import due_rows, lock_rows, postpone, take
+from handback.payouts.due import close_kept, due_rows, lock_rows, postpone, take
 from handback.payouts.holds import refuse_held
 from handback.payouts.lanes import Lane, Place, lanes
 from handback.payouts.outbound import Outbound, OutboundFile
@@ -168,6 +168,7 @@ class _Sealing:
         outbound = draft.outbound
         if outbound.content is not None:
             self._insert(tx, batch_id, draft, outbound.content)
+            close_kept(tx, self._terms.partner_id, batch_id, self._now)
         for refused in outbound.refused:
             postpone(self._store, tx, self._terms, refused, self._now)
         for stretch, attempts in zip(draft.due, outbound.attempts, strict=True):

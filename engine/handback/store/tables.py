@@ -781,6 +781,13 @@ class Break(SQLModel, table=True):
             postgresql_where=sa.text("kind = 14 and closed_at is null"),
             sqlite_where=sa.text("kind = 14 and closed_at is null"),
         ),
+        # Why redemptions do not leave: closed once they do.
+        sa.Index(
+            "ix_break_keeping",
+            "partner_id",
+            postgresql_where=sa.text("kind in (17, 26) and closed_at is null"),
+            sqlite_where=sa.text("kind in (17, 26) and closed_at is null"),
+        ),
         # What leads to no redemption is known by its reference alone.
         sa.Index(
             "ix_break_reference",

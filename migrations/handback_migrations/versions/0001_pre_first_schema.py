@@ -607,6 +607,9 @@ def _breaks() -> None:
     op.create_index("ix_break_file", "break", ["file_id", "ordinal"])
     _partial_index("ix_break_early", "break", ["redemption_id"], "kind = 14 and closed_at is null")
     _partial_index(
+        "ix_break_keeping", "break", ["partner_id"], "kind in (17, 26) and closed_at is null"
+    )
+    _partial_index(
         "ix_break_reference", "break", ["partner_id", "reference"], "reference is not null"
     )
     _work_on_breaks()
