@@ -7,7 +7,7 @@ totals.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import polars as pl
@@ -135,32 +135,41 @@ def _files(after: int) -> sa.Select[Any]:
     )
 
 
-# The event that a break's record became, in the file's run or when somebody decided on it.
-_BECAME: Final = (
-    (EVENT.c.redemption_id == BREAK.c.redemption_id)
-    & (EVENT.c.file_id == BREAK.c.file_id)
-    & (EVENT.c.ordinal == BREAK.c.ordinal)
-    & EVENT.c.trigger.in_([int(trigger) for trigger in _ANSWERS])
-    & (BLOCK.c.block_id == EVENT.c.block_id)
-)
-_IN_RUN: Final = BLOCK.c.cause_kind == int(CauseKind.HANDBACK_FILE)
+_IN_RUN: Final = sa.case((BLOCK.c.cause_kind == int(CauseKind.HANDBACK_FILE), 1), else_=0)
 
 
-def _breaks() -> sa.ScalarSelect[int]:
-    """Records of the file that a break was opened for instead of, not beside, an event."""
+def _became(extreme: Callable[[sa.ColumnElement[int]], sa.ColumnElement[int]]) -> Any:
+    """Of the events that a break's record became, whether the file's run wrote them: 1 or 0, null
+    where there are none; otherwise somebody decided on them."""
+    # One value and not `exists`, for which PostgreSQL was seen to pair all breaks with all events.
     return (
-        sa.select(sa.func.count(BREAK.c.ordinal.distinct()))
-        .where(BREAK.c.file_id == FILE.c.file_id, ~sa.exists().where(_BECAME, _IN_RUN))
-        .correlate(FILE)
+        sa.select(extreme(_IN_RUN))
+        .select_from(EVENT.join(BLOCK, BLOCK.c.block_id == EVENT.c.block_id))
+        .where(
+            EVENT.c.redemption_id == BREAK.c.redemption_id,
+            EVENT.c.file_id == BREAK.c.file_id,
+            EVENT.c.ordinal == BREAK.c.ordinal,
+            EVENT.c.trigger.in_([int(trigger) for trigger in _ANSWERS]),
+        )
+        .correlate(BREAK)
         .scalar_subquery()
     )
 
 
+def _breaks() -> sa.ScalarSelect[int]:
+    """Records of the file that a break was opened for instead of, not beside, an event."""
+    return _count_of_breaks(sa.func.coalesce(_became(sa.func.max), 0) == 0)
+
+
 def _later() -> sa.ScalarSelect[int]:
     """Records of the file that became an event after its run had opened a break for them."""
+    return _count_of_breaks(_became(sa.func.min) == 0)
+
+
+def _count_of_breaks(condition: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
     return (
         sa.select(sa.func.count(BREAK.c.ordinal.distinct()))
-        .where(BREAK.c.file_id == FILE.c.file_id, sa.exists().where(_BECAME, ~_IN_RUN))
+        .where(BREAK.c.file_id == FILE.c.file_id, condition)
         .correlate(FILE)
         .scalar_subquery()
     )
