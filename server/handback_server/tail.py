@@ -31,7 +31,7 @@ _LOG: Final = logging.getLogger(__name__)
 _NO_END: Final = 2**62
 # Without watchers here, how long commits gather before they are given positions together. Giving
 # them costs a durable commit, which each submit would otherwise have to share the log with.
-_GATHER_S: Final = 0.05
+_GATHER_S: Final = 0.02
 # How long the listener stays deaf to the server's stopping.
 _LISTEN_S: Final = 0.25
 
