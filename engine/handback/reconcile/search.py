@@ -15,6 +15,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -58,6 +59,9 @@ _ASKED: Final = (
 )
 _ATTEMPT: Final = ("redemption_id", "answered_attempt")
 _DONE: Final = "done"
+_SUFFIX: Final = ".found"
+# What was found outlives a process, so this stays as it is.
+_STRETCH: Final = pl.col("ordinal") // 50_000
 
 
 def search(desk: Desk, terms: Terms, arrival: Arrival, stopping: Callable[[], bool]) -> bool:
@@ -87,7 +91,9 @@ def search(desk: Desk, terms: Terms, arrival: Arrival, stopping: Callable[[], bo
 
 
 class Found:
-    """The verdicts of a search, in files of a folder; each is written once, and read in part."""
+    """The verdicts of a search, in files of a folder: for each rule one for each stretch of the
+    file, so that a chunk reads those of its own and not all of them.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -107,10 +113,38 @@ class Found:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
 
-    def add(self, rule: int, part: int, verdicts: pl.DataFrame) -> None:
+    def add(self, rule: int, verdicts: pl.DataFrame) -> None:
         """Keep what a rule came to (schema VERDICTS)."""
-        if not verdicts.is_empty():
-            verdicts.write_ipc(self._folder / _name(rule, part), compression="lz4")
+        placed = verdicts.with_columns(stretch=_STRETCH)
+        of_stretch = placed.partition_by("stretch", as_dict=True, include_key=False)
+        for (stretch,), some in of_stretch.items():
+            with (self._folder / f"{rule:02}-{stretch:06}{_SUFFIX}").open("ab") as target:
+                segments.append(target, some)
+
+    def before(self, rule: int) -> pl.LazyFrame:
+        """The verdicts that the rules before one, counted from 0, came to."""
+        files = sorted(self._folder.glob(f"*{_SUFFIX}"))
+        earlier = [
+            pl.defer(partial(_read, one), schema=VERDICTS)
+            for one in files
+            if one.name < f"{rule:02}"
+        ]
+        settled = pl.col("match") != int(Match.NONE)
+        return pl.concat([VERDICTS.to_frame().lazy(), *earlier]).filter(settled)
+
+    def among(self, ordinals: pl.Series) -> pl.DataFrame:
+        """The verdicts on the records with these ordinals, at most one each."""
+        wanted = ordinals.alias("ordinal").to_frame()
+        stretches = sorted(wanted.select(_STRETCH).to_series().unique())
+        files = [
+            one for stretch in stretches for one in self._folder.glob(f"*-{stretch:06}{_SUFFIX}")
+        ]
+        found = pl.concat([VERDICTS.to_frame(), *map(_read, sorted(files))])
+        # Before its verdict a record may have been told whose claims kept it from one.
+        settled_first = found.join(wanted, on="ordinal", how="semi").sort(
+            "match", descending=True, maintain_order=True
+        )
+        return settled_first.unique("ordinal", keep="first", maintain_order=True)
 
     def parted(
         self, records: Iterable[pl.DataFrame], alike: Sequence[str], parts: int
@@ -136,28 +170,10 @@ class Found:
         """Say that this is all."""
         (self._folder / _DONE).touch()
 
-    def before(self, rule: int) -> pl.LazyFrame:
-        """The verdicts that the rules before one, counted from 0, came to."""
-        settled = pl.col("match") != int(Match.NONE)
-        return self._read(lambda name: name < _name(rule, 0)).filter(settled)
 
-    def among(self, ordinals: pl.Series) -> pl.DataFrame:
-        """The verdicts on the records with these ordinals, at most one each."""
-        if not self._folder.exists():
-            return VERDICTS.to_frame()
-        wanted = ordinals.alias("ordinal").to_frame().lazy()
-        found = self._read(lambda _: True).join(wanted, on="ordinal", how="semi").collect()
-        # Before its verdict a record may have been told whose claims kept it from one.
-        settled_first = found.sort("match", descending=True, maintain_order=True)
-        return settled_first.unique("ordinal", keep="first", maintain_order=True)
-
-    def _read(self, wanted: Callable[[str], bool]) -> pl.LazyFrame:
-        files = sorted(path for path in self._folder.glob("*.arrow") if wanted(path.name))
-        return pl.concat([VERDICTS.to_frame().lazy(), *map(pl.scan_ipc, files)])
-
-
-def _name(rule: int, part: int) -> str:
-    return f"{rule:02}-{part:06}.arrow"
+def _read(path: Path) -> pl.DataFrame:
+    with path.open("rb") as source:
+        return pl.concat(segments.read(source))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +196,10 @@ class _Search:
         for number, rule in enumerate(self.terms.agreement.handback.match):
             if rule == BY_KEY and number == 0:
                 continue  # what carries a key is settled by it, with its chunk
-            for part, records in enumerate(self._left(rule, number)):
+            for records in self._left(rule, number):
                 if stopping():
                     return False
-                self.found.add(number, part, self._verdicts(rule, number, records))
+                self.found.add(number, self._verdicts(rule, number, records))
         return True
 
     def _left(self, rule: Rule, number: int) -> Iterator[pl.DataFrame]:

@@ -27,6 +27,7 @@ from handback.journal.commit import Cause, CauseKind
 from handback.journal.traces import trace_steps
 from handback.partners.registry import Terms
 from handback.reconcile.chunk import Applied, Classified, apply_chunk, classify
+from handback.reconcile.rules import searched
 from handback.reconcile.search import Found
 from handback.store.bulk import table_of
 from handback.store.tables import RunChunk
@@ -113,7 +114,8 @@ class _Taking:
         run = self._run
         details = run.desk.spool.read(run.file.file_id, chunk)
         rejects = run.contents.rejected if chunk == 0 else 0
-        found = Found.of(run.desk, run.file.file_id).among(details["ordinal"])
+        sought = details.filter(searched(run.terms.agreement.handback.match))["ordinal"]
+        found = Found.of(run.desk, run.file.file_id).among(sought)
         now = run.desk.clock.now()
         return classify(run.terms, run.file, chunk, details, found, rejects, now)
 
