@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from agreements import SKYWAYS, apply_example
+from engine.test_redemptions import CALLER, SUBMIT
 from fake_clock import FakeClock
 from handback.partners.registry import Agreements, Terms
-from handback.redemptions.commands import Caller, execute
+from handback.redemptions.commands import execute
 from handback.redemptions.draft import Outcome
-from handback.redemptions.requests import Submit
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import (
@@ -28,17 +28,7 @@ from handback.store.tables import (
     TraceLink,
 )
 
-CALLER = Caller("tests")
-SUBMIT = Submit(
-    programme="aurora",
-    partner="skyways",
-    request_key="order-1",
-    member_ref="M1001",
-    quantity=500,
-    unit="miles",
-    fields={"surname": "Example"},
-    trace_context=f"00-{'1' * 32}-{'2' * 16}-01",
-)
+TRACED = replace(SUBMIT, trace_context=f"00-{'1' * 32}-{'2' * 16}-01")
 WRITTEN = [
     table_of(kind)
     for kind in (Block, BlockTotal, Due, Event, MemberDetail, Redemption, Request, TraceLink)
@@ -66,7 +56,7 @@ def transactions(store: Store) -> set[int]:
 def test_what_submits_write_is_one_transaction(shared: Store, clock: FakeClock, count: int) -> None:
     woken: list[int] = []
     shared.on_commit(lambda: woken.append(len(transactions(shared))))
-    submits = [replace(SUBMIT, request_key=f"order-{number}") for number in range(count)]
+    submits = [replace(TRACED, request_key=f"order-{number}") for number in range(count)]
     shared.take_ids("redemption", 1)  # which is a transaction of its own
     woken.clear()
     answers = execute(shared, clock, Agreements(), CALLER, submits)
@@ -86,11 +76,11 @@ def test_what_fails_at_its_commit_is_not_answered(shared: Store, clock: FakeCloc
         ):
             tx.execute(sa.text(statement))
     with pytest.raises(psycopg.Error, match="no"):
-        execute(shared, clock, Agreements(), CALLER, [SUBMIT])
+        execute(shared, clock, Agreements(), CALLER, [TRACED])
     assert transactions(shared) == set()
     with shared.write() as tx:
         tx.execute(sa.text("drop trigger refusing on event"))
-    (answer,) = execute(shared, clock, Agreements(), CALLER, [SUBMIT])
+    (answer,) = execute(shared, clock, Agreements(), CALLER, [TRACED])
     assert isinstance(answer, Outcome)
     assert not answer.replayed
 
@@ -105,7 +95,7 @@ class Overtaken(Agreements):
 
     def newest(self, tx: sa.Connection, partner_id: int, version: int, corrected: bool) -> Terms:
         if self.first is None:
-            (first,) = execute(self._store, self._clock, Agreements(), CALLER, [SUBMIT])
+            (first,) = execute(self._store, self._clock, Agreements(), CALLER, [TRACED])
             assert isinstance(first, Outcome)
             self.first = first
         return super().newest(tx, partner_id, version, corrected)
@@ -116,8 +106,8 @@ def test_who_is_overtaken_gets_the_answer_of_who_was_first(
 ) -> None:
     other = Store.open(postgres_url)
     agreements = Overtaken(other, clock)
-    another = replace(SUBMIT, request_key="order-2")
-    answer, neighbour = execute(shared, clock, agreements, CALLER, [SUBMIT, another])
+    another = replace(TRACED, request_key="order-2")
+    answer, neighbour = execute(shared, clock, agreements, CALLER, [TRACED, another])
     other.close()
     assert agreements.first is not None
     assert isinstance(answer, Outcome)

@@ -37,7 +37,8 @@ _COMING: Final = sa.cast(
 _POSTPONED_BY = timedelta(days=1)
 # Each has an entry in its history, and is named in a statement.
 _CLOSED_AT_ONCE: Final = 1_000
-_ACTOR: Final = "payouts"
+ACTOR: Final = "payouts"
+"""Who takes what is due, where nobody asks for it."""
 
 
 def due_rows(
@@ -130,7 +131,7 @@ def postpone(
 def close_kept(tx: sa.Connection, partner_id: int, batch_id: int, now: datetime) -> None:
     """Close the breaks that say why redemptions do not leave, of those that leave in a batch."""
     comment = f"it leaves in {public_id(Prefix.PAYOUT_BATCH, batch_id)}"
-    closing = (Resolution.SETTLED, _ACTOR, now, comment)
+    closing = (Resolution.SETTLED, ACTOR, now, comment)
     kept = kept_in(partner_id, batch_id).limit(_CLOSED_AT_ONCE)
     while found := tx.scalars(kept).all():
         resolve.close_all(tx, found, *closing)

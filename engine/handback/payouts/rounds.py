@@ -25,6 +25,7 @@ from handback.exchange.transport import Transport
 from handback.ids import Prefix, public_id
 from handback.partners.registry import Agreements, Terms
 from handback.payouts.deliver import deliver, sealed_batches
+from handback.payouts.due import ACTOR
 from handback.payouts.gather import gather
 from handback.payouts.holds import is_open
 from handback.payouts.lanes import is_due
@@ -35,7 +36,6 @@ from handback.store.tables import Due, Partner, PayoutBatch
 BATCH, DUE, PARTNER = table_of(PayoutBatch), table_of(Due), table_of(Partner)
 
 _LOG: Final = logging.getLogger(__name__)
-_ACTOR: Final = "payouts"
 
 
 def gather_round(store: Store, landing: Landing, agreements: Agreements, clock: Clock) -> int:
@@ -81,7 +81,7 @@ def deliver_round(
             if not had:
                 continue
             try:
-                deliver(store, landing, transport, agreements, clock, batch_id, _ACTOR)
+                deliver(store, landing, transport, agreements, clock, batch_id, ACTOR)
                 delivered += 1
             except StoreUnavailable:
                 raise

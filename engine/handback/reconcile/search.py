@@ -12,21 +12,17 @@ What is found depends on nothing that still changes, so it can be found again wh
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import polars as pl
 
 from handback import telemetry
-from handback.intake import segments
 from handback.intake.desk import Desk
 from handback.partners.registry import Terms
 from handback.partners.vocabulary import MatchColumn
+from handback.reconcile.found import Found
 from handback.reconcile.match import VERDICTS, Match, judge, latest_of, listing
 from handback.reconcile.normal import keep_normal_forms
 from handback.reconcile.rules import (
@@ -58,10 +54,6 @@ _ASKED: Final = (
     "scope",
 )
 _ATTEMPT: Final = ("redemption_id", "answered_attempt")
-_DONE: Final = "done"
-_SUFFIX: Final = ".found"
-# What was found outlives a process, so this stays as it is.
-_STRETCH: Final = pl.col("ordinal") // 50_000
 
 
 def search(desk: Desk, terms: Terms, arrival: Arrival, stopping: Callable[[], bool]) -> bool:
@@ -83,97 +75,11 @@ def search(desk: Desk, terms: Terms, arrival: Arrival, stopping: Callable[[], bo
         with telemetry.span("search attempts", attributes={"handback.records": sought}):
             if any(MatchColumn.NORMALISED_REFERENCE in rule for rule in rules):
                 keep_normal_forms(desk.store, desk.agreements, terms, arrival.received_at)
-            search = _Search(desk, terms, arrival, runs, found, sought, sought < every)
-            done = search.run(stopping)
+            seeking = _Search(desk, terms, arrival, runs, found, sought, sought < every)
+            done = seeking.run(stopping)
     if done:
         found.finish()
     return done
-
-
-class Found:
-    """The verdicts of a search, in files of a folder: for each rule one for each stretch of the
-    file, so that a chunk reads those of its own and not all of them.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    @classmethod
-    def of(cls, desk: Desk, file_id: int) -> Found:
-        """What was found for a file, as far as the search got."""
-        return cls(desk.spool.matches(file_id))
-
-    @property
-    def is_done(self) -> bool:
-        """Has the search come to its end?"""
-        return (self._folder / _DONE).exists()
-
-    def start(self) -> None:
-        """Forget what a search found that did not come to its end."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir()
-
-    def add(self, rule: int, verdicts: pl.DataFrame) -> None:
-        """Keep what a rule came to (schema VERDICTS)."""
-        placed = verdicts.with_columns(stretch=_STRETCH)
-        of_stretch = placed.partition_by("stretch", as_dict=True, include_key=False)
-        for (stretch,), some in of_stretch.items():
-            with (self._folder / f"{rule:02}-{stretch:06}{_SUFFIX}").open("ab") as target:
-                segments.append(target, some)
-
-    def before(self, rule: int) -> pl.LazyFrame:
-        """The verdicts that the rules before one, counted from 0, came to."""
-        files = sorted(self._folder.glob(f"*{_SUFFIX}"))
-        earlier = [
-            pl.defer(partial(_read, one), schema=VERDICTS)
-            for one in files
-            if one.name < f"{rule:02}"
-        ]
-        settled = pl.col("match") != int(Match.NONE)
-        return pl.concat([VERDICTS.to_frame().lazy(), *earlier]).filter(settled)
-
-    def among(self, ordinals: pl.Series) -> pl.DataFrame:
-        """The verdicts on the records with these ordinals, at most one each."""
-        wanted = ordinals.alias("ordinal").to_frame()
-        stretches = sorted(wanted.select(_STRETCH).to_series().unique())
-        files = [
-            one for stretch in stretches for one in self._folder.glob(f"*-{stretch:06}{_SUFFIX}")
-        ]
-        found = pl.concat([VERDICTS.to_frame(), *map(_read, sorted(files))])
-        # Before its verdict a record may have been told whose claims kept it from one.
-        settled_first = found.join(wanted, on="ordinal", how="semi").sort(
-            "match", descending=True, maintain_order=True
-        )
-        return settled_first.unique("ordinal", keep="first", maintain_order=True)
-
-    def parted(
-        self, records: Iterable[pl.DataFrame], alike: Sequence[str], parts: int
-    ) -> Iterator[pl.DataFrame]:
-        """Records in so many parts, those that are alike in some columns in one of them.
-
-        What has no room in memory is put into a file for each part, and so gone through once.
-        """
-        part_of = pl.struct(alike).hash() % parts
-        with TemporaryDirectory(dir=self._folder) as folder:
-            for some in records:
-                of_part = some.with_columns(part=part_of).partition_by(
-                    "part", as_dict=True, include_key=False
-                )
-                for (part,), rows in of_part.items():
-                    with (Path(folder) / f"{part:06}").open("ab") as target:
-                        segments.append(target, rows)
-            for path in sorted(Path(folder).iterdir()):
-                with path.open("rb") as source:
-                    yield pl.concat(segments.read(source))
-
-    def finish(self) -> None:
-        """Say that this is all."""
-        (self._folder / _DONE).touch()
-
-
-def _read(path: Path) -> pl.DataFrame:
-    with path.open("rb") as source:
-        return pl.concat(segments.read(source))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from handback.journal.commit import Cause, CauseKind
 from handback.journal.traces import trace_steps
 from handback.partners.registry import Terms
 from handback.reconcile.chunk import Applied, Classified, apply_chunk, classify
+from handback.reconcile.found import Found
 from handback.reconcile.rules import searched
-from handback.reconcile.search import Found
 from handback.store.bulk import table_of
 from handback.store.tables import RunChunk
 

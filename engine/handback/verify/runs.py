@@ -138,7 +138,9 @@ def _files(after: int) -> sa.Select[Any]:
 _IN_RUN: Final = sa.case((BLOCK.c.cause_kind == int(CauseKind.HANDBACK_FILE), 1), else_=0)
 
 
-def _became(extreme: Callable[[sa.ColumnElement[int]], sa.ColumnElement[int]]) -> Any:
+def _became(
+    extreme: Callable[[sa.ColumnElement[int]], sa.ColumnElement[int]],
+) -> sa.ScalarSelect[int]:
     """Of the events that a break's record became, whether the file's run wrote them: 1 or 0, null
     where there are none; otherwise somebody decided on them."""
     # One value and not `exists`, for which PostgreSQL was seen to pair all breaks with all events.
