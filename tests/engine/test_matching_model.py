@@ -29,7 +29,7 @@ from handback.partners.registry import Terms
 from handback.reconcile import search as searching
 from handback.reconcile.match import Match, match
 from handback.reconcile.rules import Arrival
-from handback.reconcile.search import Found, search
+from handback.reconcile.search import search
 from handback.store.bulk import table_of
 from handback.store.tables import Attempt, PayoutBatch, Redemption
 from matching_model import Record, Request, Rules, Steps, Verdict
@@ -209,18 +209,16 @@ def matched(past: Past, terms: Terms, records: Sequence[Record], cut: int) -> Ma
             frame = details(terms, records)
             for start in range(0, len(frame), cut):
                 writer.add(frame[start : start + cut])
-            writer.close(1, records=len(frame), rejected=0)
-        contents = desk.spool.contents(FILE)
-        assert contents is not None
+            decoded = writer.close(1, records=len(frame), rejected=0)
         arrival = Arrival(FILE, world.clock.now())
         with patch.object(searching, "AT_ONCE", cut):
-            assert search(desk, terms, arrival, lambda: False)
+            contents = search(desk, terms, arrival, decoded, lambda: False)
+        assert contents is not None
         told: dict[int, Verdict] = {}
         for chunk in range(contents.chunks):
             rows = desk.spool.read(FILE, chunk)
-            found = Found.of(desk, FILE).among(rows["ordinal"])
             with world.store.write() as tx:
-                for row in match(world.store, tx, terms, rows, found).iter_rows(named=True):
+                for row in match(world.store, tx, terms, rows).iter_rows(named=True):
                     told[row["ordinal"]] = _verdict(row)
     return told
 

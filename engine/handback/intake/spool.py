@@ -1,9 +1,10 @@
 """The spool: what a file was decoded to, sorted and cut into chunks, waiting to be reconciled.
 
-Canonical detail rows (`formats.findings.DETAIL`) lie in runs; a chunk is read as a slice of several
-(see `steps`). A run is a file of `segments`, so that of a slice no more is in memory than those it
-touches. The spool of a file appears as a whole or not at all, and is never the only copy: it is
-decoded again from the landing, chunk for chunk the same, wherever it is missing.
+Canonical detail rows lie in runs, after a search with what was found for each; a chunk is read as a
+slice of several (see `steps`). A run is a file of `segments`, so that of a slice no more is in
+memory than those it touches. The spool of a file appears as a whole or not at all, and is never the
+only copy: it is decoded and searched again from the landing, chunk for chunk the same, wherever it
+is missing.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class Contents:
     """What lies in the spool of one file. Records that were rejected are not in its chunks.
 
     `steps` has the count of chunks of each step; those of one can be applied in any order.
-    `unkeyed` records neither carry a key of ours nor answer a whole batch.
+    `unkeyed` records neither carry a key of ours nor answer a whole batch; where the file was
+    `searched`, nothing was found for them either. Chunks are of about `chunk_records`.
     """
 
     agreement_version: int
@@ -73,6 +75,8 @@ class Contents:
     records: int
     rejected: int
     unkeyed: int
+    chunk_records: int
+    searched: bool
 
     @property
     def chunks(self) -> int:
@@ -127,13 +131,16 @@ class Spool:
         return merged(rows)
 
     def runs(self, file_id: int) -> list[pl.LazyFrame]:
-        """All records of a file (columns of DETAIL), run by run and so in no order."""
+        """All records of a file (columns of DETAIL), run by run: each has what comes before the
+        next one's in the file, in no order."""
         runs = sorted(self._place(file_id).glob(f"{'[0-9]' * _RUN_DIGITS}.run"))
         return [pl.defer(partial(_read_run, run), schema=DETAIL) for run in runs]
 
-    def matches(self, file_id: int) -> Path:
-        """The folder for what its records are matched to; it goes where the spool of it goes."""
-        return self._place(file_id) / "matches"
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for what there is no room for in memory, gone when it is left."""
+        with tempfile.TemporaryDirectory(dir=self._unfinished) as folder:
+            yield Path(folder)
 
     def remove(self, file_id: int) -> None:
         """Forget what was decoded of a file; no trouble where nothing was."""
@@ -167,14 +174,16 @@ class SpoolWriter:
         self.closed = False
 
     def add(self, details: pl.DataFrame) -> None:
-        """Keep details (columns of DETAIL)."""
+        """Keep details (columns of DETAIL, or of SPOOLED)."""
         self._gathered.append(details)
         self._unkeyed += details.select(UNKEYED.sum()).item()
         if sum(map(len, self._gathered)) >= RUN_CHUNKS * self._chunk_records:
             self._end_run()
 
-    def close(self, agreement_version: int, *, records: int, rejected: int) -> None:
-        """Say what the whole is; without this nothing of it is kept."""
+    def close(
+        self, agreement_version: int, *, records: int, rejected: int, searched: bool = False
+    ) -> Contents:
+        """Say what the whole is, now or once it was searched; without this nothing is kept."""
         if self._gathered:
             self._end_run()
         self._end_window()
@@ -184,13 +193,22 @@ class SpoolWriter:
         chunks = [chunk for step in self._steps for chunk in step]
         self._placed(chunks).write_ipc(self._folder / _SLICES)
         counts = tuple(map(len, self._steps))
-        contents = Contents(agreement_version, counts, records, rejected, self._unkeyed)
+        contents = Contents(
+            agreement_version=agreement_version,
+            steps=counts,
+            records=records,
+            rejected=rejected,
+            unkeyed=self._unkeyed,
+            chunk_records=self._chunk_records,
+            searched=searched,
+        )
         with (self._folder / _CONTENTS).open("w") as target:
             json.dump(asdict(contents), target)
             target.flush()
             os.fsync(target.fileno())
         sync_folder(self._folder)
         self.closed = True
+        return contents
 
     def _end_run(self) -> None:
         if self._window:

@@ -1,5 +1,7 @@
 """Sorting the records of a file by key, and cutting them into chunks and steps.
 
+A key is that of the redemption which a record names, or which a search found for it.
+
 A store that is walked in key order takes records about 1.6 times as fast, so a chunk has all
 records of a range of keys, from anywhere in the file. The file is never in memory as a whole: what
 is sorted at once is a *run*, and a chunk is a slice of each run of a *window*, merged when it is
@@ -27,6 +29,19 @@ WINDOW_CHUNKS: Final = RUN_CHUNKS * _WINDOW_RUNS
 
 _SAMPLES_OF_CHUNK: Final = 256
 
+FOUND: Final = pl.Schema(
+    {
+        "match": pl.Int16(),
+        "attempt_quantity": pl.Int64(),
+        "candidates": pl.String(),
+        "alike": pl.Int64(),
+    }
+)
+"""What a search says of a record, null where it was not searched for; `redemption_id` and `attempt`
+are then what was found, or 0."""
+SPOOLED: Final = pl.Schema({**DETAIL, **FOUND})
+"""The columns of a record on the spool."""
+
 Keys = npt.NDArray[np.int64]
 
 
@@ -43,8 +58,8 @@ Step = tuple[Chunk, ...]
 
 
 def sorted_run(details: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """The details (columns of DETAIL) of one run: those without a key first, by what they name
-    instead, then the others by key; what agrees in that in the order of the file."""
+    """The details (columns of DETAIL, or of SPOOLED) of one run: those without a key first, by what
+    they name instead, then the others by key; what agrees in that in the order of the file."""
     ordered = pl.concat(details).sort("redemption_id", maintain_order=True)
     unkeyed = _unkeyed(keys_of(ordered))
     if not unkeyed:
@@ -59,9 +74,9 @@ def keys_of(run: pl.DataFrame) -> Keys:
 
 
 def merged(slices: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """The rows of one chunk (columns of DETAIL) from its slices, in the order of the runs, which
+    """The rows of one chunk (columns of SPOOLED) from its slices, in the order of the runs, which
     may lack columns."""
-    rows = pl.concat([DETAIL.to_frame(), *slices], how="diagonal")
+    rows = pl.concat([SPOOLED.to_frame(), *slices], how="diagonal")
     return rows if len(slices) < 2 else rows.sort("redemption_id", maintain_order=True)
 
 

@@ -54,15 +54,14 @@ class Applied:
 class Classified:
     """The records of a chunk, counted from 0, as far as they are known without the store.
 
-    `records` have the columns of DETAIL with the classes of their codes; `others` are those of them
-    of which nothing is presumed. `found` is what the search matched (schema VERDICTS), `rejects`
-    are undecodable records that are ticked off with the chunk.
+    `records` have the columns of SPOOLED with the classes of their codes; `others` are those of
+    them of which nothing is presumed. `rejects` are undecodable records that are ticked off with
+    the chunk.
     """
 
     chunk: int
     records: pl.DataFrame
     others: pl.DataFrame
-    found: pl.DataFrame
     presumption: Presumption
     given: Given
     rejects: int
@@ -73,11 +72,10 @@ def classify(
     file: FileView,
     chunk: int,
     details: pl.DataFrame,
-    found: pl.DataFrame,
     rejects: int,
     now: datetime,
 ) -> Classified:
-    """The details (columns of DETAIL) of a chunk, ready to be applied.
+    """The details (columns of SPOOLED) of a chunk, ready to be applied.
 
     Codes mean what they meant on the day the file came, however late it is read.
     """
@@ -85,10 +83,10 @@ def classify(
     received_on = agreement.calendar.date_of(file.received_at)
     records = agreement.handback.codes.on(received_on).classify(details)
     given = Given.of(agreement, file.file_id, now)
-    presumption = presume(terms, records, found, given)
+    presumption = presume(terms, records, given)
     told = presumption.told["ordinal"]
     others = records.filter(~pl.col("ordinal").is_in(told.implode()))
-    return Classified(chunk, records, others, found, presumption, given, rejects)
+    return Classified(chunk, records, others, presumption, given, rejects)
 
 
 def apply_chunk(
@@ -125,7 +123,7 @@ class _Deciding:
         self, store: Store, tx: sa.Connection, terms: Terms, classified: Classified
     ) -> None:
         self._store, self._tx, self._terms, self._classified = store, tx, terms, classified
-        self._matched = match(store, tx, terms, classified.others, classified.found)
+        self._matched = match(store, tx, terms, classified.others)
         # What else the chunk says of a redemption may come before: then both are read.
         besides = _ids_of_matched(self._matched)
         in_doubt = doubted(store, tx, classified.presumption.followed)
@@ -155,7 +153,7 @@ class _Deciding:
         records, told = self._classified.records, self._classified.presumption.told
         again = told["ordinal"].filter(told["redemption_id"].is_in(unlike.implode()))
         left = records.filter(records["ordinal"].is_in(again.implode()))
-        return match(self._store, self._tx, self._terms, left, self._classified.found)
+        return match(self._store, self._tx, self._terms, left)
 
     def _settle(
         self, unlike: pl.Series, matched: pl.DataFrame, standing: pl.DataFrame, read: Decided

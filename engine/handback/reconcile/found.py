@@ -1,8 +1,7 @@
-"""What a search found for the records of a file, and what it has no room for in memory: files."""
+"""What a search finds for the records of a file, and what it has no room for in memory: files."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,37 +11,22 @@ from typing import Final
 import polars as pl
 
 from handback.intake import segments
-from handback.intake.desk import Desk
+from handback.intake.steps import SPOOLED
 from handback.reconcile.match import VERDICTS, Match
 
-_DONE: Final = "done"
 _SUFFIX: Final = ".found"
-# What was found outlives a process, so this stays as it is.
 _STRETCH: Final = pl.col("ordinal") // 50_000
+# What a record says, and what a search says instead.
+_SAID: Final = (("match", "match"), ("redemption_id", "found_id"), ("attempt", "answered_attempt"))
 
 
 class Found:
     """The verdicts of a search, in files of a folder: for each rule one for each stretch of the
-    file, so that a chunk reads those of its own and not all of them.
+    file, so that what is told of some records is not looked for among all.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-
-    @classmethod
-    def of(cls, desk: Desk, file_id: int) -> Found:
-        """What was found for a file, as far as the search got."""
-        return cls(desk.spool.matches(file_id))
-
-    @property
-    def is_done(self) -> bool:
-        """Has the search come to its end?"""
-        return (self._folder / _DONE).exists()
-
-    def start(self) -> None:
-        """Forget what a search found that did not come to its end."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir()
 
     def add(self, rule: int, verdicts: pl.DataFrame) -> None:
         """Keep what a rule came to (schema VERDICTS)."""
@@ -63,10 +47,24 @@ class Found:
         settled = pl.col("match") != int(Match.NONE)
         return pl.concat([VERDICTS.to_frame().lazy(), *earlier]).filter(settled)
 
-    def among(self, ordinals: pl.Series) -> pl.DataFrame:
+    def told(self, records: pl.DataFrame, sought: pl.Expr) -> pl.DataFrame:
+        """Records (columns of DETAIL) in the order of the file and with the columns of SPOOLED: of
+        those that were `sought` what was found."""
+        verdicts = self._among(records["ordinal"]).rename({"redemption_id": "found_id"})
+        return (
+            records.sort("ordinal")
+            .join(verdicts, on="ordinal", how="left", maintain_order="left")
+            .with_columns(
+                pl.when(sought).then(pl.col(found).fill_null(0)).otherwise(said).alias(said)
+                for said, found in _SAID
+            )
+            .select(SPOOLED.names())
+        )
+
+    def _among(self, ordinals: pl.Series) -> pl.DataFrame:
         """The verdicts on the records with these ordinals, at most one each."""
-        wanted = ordinals.alias("ordinal").to_frame()
-        stretches = sorted(wanted.select(_STRETCH).to_series().unique())
+        wanted = ordinals.to_frame()
+        stretches = wanted.select(_STRETCH.unique().sort()).to_series()
         files = [
             one for stretch in stretches for one in self._folder.glob(f"*-{stretch:06}{_SUFFIX}")
         ]
@@ -96,10 +94,6 @@ class Found:
             for path in sorted(Path(folder).iterdir()):
                 with path.open("rb") as source:
                     yield pl.concat(segments.read(source))
-
-    def finish(self) -> None:
-        """Say that this is all."""
-        (self._folder / _DONE).touch()
 
 
 def _read(path: Path) -> pl.DataFrame:

@@ -13,8 +13,9 @@ from typing import Final
 import polars as pl
 import sqlalchemy as sa
 
+from handback.intake.steps import FOUND
 from handback.partners.registry import Terms
-from handback.reconcile.rules import BY_KEY, Asked, ask, searched
+from handback.reconcile.rules import BY_KEY, Asked, ask
 from handback.store.session import Store
 from handback.store.shape import shape
 
@@ -47,7 +48,7 @@ MATCHED = pl.Schema(
 VERDICTS = pl.Schema({"ordinal": pl.Int64(), **MATCHED})
 
 _NONE_MATCHED: Final = MATCHED.to_frame()
-_NO_VERDICTS: Final = VERDICTS.to_frame()
+_WAS_FOUND: Final = shape(VERDICTS, answered_attempt=pl.col("attempt"))
 
 _LISTED = 20  # of however many candidates
 
@@ -57,22 +58,20 @@ def match(
     tx: sa.Connection,
     terms: Terms,
     records: pl.DataFrame,
-    found: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """The records (schema `formats.findings.DETAIL`) with the columns of `MATCHED`.
+    """The records (schema SPOOLED) with the columns of `MATCHED`.
 
-    `found` are the verdicts (schema VERDICTS) of the search for those that are not matched by
-    themselves. Their own `redemption_id` and `attempt`, what the reference claims, are replaced by
-    what was found. The order of rows stays.
+    What a search found for a record is its verdict. Of others `redemption_id` and `attempt`, what
+    the reference claims, are replaced by what is matched. The order of rows stays.
     """
-    kept = records.drop("redemption_id", "attempt")
+    kept = records.drop("redemption_id", "attempt", *FOUND)
     if records.is_empty():
         return kept.hstack(_NONE_MATCHED)
-    rules = terms.agreement.handback.match
-    whole = pl.col("scope").is_not_null()
-    verdicts = [_NO_VERDICTS if found is None else found]
+    searched, whole = pl.col("match").is_not_null(), pl.col("scope").is_not_null()
+    verdicts = [records.filter(searched).select(_WAS_FOUND)]
     # Answers to a whole batch come with the attempts in it, or are about none of ours.
-    for rule, which in ((BY_KEY, whole), (rules[0], ~whole & ~searched(rules))):
+    first = terms.agreement.handback.match[0]
+    for rule, which in ((BY_KEY, whole), (first, ~whole & ~searched)):
         some = records.filter(which)
         if not some.is_empty():
             verdicts.append(judge(ask(store, tx, terms, rule, some), terms))

@@ -64,13 +64,12 @@ class Presumption:
     presumed: Presumed
 
 
-def presume(terms: Terms, records: pl.DataFrame, found: pl.DataFrame, given: Given) -> Presumption:
-    """What is presumed of a chunk's records (columns of DETAIL with the classes of their codes).
+def presume(terms: Terms, records: pl.DataFrame, given: Given) -> Presumption:
+    """What is presumed of a chunk's records (columns of SPOOLED with the classes of their codes).
 
-    `found` are the verdicts (schema VERDICTS) of the search. Covered are those whose redemption all
-    of the chunk's records of it tell alike.
+    Covered are those whose redemption all of the chunk's records of it tell alike.
     """
-    telling = _telling(terms, _aimed(terms, records, found))
+    telling = _telling(terms, _aimed(terms, records))
     matched = telling.drop("redemption_id", "attempt").with_columns(
         telling["redemption_id"],
         match=pl.lit(int(Match.ONE), pl.Int16),
@@ -97,20 +96,18 @@ def presume(terms: Terms, records: pl.DataFrame, found: pl.DataFrame, given: Giv
     )
 
 
-def _aimed(terms: Terms, records: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+def _aimed(terms: Terms, records: pl.DataFrame) -> pl.DataFrame:
     """The records with the attempt that each can only answer as `redemption_id` and `attempt`, null
     where that is not known without the store."""
-    if terms.agreement.handback.match[0] != BY_KEY:
-        # Answers to a whole batch come with the attempts in it.
-        is_keyed = pl.col("scope").is_not_null()
-        records = records.with_columns(
-            pl.when(is_keyed).then(name).alias(name) for name in ("redemption_id", "attempt")
-        )
-    one = found.filter(found["match"] == int(Match.ONE))
-    if one.is_empty():
+    by_key = terms.agreement.handback.match[0] == BY_KEY
+    if by_key and records["match"].null_count() == len(records):
         return records
-    attempts = one.select("ordinal", "redemption_id", attempt="answered_attempt")
-    return records.update(attempts, on="ordinal", how="left")
+    # Answers to a whole batch come with the attempts in it.
+    is_keyed = pl.col("match").is_null() if by_key else pl.col("scope").is_not_null()
+    is_known = is_keyed | (pl.col("match") == int(Match.ONE))
+    return records.with_columns(
+        pl.when(is_known).then(name).alias(name) for name in ("redemption_id", "attempt")
+    )
 
 
 def _telling(terms: Terms, records: pl.DataFrame) -> pl.DataFrame:

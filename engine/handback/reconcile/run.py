@@ -57,9 +57,11 @@ def _begun(desk: Desk, file_id: int, actor: str, stopping: Callable[[], bool]) -
             dispatch(desk.store, desk.clock, batch_id, actor)
         if delivered:
             take_up(desk.store, desk.agreements, desk.clock, actor)
-        if not search(desk, terms, Arrival(file_id, file.received_at), stopping):
+        arrival = Arrival(file_id, file.received_at)
+        searched = search(desk, terms, arrival, contents, stopping)
+        if searched is None:
             return None
-    return Run(desk, terms, file, contents, actor, stopping)
+    return Run(desk, terms, file, searched, actor, stopping)
 
 
 def _close(run: Run) -> None:

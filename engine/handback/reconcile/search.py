@@ -2,12 +2,14 @@
 
 Each rule in turn goes over the whole file, for what an earlier rule matched is out of its reach,
 wherever in the file that stands. So neither the order of rows nor the chunks matter. A rule takes
-so many records at a time, those that ask alike together; what it finds goes to files beside the
-spool. Memory is bounded by that, and a million records by a million attempts take no longer for
-each than a thousand: the file is gone through once for each rule, and once more for each of those
-times only where others of its records carry a key.
+so many records at a time, those that ask alike together; what it finds goes to files. Memory is
+bounded by that, and a million records by a million attempts take no longer for each than a
+thousand: the file is gone through once for each rule, and once more for each of those times only
+where others of its records carry a key.
 
-What is found depends on nothing that still changes, so it can be found again wherever it is lost.
+In the end each record is spooled anew with what was found for it, by the key of that. So from here
+on it is applied like one that carried a key. What is found depends on nothing that still changes,
+so it can be found again wherever it is lost.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import polars as pl
 
 from handback import telemetry
 from handback.intake.desk import Desk
+from handback.intake.spool import Contents
 from handback.partners.registry import Terms
 from handback.partners.vocabulary import MatchColumn
 from handback.reconcile.found import Found
@@ -56,30 +59,51 @@ _ASKED: Final = (
 _ATTEMPT: Final = ("redemption_id", "answered_attempt")
 
 
-def search(desk: Desk, terms: Terms, arrival: Arrival, stopping: Callable[[], bool]) -> bool:
-    """Match what has to be searched for in a spooled file, for whoever holds it; nothing where that
-    was done. Whether `stopping` let it come to its end.
+def search(
+    desk: Desk,
+    terms: Terms,
+    arrival: Arrival,
+    contents: Contents,
+    stopping: Callable[[], bool],
+) -> Contents | None:
+    """Match what has to be searched for in a spooled file, for whoever holds it; what the spool has
+    of it then, None where `stopping` did not let it come to its end.
     """
-    rules, found = terms.agreement.handback.match, Found.of(desk, arrival.file_id)
-    if is_settled_alone(rules) or found.is_done:
-        return True
-    contents = desk.spool.contents(arrival.file_id)
-    if rules[0] == BY_KEY and contents is not None and not contents.unkeyed:
-        return True
+    rules = terms.agreement.handback.match
+    if contents.searched or is_settled_alone(rules):
+        return contents
+    if rules[0] == BY_KEY and not contents.unkeyed:
+        return contents
     runs = [run.select(_ASKED) for run in desk.spool.runs(arrival.file_id)]
     counted = [run.select(searched(rules).sum(), pl.len()).collect().row(0) for run in runs]
     sought, every = (sum(counts) for counts in zip((0, 0), *counted, strict=True))
-    found.start()
-    done = True
-    if sought:
-        with telemetry.span("search attempts", attributes={"handback.records": sought}):
-            if any(MatchColumn.NORMALISED_REFERENCE in rule for rule in rules):
-                keep_normal_forms(desk.store, desk.agreements, terms, arrival.received_at)
-            seeking = _Search(desk, terms, arrival, runs, found, sought, sought < every)
-            done = seeking.run(stopping)
-    if done:
-        found.finish()
-    return done
+    if not sought:
+        return contents
+    with (
+        telemetry.span("search attempts", attributes={"handback.records": sought}),
+        desk.spool.scratch() as folder,
+    ):
+        if any(MatchColumn.NORMALISED_REFERENCE in rule for rule in rules):
+            keep_normal_forms(desk.store, desk.agreements, terms, arrival.received_at)
+        found = Found(folder)
+        seeking = _Search(desk, terms, arrival, runs, found, sought, sought < every)
+        return _spooled(desk, terms, arrival, contents, found) if seeking.run(stopping) else None
+
+
+def _spooled(
+    desk: Desk, terms: Terms, arrival: Arrival, contents: Contents, found: Found
+) -> Contents:
+    """What the spool has of a file once it is spooled anew with what was found."""
+    sought = searched(terms.agreement.handback.match)
+    with desk.spool.writing(arrival.file_id, contents.chunk_records) as writer:
+        for run in desk.spool.runs(arrival.file_id):
+            writer.add(found.told(run.collect(), sought))
+        return writer.close(
+            contents.agreement_version,
+            records=contents.records,
+            rejected=contents.rejected,
+            searched=True,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,6 @@ from handback.journal.commit import Cause, CauseKind
 from handback.journal.traces import trace_steps
 from handback.partners.registry import Terms
 from handback.reconcile.chunk import Applied, Classified, apply_chunk, classify
-from handback.reconcile.found import Found
-from handback.reconcile.rules import searched
 from handback.store.bulk import table_of
 from handback.store.tables import RunChunk
 
@@ -114,10 +112,7 @@ class _Taking:
         run = self._run
         details = run.desk.spool.read(run.file.file_id, chunk)
         rejects = run.contents.rejected if chunk == 0 else 0
-        sought = details.filter(searched(run.terms.agreement.handback.match))["ordinal"]
-        found = Found.of(run.desk, run.file.file_id).among(sought)
-        now = run.desk.clock.now()
-        return classify(run.terms, run.file, chunk, details, found, rejects, now)
+        return classify(run.terms, run.file, chunk, details, rejects, run.desk.clock.now())
 
     def _apply(self, classified: Classified) -> None:
         """Apply one chunk in a transaction of its own."""

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from handback.formats.findings import DETAIL
 from handback.intake.spool import Contents, Spool
-from handback.intake.steps import RUN_CHUNKS, keys_of, merged, sorted_run, steps
+from handback.intake.steps import RUN_CHUNKS, SPOOLED, keys_of, merged, sorted_run, steps
 
 
 def details(*redemption_ids: int, first: int = 1) -> pl.DataFrame:
@@ -38,6 +38,11 @@ def fill(spool: Spool, file_id: int, *chunks: pl.DataFrame, version: int = 1) ->
         writer.close(version, records=sum(len(chunk) for chunk in chunks), rejected=0)
 
 
+def keyed(steps: tuple[int, ...], records: int, *, version: int = 1, rejected: int = 0) -> Contents:
+    """What `fill` leaves of a file of which every record carries a key."""
+    return Contents(version, steps, records, rejected, 0, chunk_records=2, searched=False)
+
+
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "spool")
@@ -46,10 +51,11 @@ def spool(tmp_path: Path) -> Spool:
 def test_chunks_come_back_sorted_by_key_and_complete(spool: Spool) -> None:
     file = details(8, 3, 4, 5, 3, 9, 1)
     fill(spool, 7, *file.iter_slices(2))
-    assert spool.contents(7) == Contents(1, steps=(4,), records=7, rejected=0, unkeyed=0)
+    assert spool.contents(7) == keyed((4,), 7)
     chunks = [spool.read(7, number) for number in range(4)]
     assert [chunk["redemption_id"].to_list() for chunk in chunks] == [[1], [3, 3], [4, 5], [8, 9]]
-    assert_frame_equal(pl.concat(chunks), file.sort("redemption_id", maintain_order=True))
+    told = pl.concat(chunks).select(DETAIL.names())
+    assert_frame_equal(told, file.sort("redemption_id", maintain_order=True))
 
 
 def test_a_column_that_one_run_says_nothing_in_comes_back_too(spool: Spool) -> None:
@@ -60,21 +66,21 @@ def test_a_column_that_one_run_says_nothing_in_comes_back_too(spool: Spool) -> N
 
 def test_a_file_without_details_has_a_spool_without_chunks(spool: Spool) -> None:
     fill(spool, 7)
-    assert spool.contents(7) == Contents(1, steps=(), records=0, rejected=0, unkeyed=0)
+    assert spool.contents(7) == keyed((), 0)
 
 
 def test_records_none_of_which_could_be_decoded_are_a_chunk_of_none(spool: Spool) -> None:
     with spool.writing(7, 2) as writer:
         writer.close(1, records=3, rejected=3)
-    assert spool.contents(7) == Contents(1, steps=(1,), records=3, rejected=3, unkeyed=0)
-    assert_frame_equal(spool.read(7, 0), DETAIL.to_frame())
+    assert spool.contents(7) == keyed((1,), 3, rejected=3)
+    assert_frame_equal(spool.read(7, 0), SPOOLED.to_frame())
 
 
 def test_told_is_how_many_neither_carry_a_key_nor_answer_a_batch(spool: Spool) -> None:
-    keyed, other = details(3, 4), details(0, 0, 0, first=3)
+    named, other = details(3, 4), details(0, 0, 0, first=3)
     foreign = other.with_columns(redemption_id=pl.Series([0, None, None], dtype=pl.Int64))
     scoped = foreign.with_columns(scope=pl.Series([None, None, "batch"], dtype=pl.String))
-    fill(spool, 7, keyed, scoped)
+    fill(spool, 7, named, scoped)
     contents = spool.contents(7)
     assert contents is not None and contents.unkeyed == 2
 
@@ -92,7 +98,7 @@ def test_what_was_not_closed_is_not_there(spool: Spool, tmp_path: Path) -> None:
 def test_writing_anew_replaces_the_whole(spool: Spool) -> None:
     fill(spool, 7, details(1), details(2))
     fill(spool, 7, details(3), version=2)
-    assert spool.contents(7) == Contents(2, steps=(1,), records=1, rejected=0, unkeyed=0)
+    assert spool.contents(7) == keyed((1,), 1, version=2)
     assert spool.read(7, 0)["redemption_id"].to_list() == [3]
 
 
@@ -169,6 +175,6 @@ def test_a_file_longer_than_a_window_has_several(
 ) -> None:
     monkeypatch.setattr("handback.intake.spool.WINDOW_CHUNKS", 2 * RUN_CHUNKS)
     fill(spool, 7, *details(*range(20, 0, -1)).iter_slices(4))
-    assert spool.contents(7) == Contents(1, steps=(4, 4, 2), records=20, rejected=0, unkeyed=0)
+    assert spool.contents(7) == keyed((4, 4, 2), 20)
     assert spool.read(7, 0)["redemption_id"].to_list() == [13, 14]
     assert spool.read(7, 9)["redemption_id"].to_list() == [3, 4]
