@@ -30,6 +30,7 @@ from handback.partners.registry import Agreements, Terms
 from handback.payouts.leaving import arrived, begin, undelivered
 from handback.payouts.states import BatchState
 from handback.store.bulk import table_of
+from handback.store.plans import by_key
 from handback.store.session import Store
 from handback.store.tables import Attempt, PayoutBatch, Redemption
 
@@ -113,6 +114,7 @@ def _dispatch_chunk(
 ) -> tuple[int, int]:
     """Dispatch the next redemptions of the batch by ordinal: how many, and up to which."""
     with store.write() as tx:
+        by_key(tx)
         first = tx.scalar(_next_ordinal(batch.batch_id, after))
         if first is None:
             return 0, after

@@ -32,6 +32,7 @@ from handback.payouts.outbound import Outbound, OutboundFile
 from handback.payouts.states import BatchState
 from handback.payouts.stretches import Stretch, stretches
 from handback.store.bulk import table_of
+from handback.store.plans import by_key
 from handback.store.session import Store
 from handback.store.tables import Attempt, PayoutBatch
 
@@ -149,6 +150,7 @@ class _Sealing:
 
     def _draft(self, tx: sa.Connection, *, held: bool = False) -> _Draft | None:
         """The next batch as it can be sealed, its file landed; None where nothing is due."""
+        by_key(tx)
         # Before the day is looked at: whoever seals one more meanwhile has this number too.
         sequence = self._next_sequence(tx)
         day = day_of(tx, self._terms, self._lane.due_by)
@@ -163,6 +165,7 @@ class _Sealing:
 
     def _keep(self, tx: sa.Connection, draft: _Draft) -> Gathered:
         """Seal a draft. Raises VersionConflict where something in it has changed, PartnerHeld."""
+        by_key(tx)
         refuse_held(tx, self._terms)
         batch_id = self._store.take_ids("payout_batch", 1, tx)[0]
         outbound = draft.outbound

@@ -25,8 +25,9 @@ from handback.reports.columns import (
 )
 from handback.reports.reading import Reading
 from handback.reports.report import Report
-from handback.reports.stretches import BLOCK, EVENT, Stretch, by_key, stretches
+from handback.reports.stretches import BLOCK, EVENT, Stretch, stretches
 from handback.store.bulk import fetch_frame, table_of
+from handback.store.plans import by_key
 from handback.store.tables import Attempt, Break, PayoutBatch, RunChunk
 
 ATTEMPT, BATCH, CHUNK = table_of(Attempt), table_of(PayoutBatch), table_of(RunChunk)

@@ -17,6 +17,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from handback.store.bulk import fetch_frame, table_of
+from handback.store.plans import by_key
 from handback.store.tables import Block, Event
 
 BLOCK, EVENT = table_of(Block), table_of(Event)
@@ -24,16 +25,6 @@ BLOCK, EVENT = table_of(Block), table_of(Event)
 # Of one query; memory and the temptation to read a table as a whole both grow with them.
 STRETCH_EVENTS: Final = 50_000
 _PAGE_BLOCKS: Final = 5_000
-
-# Statistics of a growing table are behind it, and a plan that reads it as a whole for the events of
-# a week takes hours once in a while. Whatever the planner makes of it, going to rows by their keys
-# costs what the events cost.
-_BY_KEY: Final = sa.select(
-    *(
-        sa.func.set_config(sa.literal_column(f"'{name}'"), sa.literal_column("'off'"), sa.true())
-        for name in ("enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit")
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +42,6 @@ class Stretch:
     def of(self, found: pl.DataFrame) -> pl.DataFrame:
         """Those rows (by `block_id`) that are of these blocks, with `committed_at`."""
         return found.join(self.blocks, on="block_id", how="inner", maintain_order="left")
-
-
-def by_key(tx: sa.Connection) -> None:
-    """Have the rest of the transaction go to rows by their keys alone."""
-    if tx.dialect.name == "postgresql":
-        tx.execute(_BY_KEY)
 
 
 def stretches(tx: sa.Connection, from_at: datetime, to_at: datetime) -> Iterator[Stretch]:

@@ -28,20 +28,13 @@ from handback.store.bulk import (
     stage_table,
 )
 from handback.store.copying import encode_copy
+from handback.store.plans import WHOLE_TABLES
 
 # The stage has no statistics, and those of a growing table are behind it. Whatever the planner
 # makes of that, walking the stage in key order and looking each row up by its key is right; a plan
 # that scans the hot table instead was seen to take a second for a thousand rows.
 _WALK_THE_STAGE = tuple(
-    f"set local {name} = off"
-    for name in (
-        "enable_hashjoin",
-        "enable_mergejoin",
-        "enable_seqscan",
-        "enable_bitmapscan",
-        "enable_material",
-        "jit",
-    )
+    f"set local {name} = off" for name in (*WHOLE_TABLES, "enable_bitmapscan", "enable_material")
 )
 
 # Notes a row that a set of updates leaves as it is. What a connection has of its own is made with
@@ -87,6 +80,10 @@ class PostgreSQL:
         sa.event.listen(engine, "connect", _prepare)
         sa.event.listen(engine, "before_cursor_execute", answer_in_binary)
         return engine
+
+    def is_lost(self, connection: sa.Connection) -> bool:
+        """See `Dialect.is_lost`."""
+        return _is_lost(_driver(connection))
 
     def insert_frame(self, tx: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
         """Insert the rows by binary COPY."""
@@ -211,14 +208,16 @@ def _prepare(connection: psycopg.Connection, _record: object) -> None:
 
 
 def _refuse_lost(connection: psycopg.Connection, _record: object, _proxy: object) -> None:
-    """Have the pool replace a connection on which there is something to read while it is idle.
-
-    The end of it is; hardly anything else comes unasked.
-    """
-    idle = select.poll()
-    idle.register(connection.fileno(), select.POLLIN)
-    if idle.poll(0):
+    """Have the pool replace a connection that was lost while it was idle."""
+    if _is_lost(connection):
         raise sa.exc.DisconnectionError
+
+
+def _is_lost(idle: psycopg.Connection) -> bool:
+    """Whether there is something to read: the end is, and hardly anything else comes unasked."""
+    there = select.poll()
+    there.register(idle.fileno(), select.POLLIN)
+    return bool(there.poll(0))
 
 
 def _lock_key(name: str) -> int:
