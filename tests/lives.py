@@ -52,15 +52,21 @@ MOVED = {
 
 
 class Lives:
-    """Programme `aurora`; partners `skyways` (1), `harbour` (2); units miles (1), cents (2)."""
+    """Programme `aurora`; partners `skyways` (1), `harbour` (2); units miles (1), cents (2).
+
+    Beside it the programme `borealis`, in which nothing happens; its `skyways` is partner 3.
+    """
 
     def __init__(self, store: Store, clock: FakeClock) -> None:
         self.store, self.clock = store, clock
         now = clock.now()
         with store.write() as tx:
-            tx.execute(sa.insert(PROGRAMME).values(programme_id=1, name="aurora", created_at=now))
-            for number, name in enumerate(("skyways", "harbour"), start=1):
-                row = {"partner_id": number, "programme_id": 1, "name": name, "created_at": now}
+            for number, name in enumerate(("aurora", "borealis"), start=1):
+                row = {"programme_id": number, "name": name, "created_at": now}
+                tx.execute(sa.insert(PROGRAMME).values(row))
+            partners = ((1, "skyways"), (1, "harbour"), (2, "skyways"))
+            for number, (owner, name) in enumerate(partners, start=1):
+                row = {"partner_id": number, "programme_id": owner, "name": name, "created_at": now}
                 tx.execute(sa.insert(PARTNER).values(row))
             for number, name in enumerate(("miles", "cents"), start=1):
                 tx.execute(sa.insert(UNIT).values(unit_id=number, name=name))

@@ -46,7 +46,7 @@ def release(world: Paying, comment: str = "mended", key: str | None = None) -> h
 
 def page(world: Paying) -> list[holds.HoldView]:
     with world.store.read() as tx:
-        return holds.page(tx, PROGRAMME, "skyways", None, 10)
+        return holds.page(tx, holds.HoldFilter(PROGRAMME, "skyways"), None, 10)
 
 
 def test_nothing_is_gathered_or_delivered_while_a_partner_is_held(world: Paying) -> None:

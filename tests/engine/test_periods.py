@@ -126,7 +126,7 @@ def test_what_cannot_be_cut_is_refused(store: Store, clock: FakeClock, lives: Li
     with pytest.raises(CursorAhead):
         close(store, clock, AURORA, "one", "ada", Cut(position=5))
     with pytest.raises(NotFound):
-        close(store, clock, "borealis", "one", "ada")
+        close(store, clock, "auroa", "one", "ada")
     assert closed(store) == []
 
 

@@ -14,7 +14,7 @@ from handback.breaks.kinds import BreakKind, Resolution, Severity
 from handback.errors import NotFound
 from handback.ids import Prefix, public_id
 from handback.partners.codes import ReasonClass
-from handback.partners.queries import refuse_unknown
+from handback.partners.lists import listed
 from handback.partners.restricted import RESTRICTED, SHOWN
 from handback.store.bulk import table_of
 from handback.store.tables import Break, BreakProposal, Partner, Programme, Redemption
@@ -139,23 +139,17 @@ def page(tx: sa.Connection, wanted: BreakFilter, after: int, size: int) -> list[
         programme_id = BREAK.c.programme_id + 0
     selected = (
         _views(programme_id)
-        .where(PROGRAMME.c.name == wanted.programme, BREAK.c.break_id > after)
+        .where(BREAK.c.break_id > after, *_narrowed(wanted))
         .order_by(BREAK.c.break_id)
         .limit(size)
     )
-    rows = tx.execute(selected.where(*_narrowed(wanted)))
-    found = [_view(row) for row in rows]
-    if not found:
-        refuse_unknown(tx, wanted.programme, wanted.partner)
-    return found
+    return listed(tx, selected, wanted, _view)
 
 
 def _narrowed(wanted: BreakFilter) -> Iterator[sa.ColumnElement[bool]]:
-    """The conditions of a filter, without the programme's."""
+    """The conditions of a filter, without those of programme and partner."""
     if not wanted.include_closed:
         yield BREAK.c.closed_at.is_(None)
-    if wanted.partner is not None:
-        yield PARTNER.c.name == wanted.partner
     if wanted.kinds:
         yield BREAK.c.kind.in_([int(kind) for kind in wanted.kinds])
     if wanted.severities:

@@ -14,7 +14,7 @@ from handback.formats.findings import Severity
 from handback.ids import Prefix, public_id
 from handback.intake.findings import FINDING
 from handback.intake.states import FileState, Verdict
-from handback.partners.queries import refuse_unknown
+from handback.partners.lists import listed
 from handback.store.bulk import table_of
 from handback.store.tables import HandbackFile, Partner, Programme
 
@@ -96,20 +96,10 @@ def by_id(tx: sa.Connection, file_id: int) -> FileView:
 
 def page(tx: sa.Connection, wanted: FileFilter, after: int, size: int) -> list[FileView]:
     """Up to `size` files with an id above `after`, oldest first. Raises NotFound."""
-    selected = (
-        _views()
-        .where(PROGRAMME.c.name == wanted.programme, FILE.c.file_id > after)
-        .order_by(FILE.c.file_id)
-        .limit(size)
-    )
-    if wanted.partner is not None:
-        selected = selected.where(PARTNER.c.name == wanted.partner)
+    selected = _views().where(FILE.c.file_id > after).order_by(FILE.c.file_id).limit(size)
     if wanted.states:
         selected = selected.where(FILE.c.state.in_([int(state) for state in wanted.states]))
-    found = [_view(row) for row in tx.execute(selected)]
-    if not found:
-        refuse_unknown(tx, wanted.programme, wanted.partner)
-    return found
+    return listed(tx, selected, wanted, _view)
 
 
 def findings_page(

@@ -23,9 +23,16 @@ class Names:
     """(programme, name) of each."""
     units: Mapping[int, str] = field(default_factory=dict)
 
+    def programme_id(self, programme: str) -> int:
+        """The number of a programme. Raises NotFound."""
+        number = self.programmes.get(programme)
+        if number is None:
+            raise NotFound(kind="programme", id=programme)
+        return number
+
     def partner_id(self, programme: str, partner: str) -> int:
-        """The number of a programme's partner. Raises NotFound."""
-        owner = self.programmes.get(programme)
+        """The number of a programme's partner. Raises NotFound for either of them."""
+        owner = self.programme_id(programme)
         found = (number for number, owned in self.partners.items() if owned == (owner, partner))
         number = next(found, None)
         if number is None:

@@ -14,11 +14,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from handback.clock import Clock
-from handback.errors import AlreadyExists, InvalidRequest, NotFound, PeriodClosed, Violation
+from handback.errors import AlreadyExists, InvalidRequest, PeriodClosed, Violation
 from handback.journal.read import extent
 from handback.journal.sequence import sequence_blocks
 from handback.ledger.cuts import NOW, Cut, closed_periods
 from handback.ledger.snapshots import ACCOUNT, KEPT, newest, postings
+from handback.partners.queries import number_of_programme
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import Period, PeriodBalance, Programme
@@ -71,11 +72,7 @@ def close(
     sequence_blocks(store)  # what was committed before belongs to it
     with store.write() as tx:
         store.dialect.serialise(tx, "periods")
-        programme_id = tx.scalar(
-            sa.select(PROGRAMME.c.programme_id).where(PROGRAMME.c.name == programme)
-        )
-        if programme_id is None:
-            raise NotFound(kind="programme", id=programme)
+        programme_id = number_of_programme(tx, programme)
         position = cut.resolve(tx, programme)
         if (before := _named(tx, programme, name)) is not None:
             if position is not None and position != before.position:
@@ -101,8 +98,14 @@ def close(
 
 
 def page(tx: sa.Connection, programme: str, after: int, size: int) -> list[PeriodView]:
-    """Up to `size` periods of a programme with a number above `after`, in their order."""
-    selected = closed_periods().where(PROGRAMME.c.name == programme, PERIOD.c.number > after)
+    """Up to `size` periods of a programme with a number above `after`, in their order.
+
+    Raises NotFound for a programme that does not exist.
+    """
+    programme_id = number_of_programme(tx, programme)
+    selected = closed_periods().where(
+        PERIOD.c.programme_id == programme_id, PERIOD.c.number > after
+    )
     return [_view(row) for row in tx.execute(selected.order_by(PERIOD.c.number).limit(size))]
 
 

@@ -11,8 +11,8 @@ from handback.errors import CursorAhead
 from handback.journal.read import extent
 from handback.ledger.accounts import Balance
 from handback.ledger.snapshots import newest, postings
+from handback.ledger.whose import whose
 from handback.lifecycle.table import Account
-from handback.partners.queries import refuse_unknown
 from handback.store.bulk import table_of
 from handback.store.tables import Partner, Programme, Unit
 
@@ -40,8 +40,8 @@ def page(
 ) -> list[Balance]:
     """Up to `size` balances that follow (partner, unit) `after`, by these names.
 
-    A partner and unit without any posting has no balance. Raises NotFound for the partner, and
-    CursorAhead where `at_position` lies after the newest position.
+    A partner and unit without any posting has no balance. Raises NotFound for the programme or
+    its partner, CursorAhead where `at_position` lies after the newest position.
     """
     totals = _totals(tx, wanted).subquery("totals")
     selected = (
@@ -59,10 +59,7 @@ def page(
         .order_by(PARTNER.c.name, UNIT.c.name)
         .limit(size)
     )
-    found = [_balance(row) for row in tx.execute(selected)]
-    if not found:
-        refuse_unknown(tx, wanted.programme, wanted.partner)
-    return found
+    return [_balance(row) for row in tx.execute(selected)]
 
 
 def _totals(tx: sa.Connection, wanted: BalanceFilter) -> sa.Select[Any]:
@@ -73,23 +70,12 @@ def _totals(tx: sa.Connection, wanted: BalanceFilter) -> sa.Select[Any]:
             raise CursorAhead(cursor=wanted.at_position, position=position)
     snapshot = newest(tx, wanted.at_position)
     posted = postings(tx, snapshot, wanted.at_position).subquery("posted")
-    whose = (posted.c.programme_id, posted.c.partner_id, posted.c.unit_id)
-    programme = _number_of(PROGRAMME.c.programme_id, PROGRAMME.c.name, wanted.programme)
+    ours = whose(tx, wanted.programme, wanted.partner, wanted.unit)
+    owner = (posted.c.programme_id, posted.c.partner_id, posted.c.unit_id)
     sums = [_sum_of(posted, account, "quantity").label(str(account)) for account in Account]
     for name, account in _STANDING.items():
         sums.append(_sum_of(posted, account, "redemptions").label(name))
-    totals = sa.select(*whose, *sums).where(posted.c.programme_id.in_(programme)).group_by(*whose)
-    if wanted.partner is not None:
-        partner = _number_of(PARTNER.c.partner_id, PARTNER.c.name, wanted.partner)
-        totals = totals.where(posted.c.partner_id.in_(partner))
-    if wanted.unit is not None:
-        unit = _number_of(UNIT.c.unit_id, UNIT.c.name, wanted.unit)
-        totals = totals.where(posted.c.unit_id.in_(unit))
-    return totals
-
-
-def _number_of(number: sa.Column[Any], name: sa.Column[Any], wanted: str) -> sa.Select[tuple[int]]:
-    return sa.select(number).where(name == wanted)
+    return sa.select(*owner, *sums).where(*ours.conditions(posted.c)).group_by(*owner)
 
 
 def _sum_of(posted: sa.Subquery, account: Account, name: str) -> sa.ColumnElement[int]:

@@ -12,7 +12,8 @@ from handback.journal.names import names
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """A programme, and perhaps one partner and one unit; 0, which nothing has, for unknown ones."""
+    """A programme, and perhaps one of its partners and one unit; 0, which nothing has, for an unknown
+    unit."""
 
     programme_id: int
     partner_id: int | None
@@ -29,11 +30,14 @@ class Whose:
 
 
 def whose(tx: sa.Connection, programme: str, partner: str | None, unit: str | None) -> Whose:
-    """The numbers of what is named; None does not narrow. Raises NotFound for a partner."""
+    """The numbers of what is named; None does not narrow.
+
+    Raises NotFound for a programme or a partner that does not exist.
+    """
     known = names(tx)
     unit_ids = {name: number for number, name in known.units.items()}
     return Whose(
-        known.programmes.get(programme, 0),
+        known.programme_id(programme),
         None if partner is None else known.partner_id(programme, partner),
         None if unit is None else unit_ids.get(unit, 0),
     )

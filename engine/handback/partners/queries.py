@@ -40,6 +40,16 @@ class VersionView:
     applied_at: datetime
 
 
+def number_of_programme(tx: sa.Connection, programme: str) -> int:
+    """The number of a programme; it begins with its first agreement. Raises NotFound."""
+    number: int | None = tx.scalar(
+        sa.select(PROGRAMME.c.programme_id).where(PROGRAMME.c.name == programme)
+    )
+    if number is None:
+        raise NotFound(kind="programme", id=programme)
+    return number
+
+
 def numbers_of(tx: sa.Connection, programme: str, partner: str) -> tuple[int, int]:
     """The numbers of a partner and of its programme. Raises NotFound."""
     select = (
@@ -53,24 +63,12 @@ def numbers_of(tx: sa.Connection, programme: str, partner: str) -> tuple[int, in
     return row.partner_id, row.programme_id
 
 
-def refuse_unknown(tx: sa.Connection, programme: str, partner: str | None) -> None:
-    """Raise NotFound for the partner of a filter that lets nothing pass, where there is none.
-
-    Whoever mistyped a name is told so; where anything was found, it need not be asked about.
-    """
-    if partner is not None:
-        numbers_of(tx, programme, partner)
-
-
 def partners(tx: sa.Connection, programme: str, after: str, size: int) -> list[PartnerView]:
     """Up to `size` partners of a programme with a name behind `after`, by name.
 
     Raises NotFound for a programme that does not exist.
     """
-    select = sa.select(PROGRAMME.c.programme_id).where(PROGRAMME.c.name == programme)
-    programme_id = tx.scalar(select)
-    if programme_id is None:
-        raise NotFound(kind="programme", id=programme)
+    programme_id = number_of_programme(tx, programme)
     newest = sa.func.max(VERSION.c.version).label("version")
     page = (
         sa.select(PARTNER.c.partner_id, PARTNER.c.name, PARTNER.c.created_at, newest)

@@ -23,7 +23,8 @@ from handback.errors import AlreadyExists, InvalidRequest, NotFound, PartnerHeld
 from handback.ids import Prefix, public_id
 from handback.lifecycle.table import Trigger
 from handback.partners.codes import ReasonClass
-from handback.partners.queries import numbers_of, refuse_unknown
+from handback.partners.lists import listed
+from handback.partners.queries import numbers_of
 from handback.partners.registry import Terms
 from handback.store import requests
 from handback.store.bulk import table_of
@@ -52,6 +53,14 @@ class HoldView:
     released_at: datetime | None
     released_by: str | None
     release_comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldFilter:
+    """Which holds of a programme's partners a page has; a partner that is None does not narrow."""
+
+    programme: str
+    partner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +152,12 @@ def stop_where_blamed(
     alarms.sound(store, tx, terms, _stopped(hold_id, facts), at)
 
 
-def page(
-    tx: sa.Connection, programme: str, partner: str | None, before: int | None, size: int
-) -> list[HoldView]:
-    """Up to `size` holds of a programme's partners, or of one, with an id below `before`, newest
-    first. Raises NotFound."""
-    select = _views().where(PROGRAMME.c.name == programme)
-    if partner is not None:
-        select = select.where(PARTNER.c.name == partner)
+def page(tx: sa.Connection, wanted: HoldFilter, before: int | None, size: int) -> list[HoldView]:
+    """Up to `size` holds with an id below `before`, newest first. Raises NotFound."""
+    selected = _views().order_by(HOLD.c.hold_id.desc()).limit(size)
     if before is not None:
-        select = select.where(HOLD.c.hold_id < before)
-    rows = tx.execute(select.order_by(HOLD.c.hold_id.desc()).limit(size))
-    found = [_view(row) for row in rows]
-    if not found:
-        refuse_unknown(tx, programme, partner)
-    return found
+        selected = selected.where(HOLD.c.hold_id < before)
+    return listed(tx, selected, wanted, _view)
 
 
 def _named(tx: sa.Connection, programme: str, partner: str, command: Command) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from handback.errors import NotFound
 from handback.ids import Prefix, public_id
-from handback.partners.queries import refuse_unknown
+from handback.partners.lists import listed
 from handback.payouts.outcomes import left_out_column, outcome_column
 from handback.payouts.states import BatchState
 from handback.store.bulk import table_of
@@ -132,24 +132,14 @@ def owner_of(tx: sa.Connection, programme: str, batch_id: int) -> Owner:
 
 def page(tx: sa.Connection, wanted: BatchFilter, after: int, size: int) -> list[BatchView]:
     """Up to `size` batches with an id above `after`, oldest first. Raises NotFound."""
-    selected = (
-        _views()
-        .where(PROGRAMME.c.name == wanted.programme, BATCH.c.batch_id > after)
-        .order_by(BATCH.c.batch_id)
-        .limit(size)
-    )
-    if wanted.partner is not None:
-        selected = selected.where(PARTNER.c.name == wanted.partner)
+    selected = _views().where(BATCH.c.batch_id > after).order_by(BATCH.c.batch_id).limit(size)
     if wanted.states:
         selected = selected.where(BATCH.c.state.in_([int(state) for state in wanted.states]))
     if wanted.overdue_at is not None:
         selected = selected.where(
             BATCH.c.settled_at.is_(None), BATCH.c.deadline_at <= wanted.overdue_at
         )
-    found = [_view(row) for row in tx.execute(selected)]
-    if not found:
-        refuse_unknown(tx, wanted.programme, wanted.partner)
-    return found
+    return listed(tx, selected, wanted, _view)
 
 
 def reports(tx: sa.Connection, batch_ids: Sequence[int]) -> list[BatchReport]:

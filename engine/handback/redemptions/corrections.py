@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from handback.errors import NotFound
 from handback.ids import Prefix, public_id
-from handback.partners.queries import refuse_unknown
+from handback.partners.lists import listed
 from handback.store import requests
 from handback.store.bulk import INSTANT, table_of
 from handback.store.requests import Command
@@ -144,20 +144,15 @@ def page(
     """Up to `size` corrections with an id above `after`, oldest first. Raises NotFound."""
     selected = (
         _views()
-        .where(PROGRAMME.c.name == wanted.programme, CORRECTION.c.correction_id > after)
+        .where(CORRECTION.c.correction_id > after)
         .order_by(CORRECTION.c.correction_id)
         .limit(size)
     )
     if not wanted.include_acknowledged:
         selected = selected.where(CORRECTION.c.acknowledged_at.is_(None))
-    if wanted.partner is not None:
-        selected = selected.where(PARTNER.c.name == wanted.partner)
     if wanted.member_ref is not None:
         selected = selected.where(CORRECTION.c.member_ref == wanted.member_ref)
-    found = [_view(row) for row in tx.execute(selected)]
-    if not found:
-        refuse_unknown(tx, wanted.programme, wanted.partner)
-    return found
+    return listed(tx, selected, wanted, _view)
 
 
 def acknowledge(

@@ -15,7 +15,7 @@ from handback.ids import Prefix, public_id
 from handback.journal.commit import CauseKind
 from handback.lifecycle.table import State, Trigger, View, apply, rows_of
 from handback.partners.codes import ReasonClass
-from handback.partners.queries import refuse_unknown
+from handback.partners.lists import listed
 from handback.partners.restricted import RESTRICTED, SHOWN
 from handback.store.bulk import table_of
 from handback.store.tables import (
@@ -149,25 +149,19 @@ def page(
 ) -> list[RedemptionView]:
     """Up to `size` redemptions with an id above `after`, in the order of their submission.
 
-    Raises NotFound for its partner.
+    Raises NotFound for the programme and its partner.
     """
     selected = (
         _views()
-        .where(PROGRAMME.c.name == wanted.programme)
         .where(REDEMPTION.c.redemption_id > after)
         .order_by(REDEMPTION.c.redemption_id)
         .limit(size)
     )
-    if wanted.partner is not None:
-        selected = selected.where(PARTNER.c.name == wanted.partner)
     if wanted.member_ref is not None:
         selected = selected.where(REDEMPTION.c.member_ref == wanted.member_ref)
     if wanted.states:
         selected = selected.where(REDEMPTION.c.state.in_([int(s) for s in wanted.states]))
-    found = [_view(row) for row in tx.execute(selected)]
-    if not found:
-        refuse_unknown(tx, wanted.programme, wanted.partner)
-    return found
+    return listed(tx, selected, wanted, _view)
 
 
 def masked(events: Sequence[EventView]) -> list[EventView]:

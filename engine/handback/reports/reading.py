@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from handback.clock import zone_named
-from handback.errors import InvalidRequest, NotFound, Violation
+from handback.errors import InvalidRequest, Violation
 from handback.ids import number_of
 from handback.intake.desk import Desk
 from handback.journal.names import Names, names
@@ -114,9 +114,7 @@ def reading(
 ) -> Reading:
     """Begin a run. Raises InvalidRequest with every mistake, NotFound."""
     known = names(tx)
-    programme_id = known.programmes.get(programme)
-    if programme_id is None:
-        raise NotFound(kind="programme", id=programme)
+    programme_id = known.programme_id(programme)
     partner = parameters.get("partner")
     if partner is not None:
         known.partner_id(programme, partner)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import grpc
 
-from handback.errors import LimitReached, NotFound, ShuttingDown
+from handback.errors import LimitReached, ShuttingDown
 from handback.lifecycle.table import Trigger
 from handback_server import convert
 from handback_server._stubs.v1 import events_pb2 as pb
@@ -53,12 +53,10 @@ class Events:
 
     async def _filter(self, request: pb.WatchRequest) -> Filter:
         names = await self._tail.names()
-        programme_id = names.programmes.get(convert.named(request.programme, "programme"))
-        if programme_id is None:
-            raise NotFound(kind="programme", id=request.programme)
-        wanted = {"programme_id": frozenset([programme_id])}
+        programme = convert.named(request.programme, "programme")
+        wanted = {"programme_id": frozenset([names.programme_id(programme)])}
         if request.partners:
-            partners = (names.partner_id(request.programme, name) for name in request.partners)
+            partners = (names.partner_id(programme, name) for name in request.partners)
             wanted["partner_id"] = frozenset(partners)
         if request.triggers:
             triggers = convert.members(request.triggers, Trigger, "triggers")

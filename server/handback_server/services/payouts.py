@@ -11,7 +11,7 @@ from handback.clock import Clock
 from handback.ids import Prefix, number_of
 from handback.payouts import queries
 from handback.payouts.gather import gather
-from handback.payouts.holds import Told, hold, release
+from handback.payouts.holds import HoldFilter, Told, hold, release
 from handback.payouts.holds import page as page_of_holds
 from handback.payouts.queries import BatchFilter, BatchReport, BatchView
 from handback.payouts.recall import recall
@@ -148,9 +148,12 @@ class Payouts(PayoutServiceServicer):
     ) -> pb.ListPartnerHoldsResponse:
         """Give a page of holds."""
         page = page_of(request, 0)
-        programme = convert.named(request.programme, "programme")
-        partner, before = request.partner or None, page.after or None
-        found = await self._bridge.read(page_of_holds, programme, partner, before, page.fetch)
+        wanted = HoldFilter(
+            programme=convert.named(request.programme, "programme"),
+            partner=request.partner or None,
+        )
+        before = page.after or None
+        found = await self._bridge.read(page_of_holds, wanted, before, page.fetch)
         views, token = page.cut(found, lambda view: view.hold_id)
         holds = map(convert.partner_hold, views)
         return pb.ListPartnerHoldsResponse(holds=holds, next_page_token=token)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Protocol
 
 import click
@@ -104,9 +104,12 @@ class Output:
     def many(self, results: Iterable[Any], columns: Sequence[str], limit: int | None) -> None:
         """Show results: all fields in JSON, else these columns; up to a limit where it is set."""
         if self.as_json or not self.terminal:
+            wanted = islice(results, limit)
+            # Before the header, so that nothing is on stdout where the server refuses.
+            first = [*islice(wanted, 1)]
             if not self.as_json:
                 click.echo("\t".join(columns))
-            for result in islice(results, limit):
+            for result in chain(first, wanted):
                 self.line(result, columns)
             return
         shown = limit or TERMINAL_ROWS

@@ -141,7 +141,7 @@ class LedgerServiceServicer(object):
 
     def ListPeriods(self, request, context):
         """Lists the periods that a programme has closed, in their order.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

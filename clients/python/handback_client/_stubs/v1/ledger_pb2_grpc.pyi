@@ -65,7 +65,7 @@ class LedgerServiceStub:
     """
     ListPeriods: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.ListPeriodsRequest, _ledger_pb2.ListPeriodsResponse]
     """Lists the periods that a programme has closed, in their order.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -105,7 +105,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """
     ListPeriods: _aio.UnaryUnaryMultiCallable[_ledger_pb2.ListPeriodsRequest, _ledger_pb2.ListPeriodsResponse]  # type: ignore[assignment]
     """Lists the periods that a programme has closed, in their order.
-    Reasons: INVALID_REQUEST.
+    Reasons: INVALID_REQUEST, NOT_FOUND.
     """
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -190,7 +190,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.ListPeriodsResponse, _abc.Awaitable[_ledger_pb2.ListPeriodsResponse]]:
         """Lists the periods that a programme has closed, in their order.
-        Reasons: INVALID_REQUEST.
+        Reasons: INVALID_REQUEST, NOT_FOUND.
         """
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
