@@ -12,8 +12,10 @@ from handback.journal.names import names
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """A programme, and perhaps one of its partners and one unit; 0, which nothing has, for an unknown
-    unit."""
+    """A programme, perhaps one of its partners, and perhaps a unit.
+
+    `unit_id` is 0, which nothing has, where there is no unit of that name.
+    """
 
     programme_id: int
     partner_id: int | None
