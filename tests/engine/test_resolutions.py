@@ -161,6 +161,28 @@ def test_no_more_is_credited_than_is_held(world: World, desk: Desk, quantity: in
     assert isinstance(refused, InvalidRequest)
 
 
+@pytest.mark.parametrize("quantity", [0, -300])
+@pytest.mark.parametrize(
+    "decision", [Decision.CONFIRM, Decision.ACCEPT_VARIANCE, Decision.WRITE_OFF]
+)
+def test_a_record_of_nothing_does_not_say_how_much_was_credited(
+    world: World, desk: Desk, decision: Decision, quantity: int
+) -> None:
+    (redemption_id,) = world.submit(300)
+    world.send()
+    (sent,) = world.sent(world.delivered()[-1])
+    world.answer(skyways_file([Answer(sent.reference, sent.member_ref, quantity, "0000")]))
+    (found,) = world.breaks()
+    assert (found.kind, found.quantity) == (BreakKind.QUANTITY_MISMATCH, quantity)
+    refused = desk.refusal(found.break_id, Wanted(decision))
+    assert isinstance(refused, InvalidRequest)
+    assert [one.field for one in refused.violations] == ["quantity"]
+    desk.propose(found.break_id, Wanted(decision, quantity=300))
+    desk.approve(found.break_id)
+    assert world.get(redemption_id).fulfilled == 300
+    world.assert_laws()
+
+
 def test_a_quantity_of_another_unit_counts_for_nothing(world: World, desk: Desk) -> None:
     named = source_of("skyways").replace('"partner_ref", at = 6', '"unit", at = 6')
     registry.apply(world.store, world.clock, named, "tests")

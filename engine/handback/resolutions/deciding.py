@@ -116,7 +116,7 @@ def _proposed(room: Room, view: BreakView, wanted: Wanted, redemption: Redemptio
             raise InvalidRequest([Violation("decision", told)])
         if not redemption.attempt:
             raise InvalidRequest([Violation("redemption_id", "expected one that was sent")])
-        quantity = view.quantity or quantity
+        quantity = quantity if view.quantity is None else view.quantity
     return Proposed(
         wanted.decision,
         redemption.redemption_id,

@@ -64,10 +64,15 @@ def given_back(history: Iterable[EventView]) -> int:
 def credited(most: int, asked: int | None, said: int | None) -> int:
     """How much counts as credited: what is asked for, or what the record says, or all there is.
 
-    Raises InvalidRequest where more is asked for than there is.
+    Raises InvalidRequest where more is asked for than there is, or nothing, and where nothing is
+    asked for while the record says 0 or less.
     """
-    if asked is None:
-        return min(said, most) if said else most
-    if not 0 < asked <= most:
-        raise InvalidRequest([Violation("quantity", f"expected 1 to {most}")])
-    return asked
+    if asked is not None:
+        if not 0 < asked <= most:
+            raise InvalidRequest([Violation("quantity", f"expected 1 to {most}")])
+        return asked
+    if said is None:
+        return most
+    if said <= 0:
+        raise InvalidRequest([Violation("quantity", f"expected, for the record says {said}")])
+    return min(said, most)

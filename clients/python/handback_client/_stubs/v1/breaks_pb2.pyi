@@ -665,7 +665,9 @@ class ResolveBreaksRequest(_message.Message):
     comment: _builtins.str
     """Why, in the operator's words; needed."""
     quantity: _builtins.int
-    """The quantity that counts as credited; unset for what the record says, or everything."""
+    """The quantity that counts as credited; unset for what the record says, if it says more than
+    nothing, or everything where it names none.
+    """
     redemption_id: _builtins.str
     """The redemption, for `link`."""
     @_builtins.property
