@@ -28,9 +28,8 @@ from handback.errors import (
 )
 from handback.lifecycle.table import State, Trigger
 from handback.partners import registry
-from handback.redemptions.requests import Cancel, Fail, Retry
+from handback.redemptions.requests import MAX_TEXT, Cancel, Fail, Retry
 from handback.resolutions.deciding import Wanted
-from handback.resolutions.resolve import MAX_KEY
 from handback.store.requests import Command
 from world import PROGRAMME, Answer, World, skyways_file
 
@@ -312,13 +311,38 @@ def test_a_request_may_be_asked_again_of_a_later_release(world: World, desk: Des
         desk.resolving.resolve_filtered(later, replace(wanted, waived=True), command)
 
 
-@pytest.mark.parametrize("key", ["k" * (MAX_KEY + 1)])
-def test_requests_that_cannot_be_kept_are_refused(desk: Desk, key: str) -> None:
-    for command in (Command("ann", "why", key), Command("ann", " ", "k")):
-        with pytest.raises(InvalidRequest):
-            desk.resolving.resolve(PROGRAMME, [1], FAIL, command)
+def test_requests_without_a_reason_or_a_break_are_refused(desk: Desk) -> None:
+    with pytest.raises(InvalidRequest):
+        desk.resolving.resolve(PROGRAMME, [1], FAIL, Command("ann", " ", "k"))
     with pytest.raises(InvalidRequest):
         desk.resolving.resolve(PROGRAMME, [], FAIL, Command("ann", "why", "k"))
+
+
+LENGTHS = pytest.mark.parametrize("length", [182, 183, MAX_TEXT])
+
+
+@LENGTHS
+def test_a_decision_may_have_a_key_as_long_as_any(world: World, desk: Desk, length: int) -> None:
+    redemption_id, break_id = rejected(world)
+    command = Command("ann", "why", "k" * length)
+    for replayed in (False, True):
+        (outcome,) = desk.resolving.resolve(PROGRAMME, [break_id], FAIL, command).outcomes
+        assert isinstance(outcome.result, BreakView)
+        assert outcome.replayed is replayed
+    assert world.get(redemption_id).state is State.FAILED
+    assert world.history(redemption_id)[-1].comment == "why"
+
+
+@LENGTHS
+def test_so_may_an_approval(world: World, desk: Desk, length: int) -> None:
+    redemption_id, break_id, _ = contradicted(world)
+    desk.propose(break_id, RETRY)
+    command = Command("bob", "checked", "k" * length)
+    for replayed in (False, True):
+        done = desk.resolving.approve(PROGRAMME, break_id, 1, command)
+        assert done.replayed is replayed
+    assert world.get(redemption_id).state is State.RETRYING
+    assert world.history(redemption_id)[-1].comment == "the partner says so"
 
 
 def test_an_approval_under_one_key_is_done_once(world: World, desk: Desk) -> None:

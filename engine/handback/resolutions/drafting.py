@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ from handback.partners.codes import ReasonClass
 from handback.partners.registry import Agreements
 from handback.redemptions.draft import Draft
 from handback.redemptions.queries import owned
-from handback.redemptions.requests import Fail, Retry, Step
+from handback.redemptions.requests import MAX_TEXT, Fail, Retry, Step
 from handback.redemptions.sheet import Sheet, Standing
 from handback.resolutions.steps import steps
 from handback.store import requests
@@ -42,6 +43,15 @@ class Room:
     tx: sa.Connection
     agreements: Agreements
     now: datetime
+
+
+def key_for(command: Command, part: str) -> str:
+    """The key under which a part of a command is remembered, which is no longer than any may be."""
+    key = f"{command.request_key}/{part}"
+    if len(key) <= MAX_TEXT:
+        return key
+    digest = hashlib.sha256(str(command.request_key).encode()).hexdigest()
+    return f"{digest}/{part}"
 
 
 def drafted(
@@ -97,5 +107,5 @@ def _by_hand(
 def _request(kind: type[Step], standing: Standing, command: Command) -> Step:
     """What is remembered as asked for: the history of a redemption shows why by its key."""
     view = standing.view
-    key = f"{command.request_key}/{public_id(Prefix.REDEMPTION, view.redemption_id)}"
+    key = key_for(command, public_id(Prefix.REDEMPTION, view.redemption_id))
     return kind(view.programme, key, view.redemption_id, command.comment)

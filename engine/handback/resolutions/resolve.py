@@ -22,7 +22,7 @@ from handback.ids import Prefix, public_id
 from handback.journal.again import decide_again
 from handback.partners.registry import Agreements
 from handback.resolutions.deciding import Wanted, approved_by, carry_out, decide
-from handback.resolutions.drafting import Room
+from handback.resolutions.drafting import Room, key_for
 from handback.store import requests
 from handback.store.bulk import table_of
 from handback.store.requests import Command
@@ -33,8 +33,8 @@ BULK, PROGRAMME = table_of(BreakBulk), table_of(Programme)
 
 MAX_BREAKS: Final = 1_000
 """How many one request resolves, a few milliseconds each."""
-MAX_KEY: Final = 150
-"""The longest request key: each break's own key is made of it and of ids."""
+
+_WHY: Final = "expected why it is decided so"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Resolving:
         Raises InvalidRequest without a comment, or for none or too many breaks. All else is an
         outcome of its break.
         """
-        _check(command)
+        commands.worded(command, _WHY)
         if not 0 < len(break_ids) <= MAX_BREAKS:
             raise InvalidRequest([Violation("break_ids", f"expected 1 to {MAX_BREAKS} breaks")])
         each = dict.fromkeys(break_ids)
@@ -85,7 +85,7 @@ class Resolving:
         Asked for again under the same key, it is about the same breaks. Raises RequestKeyReused
         besides.
         """
-        _check(command)
+        commands.worded(command, _WHY)
         each = decide_again(lambda: self._fix(which, wanted, command))
         outcomes = [self._resolve_one(which.programme, one, wanted, command) for one in each]
         with self._store.read() as tx:
@@ -142,8 +142,7 @@ class Resolving:
     def _resolve_one(
         self, programme: str, break_id: int, wanted: Wanted, command: Command
     ) -> Outcome:
-        key = f"{command.request_key}/{public_id(Prefix.BREAK, break_id)}"
-        own = replace(command, request_key=key)
+        own = replace(command, request_key=key_for(command, public_id(Prefix.BREAK, break_id)))
         asked = ("resolve", requests.said(wanted), command.comment)
 
         def act(room: Room, view: BreakView) -> None:
@@ -186,11 +185,3 @@ def _content(which: BreakFilter, wanted: Wanted, command: Command) -> bytes:
     return requests.content_hash(
         "resolve", narrowed, overdue, requests.said(wanted), command.comment
     )
-
-
-def _check(command: Command) -> None:
-    """Raises InvalidRequest without a comment, or for a key that leaves no room for ids."""
-    commands.worded(command, "expected why it is decided so")
-    if len(command.request_key or "") > MAX_KEY:
-        expected = f"expected at most {MAX_KEY} characters"
-        raise InvalidRequest([Violation("request_key", expected)])

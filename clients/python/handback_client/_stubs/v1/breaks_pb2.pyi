@@ -655,8 +655,8 @@ class ResolveBreaksRequest(_message.Message):
     programme: _builtins.str
     """The programme that owns them."""
     request_key: _builtins.str
-    """Chosen by the caller, unique in the programme, at most 150 characters; makes repeating safe.
-    Asked for again, a filter is about the same breaks.
+    """Chosen by the caller, unique in the programme; makes repeating safe. Asked for again, a filter
+    is about the same breaks.
     """
     decision: _builtins.str
     """What is to be done, as a fixed word: `retry`, `fail`, `dismiss`, `confirm`, `link`,
