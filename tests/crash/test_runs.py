@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from agreements import source_of
 from crash.conftest import Copies, bury
 from crash.steps import GATE, reconcile_ready, resume_sending, resume_taking_in
 from fake_clock import FakeClock
 from handback.intake.pickup import pick_up
 from handback.journal.sequence import sequence_blocks
+from handback.partners import registry
 from handback.store.session import Store
 from killing import Moment, Place, at_every_moment, killed_at
 from world import Answer, World, skyways_file
@@ -128,6 +130,32 @@ def test_a_file_is_applied_once_wherever_its_process_is_killed(
 ) -> None:
     with world_in(place) as world:
         answered(world)
+    # The arrival, its verdict, the beginning, four chunks, the end.
+    assert (
+        commits_survived("crash.steps:take_in", copies, resume_taking_in, only_commits=only_commits)
+        >= 8
+    )
+
+
+def test_a_file_that_is_searched_is_applied_once_wherever_its_process_is_killed(
+    place: Place, copies: Copies, only_commits: bool
+) -> None:
+    with world_in(place) as world:
+        rules = 'match = [["reference_key"], ["reference", "quantity", "member"]]'
+        by_member = 'match = [["reference_key"], ["member", "quantity"]]'
+        source = source_of("skyways")
+        assert rules in source
+        registry.apply(world.store, world.clock, source.replace(rules, by_member), "tests")
+        world.submit(100, 200, 300, 400, 500, 600, 700)
+        world.send()
+        sent = world.sent(world.delivered()[-1])
+        codes = ["0000", "0201", "0102", "0301", "9999", "0002", "0000"]
+        answers = [
+            Answer("?", member, quantity, code)
+            for (_, member, quantity), code in zip(sent, codes, strict=True)
+        ]
+        stray = Answer("?", "M1", 5, "0000")
+        world.hand_back(skyways_file([stray, *reversed(answers), Answer(*sent[3], "0301")]))
     # The arrival, its verdict, the beginning, four chunks, the end.
     assert (
         commits_survived("crash.steps:take_in", copies, resume_taking_in, only_commits=only_commits)

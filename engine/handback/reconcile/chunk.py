@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from handback.errors import VersionConflict
 from handback.intake.queries import FileView
+from handback.intake.spool import Contents
 from handback.journal.changes import without
 from handback.journal.commit import Cause, commit_presumed
 from handback.journal.traces import links_of
@@ -54,12 +55,13 @@ class Applied:
 class Classified:
     """The records of a chunk, counted from 0, as far as they are known without the store.
 
-    `records` have the columns of SPOOLED with the classes of their codes; `others` are those of
-    them of which nothing is presumed. `rejects` are undecodable records that are ticked off with
-    the chunk.
+    `cut` is that of the file. `records` have the columns of SPOOLED with the classes of their
+    codes; `others` are those of them of which nothing is presumed. `rejects` are undecodable
+    records that are ticked off with the chunk.
     """
 
     chunk: int
+    cut: int
     records: pl.DataFrame
     others: pl.DataFrame
     presumption: Presumption
@@ -70,14 +72,15 @@ class Classified:
 def classify(
     terms: Terms,
     file: FileView,
+    contents: Contents,
     chunk: int,
     details: pl.DataFrame,
-    rejects: int,
     now: datetime,
 ) -> Classified:
     """The details (columns of SPOOLED) of a chunk, ready to be applied.
 
-    Codes mean what they meant on the day the file came, however late it is read.
+    What could not be decoded is ticked off with the first. Codes mean what they meant on the day
+    the file came, however late it is read.
     """
     agreement = terms.agreement
     received_on = agreement.calendar.date_of(file.received_at)
@@ -86,7 +89,8 @@ def classify(
     presumption = presume(terms, records, given)
     told = presumption.told["ordinal"]
     others = records.filter(~pl.col("ordinal").is_in(told.implode()))
-    return Classified(chunk, records, others, presumption, given, rejects)
+    rejects = 0 if chunk else contents.rejected
+    return Classified(chunk, contents.cut, records, others, presumption, given, rejects)
 
 
 def apply_chunk(
@@ -208,6 +212,7 @@ def _tick(
     row: dict[str, object] = {
         "file_id": classified.given.file_id,
         "chunk": classified.chunk,
+        "cut": classified.cut,
         "block_id": block_id,
         "records": len(fates) + classified.rejects,
         "records_quantity": int(fates["moved"].sum()),

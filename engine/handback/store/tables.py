@@ -720,7 +720,8 @@ class Finding(SQLModel, table=True):
 class RunChunk(SQLModel, table=True):
     """What became of one chunk of a file, written in the transaction that applied it.
 
-    These rows are the checkpoint: a chunk that has its row is done, in whatever process.
+    These rows are the checkpoint: a chunk that has its row is done, in whatever process, as long as
+    the file is cut into the same chunks: `cut` is a hash of that.
     """
 
     __tablename__ = "run_chunk"
@@ -730,6 +731,7 @@ class RunChunk(SQLModel, table=True):
     )
     file_id: int = _big()
     chunk: int = Field(default=None, sa_type=sa.Integer)
+    cut: int = _big()
     block_id: int | None = _big(null=True)
     records: int = _big()
     events: int = _big()

@@ -554,6 +554,7 @@ def _runs() -> None:
         "run_chunk",
         big("file_id"),
         whole("chunk"),
+        big("cut"),
         big("block_id", null=True),
         big("records"),
         big("events"),
