@@ -108,6 +108,29 @@ def test_what_quantity_and_fee_do_not_explain_is_for_a_person(
     world.assert_laws()
 
 
+@pytest.mark.parametrize(("agreed", "again"), [("short", 900), ("credited", 850)])
+def test_another_fee_opens_no_second_break_where_the_same_counts(
+    world: Fees, agreed: str, again: int
+) -> None:
+    world.agree(f'fee = "{agreed}"')
+    _, sent = world.sent_one(1000)
+    counted = 900 if agreed == "short" else 950
+    assert world.says(sent, 900, 50) == {"breaks": counted}
+    assert world.says(sent, again, 100, sequence=2) == {"repeats": counted}
+    (found,) = world.breaks()
+    assert (found.kind, found.facts["named_fee"]) == (BreakKind.QUANTITY_MISMATCH, "50")
+    world.assert_laws()
+
+
+def test_fees_off_an_unknown_quantity_are_told_apart(world: Fees) -> None:
+    world.agree("")
+    _, sent = world.sent_one(1000)
+    assert world.says(sent, None, 50) == {"breaks": 1000}
+    assert world.says(sent, None, 50, sequence=2) == {"repeats": 1000}
+    assert world.says(sent, None, 60, sequence=3) == {"breaks": 1000}
+    world.assert_laws()
+
+
 def test_without_a_fee_nothing_changes(world: Fees) -> None:
     world.agree("")
     one, sent = world.sent_one(1000)

@@ -166,6 +166,22 @@ def test_a_repeat_changes_nothing_however_it_comes(world: World) -> None:
     world.assert_laws()
 
 
+def test_a_break_is_about_an_attempt_however_that_is_quoted(world: World) -> None:
+    rules = '[["reference_key"], ["reference", "quantity", "member"]]'
+    source = source_of("skyways").replace(rules, '[["reference_key"], ["member"]]')
+    registry.apply(world.store, world.clock, source, "tests")
+    _, sent = world.sent_one(1000)
+    for sequence, (reference, end) in enumerate(
+        ((sent.reference, "breaks"), ("theirs", "repeats"), (sent.reference, "repeats")), start=1
+    ):
+        content = skyways_file([Answer(reference, sent.member_ref, 900, "0000")], sequence)
+        file = world.answer(content, f"{sequence}.csv")
+        assert counts(world.report(file.file_id))[end] == (1, 900)
+    (found,) = world.breaks()
+    assert (found.kind, found.reference) == (BreakKind.QUANTITY_MISMATCH, sent.reference)
+    world.assert_laws()
+
+
 def test_a_late_confirmation_settles_what_waits_for_its_retry(world: World) -> None:
     (one,) = world.submit(100)
     world.send()

@@ -116,7 +116,7 @@ class Book:
             # What another record has found by the reference itself is not found again.
             if not record.quotes or (respelt and (life_id, record.attempt) not in printed):
                 remainders += self._hear(life_id, record, terms, at)
-            elif all(one.record and one.record.says != record.says for one in self.strays):
+            elif record.strays not in [one.record and one.record.strays for one in self.strays]:
                 self.strays.append(Break("unknown_reference", 0, record, terms))
         return remainders
 

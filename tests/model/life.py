@@ -68,8 +68,13 @@ class Record:
 
     @property
     def says(self) -> tuple[object, ...]:
-        """What makes two records one, wherever they stand."""
-        return self.attempt, self.member, self.quantity, self.code, self.quotes, self.fee
+        """What makes two counted records of one attempt one, wherever they stand."""
+        return self.attempt, self.member, self.quantity, self.code
+
+    @property
+    def strays(self) -> tuple[object, ...]:
+        """The same where none leads to an attempt of ours."""
+        return self.quotes, *self.says
 
     def counted(self, terms: Terms) -> Record:
         """The record; as agreed its fee is a part of its quantity, or does not count."""

@@ -175,11 +175,13 @@ _IDENTIFYING: Final = (
     "kind",
     "redemption_id",
     "answered_attempt",
-    "reference",
+    # However an attempt is quoted, what is said of it is the same.
+    pl.when(pl.col("match") != int(Match.ONE)).then("reference"),
     "code",
     "outcome",
     "quantity",
-    "fee",
+    # As far as a fee counts it is in the quantity.
+    pl.when(pl.col("quantity").is_null()).then("fee"),
     "unit",
     "member_ref",
 )
