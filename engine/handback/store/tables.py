@@ -276,6 +276,7 @@ class Request(SQLModel, table=True):
             postgresql_where=sa.text("comment is not null"),
             sqlite_where=sa.text("comment is not null"),
         ),
+        _CLUSTERED,
     )
     programme_id: int = _big()
     request_key: str = _text()
@@ -482,7 +483,15 @@ class Block(SQLModel, table=True):
             postgresql_where=sa.text("position is null"),
             sqlite_where=sa.text("position is null"),
         ),
-        sa.Index("ix_block_cause", "cause_kind", "cause_id", "block_id"),
+        # Commands, which are most blocks, have no id of a cause.
+        sa.Index(
+            "ix_block_cause",
+            "cause_kind",
+            "cause_id",
+            "block_id",
+            postgresql_where=sa.text("cause_id is not null"),
+            sqlite_where=sa.text("cause_id is not null"),
+        ),
         sa.Index("ix_block_committed", "committed_at", "block_id"),
     )
     # The one id that the database itself hands out, and only after the row locks are held:

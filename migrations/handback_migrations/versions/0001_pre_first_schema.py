@@ -180,6 +180,7 @@ def _redemptions() -> None:
         text("comment", null=True),
         instant("created_at"),
         sa.PrimaryKeyConstraint("programme_id", "request_key", name="pk_request"),
+        **_CLUSTERED,
     )
     _partial_index(
         "ix_request_comment", "request", ["subject_id", "version"], "comment is not null"
@@ -371,7 +372,9 @@ def _journal() -> None:
     )
     op.create_index("uq_block_position", "block", ["position"], unique=True)
     _partial_index("ix_block_unsequenced", "block", ["block_id"], "position is null")
-    op.create_index("ix_block_cause", "block", ["cause_kind", "cause_id", "block_id"])
+    _partial_index(
+        "ix_block_cause", "block", ["cause_kind", "cause_id", "block_id"], "cause_id is not null"
+    )
     op.create_index("ix_block_committed", "block", ["committed_at", "block_id"])
     op.create_table(
         "event",
