@@ -297,6 +297,34 @@ def test_a_connection_lost_while_idle_is_replaced(postgres_url: str) -> None:
     store.close()
 
 
+def test_a_kept_connection_lost_while_idle_is_replaced(postgres_url: str) -> None:
+    store = Store.open(postgres_url)
+    mine = sa.select(sa.func.pg_backend_pid())
+    with store.write_at_once() as tx:
+        lost = tx.scalar(mine)
+    with psycopg.connect(postgres_url) as other:
+        other.execute("select pg_terminate_backend(%s, 10000)", (lost,))
+    with store.write_at_once() as tx:
+        assert tx.scalar(mine) != lost
+    store.close()
+
+
+def test_messages_one_after_the_other_have_one_connection(store: Store) -> None:
+    with store.write_at_once() as first:
+        first.execute(sa.select(1))
+    with store.write_at_once() as second:
+        assert second is first
+        assert not second.in_transaction() or store.dialect.serial_commits
+
+
+def test_a_connection_on_which_something_failed_is_not_kept(store: Store) -> None:
+    with pytest.raises(sa.exc.SQLAlchemyError), store.write_at_once() as failed:
+        failed.exec_driver_sql("no statement")
+    assert failed.closed
+    with store.write_at_once() as tx:
+        assert tx.scalar(sa.select(1)) == 1
+
+
 def test_of_two_transactions_that_lock_crosswise_one_is_to_be_decided_again(
     postgres_url: str,
 ) -> None:

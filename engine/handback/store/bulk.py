@@ -61,6 +61,10 @@ class Dialect(Protocol):
         """An engine whose connections are set up for this store."""
         ...
 
+    def is_lost(self, connection: sa.Connection) -> bool:
+        """Whether an idle connection has ended meanwhile; the database is not asked."""
+        ...
+
     def insert_frame(self, tx: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
         """Insert every row of the frame, whose columns are columns of the table."""
         ...

@@ -30,10 +30,14 @@ class Store:
             large: engine.execution_options(**{WRITE: True, LARGE: large})
             for large in (False, True)
         }
-        self._at_once = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self.dialect = dialect
+        self._at_once = self._writing[False]
         # Writers of the embedded store queue here, in order, rather than at its file lock.
-        self._writer = threading.Lock()
+        self._alone: AbstractContextManager[object] = threading.Lock()
+        if not dialect.serial_commits:
+            self._at_once = engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._alone = nullcontext()
+        self._kept: list[sa.Connection] = []
+        self.dialect = dialect
         self._committed: list[Callable[[], None]] = []
         self._ids: dict[str, range] = {}
         self._ids_lock = threading.Lock()
@@ -76,27 +80,52 @@ class Store:
 
         What a `large` one leaves in the log is for `checkpoint`, so that the next need not wait.
         """
-        alone: AbstractContextManager[object] = nullcontext()
-        if self.dialect.name == "sqlite":
-            alone = self._writer
-        with _store_errors(self.dialect), alone, self._writing[large].begin() as connection:
+        with _store_errors(self.dialect), self._alone, self._writing[large].begin() as connection:
             yield connection
         self._wake()
 
     @contextmanager
     def write_at_once(self) -> Iterator[sa.Connection]:
-        """A connection for one message that writes, which is a transaction by itself.
+        """A transaction for one message that writes, on a connection that is there already.
 
-        What is read before it sees what is committed by then, as within `write`. A server is spared
-        two round trips, to begin and to commit; on the embedded store it is `write`.
+        To a server that message is a transaction by itself, which spares it two round trips, to
+        begin and to commit. What is read before sees what is committed by then, as within `write`.
         """
-        if self.dialect.serial_commits:
-            with self.write() as tx:
-                yield tx
-            return
-        with _store_errors(self.dialect), self._at_once.connect() as connection:
-            yield connection
+        with _store_errors(self.dialect), self._alone, self._kept_open() as connection:
+            if self.dialect.serial_commits:
+                with connection.begin():
+                    yield connection
+            else:
+                yield connection
+                connection.commit()  # of what SQLAlchemy read, for which it takes a transaction
         self._wake()
+
+    @contextmanager
+    def _kept_open(self) -> Iterator[sa.Connection]:
+        """A connection that is open before and after: to get one from the pool and give it back
+        takes as long as writing a few rows.
+
+        Where it is left by an exception nobody knows how it stands, and it goes back.
+        """
+        connection = self._taken() or self._at_once.connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._kept.append(connection)
+
+    def _taken(self) -> sa.Connection | None:
+        """The connection kept last, None where all are in use or it was lost while idle."""
+        try:
+            connection = self._kept.pop()
+        except IndexError:
+            return None
+        if not self.dialect.is_lost(connection):
+            return connection
+        connection.invalidate()
+        connection.close()
+        return None
 
     def checkpoint(self) -> None:
         """Bring what large transactions left in the log to its place, while others write."""
@@ -148,6 +177,8 @@ class Store:
 
     def close(self) -> None:
         """Close every connection."""
+        for connection in self._kept:
+            connection.close()
         self.engine.dispose()
 
 

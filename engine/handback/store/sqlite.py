@@ -82,6 +82,10 @@ class SQLite:
         sa.event.listen(engine, "begin", _begin)
         return engine
 
+    def is_lost(self, connection: sa.Connection) -> bool:
+        """Never: there is nobody at the other end."""
+        return False
+
     def insert_frame(self, tx: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
         """Insert the rows, a hundred by each call of one prepared statement.
 
