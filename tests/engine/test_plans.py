@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,7 +29,7 @@ from handback.redemptions import known
 from handback.redemptions import queries as redemptions
 from handback.redemptions.queries import RedemptionFilter
 from handback.store.bulk import table_of
-from handback.store.lookup import Lookup
+from handback.store.lookup import Compiled
 from handback.store.session import Store
 from handback.store.tables import Redemption
 from handback.verify.runs import Runs
@@ -212,12 +212,17 @@ def test_what_became_of_breaks_is_found_by_key(long_grown: Store) -> None:
     assert not re.search(r"(Anti|Semi) Join", plan), plan
 
 
-LOOKUPS = {"terms and keys": known.TERMS_AND_REQUESTS, "keys": known.REQUESTS}
+LOOKUPS = {
+    "terms and keys": known.TERMS_AND_REQUESTS.of_many,
+    "terms and key": known.TERMS_AND_REQUESTS.of_one,
+    "keys": known.REQUESTS.of_many,
+    "key": known.REQUESTS.of_one,
+}
 
 
-def looked_up(store: Store, lookup: Lookup) -> str:
+def looked_up(store: Store, on: Mapping[str, Compiled]) -> str:
     """How the database goes about what every group of commands asks of it, whatever the values."""
-    asked = lookup.on[store.dialect.name]
+    asked = on[store.dialect.name]
     with store.read() as tx:
         if store.dialect.name == "sqlite":
             rows = tx.exec_driver_sql(

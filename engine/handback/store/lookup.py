@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -35,18 +36,29 @@ class Lookup:
     """
 
     def __init__(self, select: Callable[[Among], sa.Select[Any]]) -> None:
-        self.on: Final[Mapping[str, Compiled]] = {
+        one, first = select(_compared), itemgetter(0)
+        self.of_one: Final[Mapping[str, Compiled]] = {
+            "sqlite": _compiled(one, _SQLITE, first),
+            "postgresql": _compiled(one, _POSTGRES, first),
+        }
+        """The statement on each store where each sequence has one text, as for a lone caller."""
+        self.of_many: Final[Mapping[str, Compiled]] = {
             "sqlite": _compiled(select(_in_json), _SQLITE, json.dumps),
             "postgresql": _compiled(select(_any_of_array), _POSTGRES, array),
         }
-        """The statement on each store."""
+        """The statement on each store; of one text it takes twice as long on SQLite."""
 
     def rows(self, tx: sa.Connection, given: Mapping[str, Texts]) -> list[Any]:
         """The rows as tuples."""
         driver = tx.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection | psycopg.Connection)
-        statement = self.on[tx.dialect.name]
+        alone = all(isinstance(some, str) or len(some) == 1 for some in given.values())
+        statement = (self.of_one if alone else self.of_many)[tx.dialect.name]
         return driver.execute(statement.text, statement.spelt(given)).fetchall()
+
+
+def _compared(column: sa.Column[str], name: str) -> sa.ColumnElement[bool]:
+    return column == sa.bindparam(name, type_=sa.Text)
 
 
 def _in_json(column: sa.Column[str], name: str) -> sa.ColumnElement[bool]:

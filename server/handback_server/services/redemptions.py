@@ -42,9 +42,8 @@ class Redemptions(RedemptionServiceServicer):
         """Take in one redemption."""
         command = _submit(request.programme, request.submission, telemetry.traceparent_of())
         outcome = await self._command(command, context)
-        response = pb.SubmitRedemptionResponse(replayed=outcome.replayed)
-        convert.put_redemption(response.redemption, outcome.redemption)
-        return response
+        redemption = convert.redemption(outcome.redemption)
+        return pb.SubmitRedemptionResponse(redemption=redemption, replayed=outcome.replayed)
 
     async def SubmitRedemptions(
         self, request_iterator: AsyncIterator[pb.SubmitRedemptionsRequest], context: Context
