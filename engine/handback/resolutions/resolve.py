@@ -20,6 +20,7 @@ from handback.clock import Clock
 from handback.errors import HandbackError, InvalidRequest, StoreUnavailable, Violation
 from handback.ids import Prefix, public_id
 from handback.journal.again import decide_again
+from handback.partners.queries import number_of_programme
 from handback.partners.registry import Agreements
 from handback.resolutions.deciding import Wanted, approved_by, carry_out, decide
 from handback.resolutions.drafting import Room, key_for
@@ -27,9 +28,9 @@ from handback.store import requests
 from handback.store.bulk import table_of
 from handback.store.requests import Command
 from handback.store.session import Store
-from handback.store.tables import BreakBulk, Programme
+from handback.store.tables import BreakBulk
 
-BULK, PROGRAMME = table_of(BreakBulk), table_of(Programme)
+BULK = table_of(BreakBulk)
 
 MAX_BREAKS: Final = 1_000
 """How many one request resolves, a few milliseconds each."""
@@ -82,8 +83,8 @@ class Resolving:
     def resolve_filtered(self, which: BreakFilter, wanted: Wanted, command: Command) -> Bulk:
         """The same for the oldest open breaks that a filter lets pass.
 
-        Asked for again under the same key, it is about the same breaks. Raises RequestKeyReused
-        besides.
+        Asked for again under the same key, it is about the same breaks. Raises RequestKeyReused,
+        and NotFound for the filter's programme or partner, besides.
         """
         commands.worded(command, _WHY)
         each = decide_again(lambda: self._fix(which, wanted, command))
@@ -96,10 +97,7 @@ class Resolving:
         """The breaks that a request is about, from its first call on."""
         content = _content(which, wanted, command)
         with self._store.write() as tx:
-            owner = sa.select(PROGRAMME.c.programme_id).where(PROGRAMME.c.name == which.programme)
-            programme_id = tx.scalar(owner)
-            if programme_id is None:
-                return []
+            programme_id = number_of_programme(tx, which.programme)
             bulk_id = requests.answered(tx, programme_id, command, content)
             if bulk_id is not None:
                 fixed = sa.select(BULK.c.break_ids).where(BULK.c.bulk_id == bulk_id)
