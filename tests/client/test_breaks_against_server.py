@@ -158,6 +158,12 @@ async def test_a_decision_about_no_break_says_how_many_it_may_be_about(office: O
     ]
 
 
+async def test_what_a_filter_cannot_have_is_told_by_its_place(office: Office) -> None:
+    with pytest.raises(errors.InvalidRequest) as refused:
+        await office.ada.breaks.resolve_matching("fail", comment="why", file_id="hbf_")
+    assert [one.field for one in refused.value.violations] == ["filter.file_id"]
+
+
 async def test_a_comment_is_text_that_can_be_kept(office: Office) -> None:
     with pytest.raises(errors.InvalidRequest) as refused:
         await office.ada.breaks.comment(office.breaks[0].break_id, "changed\x00mind")

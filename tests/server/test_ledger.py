@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from handback_server._stubs.v1 import ledger_pb2
 from handback_server.paging import ListRequest, page_of
-from server.calls import PROGRAMME, Callers, reason_of
+from server.calls import PROGRAMME, Callers, reason_of, refused
 
 pytestmark = pytest.mark.usefixtures("partner")
 
@@ -45,6 +45,23 @@ async def test_a_place_beyond_all_numbers_is_no_page_of_what_is_open(callers: Ca
     request = ledger_pb2.ListOpenRedemptionsRequest(programme=PROGRAMME)
     request.page_token = forged(request, ["0", BEYOND])
     assert await reason_of(callers.ledger.ListOpenRedemptions(request)) == "INVALID_REQUEST"
+
+
+@pytest.mark.parametrize(
+    ("ages", "fields"),
+    [
+        ({"min_days": -1}, ["min_days"]),
+        ({"min_days": 0, "max_days": 36_501}, ["max_days"]),
+        ({"min_days": -1, "max_days": -1}, ["min_days", "max_days"]),
+    ],
+)
+async def test_ages_that_nothing_has_are_told_by_name(
+    callers: Callers, ages: dict[str, int], fields: list[str]
+) -> None:
+    request = ledger_pb2.ListOpenRedemptionsRequest(programme=PROGRAMME, **ages)
+    async with refused() as told:
+        await callers.ledger.ListOpenRedemptions(request)
+    assert (told.reason, told.fields) == ("INVALID_REQUEST", fields)
 
 
 async def test_nothing_was_owed_at_the_first_instant(callers: Callers) -> None:

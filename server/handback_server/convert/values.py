@@ -35,9 +35,9 @@ def redemption_number(text: str) -> int:
     return number_of(Prefix.REDEMPTION, text, "redemption_id")
 
 
-def file_number(text: str) -> int:
+def file_number(text: str, field: str = "file_id") -> int:
     """The number of a hand-back file's id. Raises InvalidRequest."""
-    return number_of(Prefix.HANDBACK_FILE, text, "file_id")
+    return number_of(Prefix.HANDBACK_FILE, text, field)
 
 
 def members(values: Sequence[int], enum: type[Enum], field: str) -> tuple[Enum, ...]:

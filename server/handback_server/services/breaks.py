@@ -193,13 +193,14 @@ class Breaks(BreakServiceServicer):
         return await self._bridge.run(decide, programme, number, request.proposal, command)
 
     def _filter(self, programme: str, asked: pb.BreakFilter) -> BreakFilter:
+        file_id = asked.file_id
         return BreakFilter(
             programme=programme,
             partner=asked.partner or None,
             kinds=_words(BreakKind, asked.kinds, "filter.kinds"),
             severities=_words(Severity, asked.severities, "filter.severities"),
             owner=asked.owner or None,
-            file_id=convert.file_number(asked.file_id) if asked.file_id else None,
+            file_id=convert.file_number(file_id, "filter.file_id") if file_id else None,
             overdue_at=self._now() if asked.overdue else None,
         )
 

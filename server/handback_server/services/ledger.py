@@ -86,13 +86,7 @@ class Ledger(LedgerServiceServicer):
         """Give a page of open redemptions."""
         page = page_of(request, ["0", "0"])
         now = self._runtime.clock.now()
-        ages = [
-            getattr(request, name) if request.HasField(name) else None
-            for name in ("min_days", "max_days")
-        ]
-        if any(age is not None and not 0 <= age <= _MAX_DAYS for age in ages):
-            expected = f"expected whole days from 0 to {_MAX_DAYS}"
-            raise InvalidRequest([Violation("min_days", expected)])
+        ages = _ages(request)
         wanted, found = await self._read(
             _open, _open_filter(request), convert_ledger.cut_at(request), ages, now, page
         )
@@ -245,6 +239,23 @@ def _line_place(by: By, page: Page[list[str]]) -> Sequence[str]:
     if by is not By.PARTNER:
         _number(page.after[0 if by is By.MEMBER else 2])
     return page.after
+
+
+def _ages(request: pb.ListOpenRedemptionsRequest) -> list[int | None]:
+    """The least and the greatest age that are asked for. Raises InvalidRequest."""
+    ages = {
+        name: getattr(request, name) if request.HasField(name) else None
+        for name in ("min_days", "max_days")
+    }
+    expected = f"expected whole days from 0 to {_MAX_DAYS}"
+    mistakes = [
+        Violation(name, expected)
+        for name, age in ages.items()
+        if age is not None and not 0 <= age <= _MAX_DAYS
+    ]
+    if mistakes:
+        raise InvalidRequest(mistakes)
+    return list(ages.values())
 
 
 def _open(
