@@ -96,7 +96,7 @@ class BreakKind(IntEnum):
     OVER_CREDIT = 21, "The partner credited more than was asked for.", Severity.HIGH
     UNKNOWN_QUANTITY = (
         22,
-        "The partner credited a part and does not say how much.",
+        "The partner credited a part, or took a fee off, and does not say of how much.",
         Severity.HIGH,
     )
     DOUBLE_CREDIT = 23, "Two attempts of the redemption are confirmed.", Severity.CRITICAL
