@@ -39,6 +39,10 @@ class Names:
             raise NotFound(kind="partner", id=f"{programme}/{partner}")
         return number
 
+    def unit_id(self, unit: str) -> int:
+        """The number of a unit; 0, which nothing has, where there is none of that name."""
+        return next((number for number, name in self.units.items() if name == unit), 0)
+
 
 def names(tx: sa.Connection) -> Names:
     """All names as of now."""

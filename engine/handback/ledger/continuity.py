@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
 
 from handback.ledger.accounts import Tally
-from handback.ledger.snapshots import BLOCK, KEPT, TOTAL, moved, newest, postings
+from handback.ledger.snapshots import BLOCK, TOTAL, moved, newest, postings, summed
 from handback.lifecycle import relation
 from handback.lifecycle.table import STANDS, Account
 from handback.store.bulk import fetch_frame, table_of
@@ -114,8 +114,8 @@ def _movements(tx: sa.Connection, sides: dict[str, pl.DataFrame]) -> list[Moveme
 
 
 def _balances(tx: sa.Connection, position: int, partner_id: int) -> pl.DataFrame:
-    posted = postings(tx, newest(tx, position), position).subquery("posted")
-    return _summed(tx, posted, posted.c.partner_id == partner_id)
+    posted = postings(tx, newest(tx, position), position)
+    return fetch_frame(tx, summed(posted, _KEY, partner_id=partner_id))
 
 
 def _others(
@@ -124,13 +124,7 @@ def _others(
     """What blocks of the stretch moved that are not the file's."""
     ours = sa.exists().where(CHUNK.c.file_id == file_id, CHUNK.c.block_id == TOTAL.c.block_id)
     others = moved(tx, after, until).where(~ours, TOTAL.c.partner_id == partner_id)
-    return _summed(tx, others.subquery("posted"))
-
-
-def _summed(tx: sa.Connection, posted: Any, *conditions: sa.ColumnElement[bool]) -> pl.DataFrame:
-    whose = [posted.c[name] for name in _KEY]
-    sums = (sa.func.sum(posted.c[name]).label(name) for name in KEPT)
-    return fetch_frame(tx, sa.select(*whose, *sums).where(*conditions).group_by(*whose))
+    return fetch_frame(tx, summed(others, _KEY))
 
 
 def _moved_by(tx: sa.Connection, file_id: int) -> dict[str, pl.DataFrame]:

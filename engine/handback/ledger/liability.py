@@ -75,7 +75,7 @@ def liability(
 
     Ages are those at the instant `at`: a redemption is as many days old as have passed in whole
     since its submission. Lines go by partner, unit, and batch or standing; those of members by
-    quantity, the largest first.
+    quantity, the largest first. Raises NotFound for the programme or its partner.
     """
     grouped = _grouped(Open(tx, wanted).every(), wanted, by, at, days).subquery("grouped")
     selected = sa.select(

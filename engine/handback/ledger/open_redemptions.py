@@ -49,7 +49,10 @@ class OpenView:
 def page(
     tx: sa.Connection, wanted: OpenFilter, after: tuple[int, int] = START, size: int = 1_000
 ) -> list[OpenView]:
-    """Up to `size` open redemptions that follow a place, each once."""
+    """Up to `size` open redemptions that follow a place, each once.
+
+    Raises NotFound for the programme or its partner.
+    """
     found: list[OpenView] = []
     for queue, selected in _queues(tx, wanted, after[0]):
         since = after[1] if queue == after[0] else 0

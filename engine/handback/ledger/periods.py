@@ -18,7 +18,7 @@ from handback.errors import AlreadyExists, InvalidRequest, PeriodClosed, Violati
 from handback.journal.read import extent
 from handback.journal.sequence import sequence_blocks
 from handback.ledger.cuts import NOW, Cut, closed_periods
-from handback.ledger.snapshots import ACCOUNT, KEPT, newest, postings
+from handback.ledger.snapshots import ACCOUNT, KEPT, newest, postings, summed
 from handback.partners.queries import number_of_programme
 from handback.store.bulk import table_of
 from handback.store.session import Store
@@ -141,16 +141,9 @@ def _number_after(tx: sa.Connection, programme_id: int, position: int) -> int:
 
 def _freeze(tx: sa.Connection, programme_id: int, number: int, position: int) -> None:
     """Keep what every account of a programme amounts to at a position."""
-    posted = postings(tx, newest(tx, position), position).subquery("posted")
-    whose = [posted.c[name] for name in ACCOUNT]
-    rows = (
-        sa.select(
-            sa.literal(number, sa.Integer), *whose, *(sa.func.sum(posted.c[name]) for name in KEPT)
-        )
-        .where(posted.c.programme_id == programme_id)
-        .group_by(*whose)
-    )
-    tx.execute(sa.insert(PERIOD_BALANCE).from_select(["number", *ACCOUNT, *KEPT], rows))
+    posted = postings(tx, newest(tx, position), position)
+    rows = summed(posted, programme_id=programme_id).add_columns(sa.literal(number, sa.Integer))
+    tx.execute(sa.insert(PERIOD_BALANCE).from_select([*ACCOUNT, *KEPT, "number"], rows))
 
 
 def _named(tx: sa.Connection, programme: str, name: str) -> PeriodView | None:

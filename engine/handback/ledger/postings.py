@@ -72,7 +72,10 @@ class Posting:
 def page(
     tx: sa.Connection, wanted: PostingFilter, after: Place = START, size: int = 1_000
 ) -> list[Posting]:
-    """Up to `size` postings that follow a place, in the journal's order."""
+    """Up to `size` postings that follow a place, in the journal's order.
+
+    Raises NotFound for the programme or its partner.
+    """
     ours = whose(tx, wanted.programme, wanted.partner, wanted.unit)
     conditions = _conditions(wanted, ours)
     if wanted.member_ref is not None:

@@ -1,13 +1,14 @@
 """Balances kept every so many blocks, so that reading one does not add up the whole journal.
 
 A snapshot at a position is the one before it and what the blocks in between moved; a milestone
-beside it says how late it was by then. Blocks keep the
-positions they were given, so a snapshot is right for ever, whoever writes it; what any of them says
-can be counted again from the journal, and `handbackd verify` does.
+beside it says how late it was by then. Blocks keep the positions they were given, so a snapshot is
+right for ever, whoever writes it; what any of them says can be counted again from the journal, and
+`handbackd verify` does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -45,11 +46,10 @@ def roll_up(store: Store, every: int = EVERY) -> bool:
             return False  # another process was first
         before = newest(tx)
         position = before + every
-        posted = postings(tx, before, position).subquery("posted")
-        whose = [posted.c[name] for name in ACCOUNT]
-        sums = (sa.func.sum(posted.c[name]) for name in KEPT)
-        rows = sa.select(sa.literal(position, sa.BigInteger), *whose, *sums).group_by(*whose)
-        tx.execute(sa.insert(SNAPSHOT).from_select(["position", *ACCOUNT, *KEPT], rows))
+        rows = summed(postings(tx, before, position)).add_columns(
+            sa.literal(position, sa.BigInteger)
+        )
+        tx.execute(sa.insert(SNAPSHOT).from_select([*ACCOUNT, *KEPT, "position"], rows))
         reached = instants.instant_at(tx, position)
         tx.execute(sa.insert(MILESTONE).values(position=position, latest_at=reached))
     return True
@@ -88,6 +88,20 @@ def moved(tx: sa.Connection, after: int, until: int) -> sa.Select[Any]:
     ends = sa.select(sa.func.min(block_id), sa.func.max(block_id)).where(*placed)
     first, last = tx.execute(ends).one()
     return _MOVED.where(*placed, TOTAL.c.block_id.between(first, last))
+
+
+def summed(
+    posted: sa.Select[Any] | sa.CompoundSelect[Any], by: Sequence[str] = ACCOUNT, **wanted: int
+) -> sa.Select[Any]:
+    """What rows of `ACCOUNT` and `KEPT` add up to by some columns of `ACCOUNT`.
+
+    `wanted` gives the columns of which only one value counts.
+    """
+    rows = posted.subquery("posted")
+    key = [rows.c[name] for name in by]
+    sums = (sa.func.sum(rows.c[name]).label(name) for name in KEPT)
+    conditions = (rows.c[name] == value for name, value in wanted.items())
+    return sa.select(*key, *sums).where(*conditions).group_by(*key)
 
 
 def _given(tx: sa.Connection) -> int:

@@ -58,7 +58,8 @@ def member_statement(
 ) -> MemberStatement:
     """The postings of the one member that `wanted` names, up to `size` that follow a place.
 
-    Opening and closing have a row for each unit in which the member has postings by then.
+    Opening and closing have a row for each unit in which the member has postings by then. Raises
+    NotFound for the programme or its partner.
     """
     assert wanted.member_ref is not None, "a statement is one member's"
     within, (position, _, _) = wanted.stretch, after
@@ -149,7 +150,8 @@ def partner_statement(tx: sa.Connection, wanted: PostingFilter, zone: ZoneInfo) 
     """The days of a stretch on which a partner's postings touched an invoice, by day and unit.
 
     A day is that of the ledger's time in the zone: it ends where its last instant cuts the journal,
-    so that days add up to periods that are cut at midnight.
+    so that days add up to periods that are cut at midnight. Raises NotFound for the programme or
+    its partner.
     """
     moved = _moved_by_block(tx, replace(wanted, accounts=INVOICED))
     days = _Days(tx, zone, wanted.stretch)

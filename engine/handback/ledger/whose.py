@@ -37,9 +37,8 @@ def whose(tx: sa.Connection, programme: str, partner: str | None, unit: str | No
     Raises NotFound for a programme or a partner that does not exist.
     """
     known = names(tx)
-    unit_ids = {name: number for number, name in known.units.items()}
     return Whose(
         known.programme_id(programme),
         None if partner is None else known.partner_id(programme, partner),
-        None if unit is None else unit_ids.get(unit, 0),
+        None if unit is None else known.unit_id(unit),
     )

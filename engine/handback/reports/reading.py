@@ -94,9 +94,7 @@ class Reading:
     def unit_id(self) -> int | None:
         """The unit that was asked for; 0 where there is none of that name."""
         wanted = self.text("unit")
-        if wanted is None:
-            return None
-        return next((number for number, name in self.names.units.items() if name == wanted), 0)
+        return None if wanted is None else self.names.unit_id(wanted)
 
     def calendar(self, partner_id: int) -> Calendar:
         """The business days of a partner."""

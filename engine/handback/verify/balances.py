@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from handback.ledger.instants import MILESTONE, latest
 from handback.ledger.periods import PERIOD, PERIOD_BALANCE
-from handback.ledger.snapshots import ACCOUNT, KEPT, SNAPSHOT, moved
+from handback.ledger.snapshots import ACCOUNT, KEPT, SNAPSHOT, moved, summed
 from handback.lifecycle.table import Account
 from handback.store.bulk import fetch_frame
 from handback.verify.law import Broken, Law, breaches, compared
@@ -103,7 +103,4 @@ _NAMES = {int(account): str(account) for account in Account}
 
 def _moved(tx: sa.Connection, after: int, until: int) -> pl.DataFrame:
     """What the blocks after one position and up to another moved on each account."""
-    posted = moved(tx, after, until).subquery("posted")
-    whose = [posted.c[name] for name in ACCOUNT]
-    sums = (sa.func.sum(posted.c[name]).label(name) for name in KEPT)
-    return fetch_frame(tx, sa.select(*whose, *sums).group_by(*whose))
+    return fetch_frame(tx, summed(moved(tx, after, until)))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from handback.journal.names import names
 from handback.ledger.outstanding import Open, OpenFilter
-from handback.ledger.snapshots import newest, postings
+from handback.ledger.snapshots import newest, postings, summed
 from handback.lifecycle.table import Account
 from handback.store.bulk import fetch_frame
 from handback.verify.law import Broken, Law, breaches, compared
@@ -44,12 +44,9 @@ class Owed(Law):
 
 def _held(tx: sa.Connection, programme_id: int) -> pl.DataFrame:
     """What the ledger holds for open redemptions, and for how many."""
-    posted = postings(tx, newest(tx), None).subquery("posted")
-    whose = [posted.c[name] for name in _KEY]
-    sums = (sa.func.sum(posted.c[name]).label(name) for name in _FAULTS)
-    selected = sa.select(*whose, *sums).group_by(*whose)
-    ours = (posted.c.programme_id == programme_id) & (posted.c.account == int(Account.HELD))
-    return fetch_frame(tx, selected.where(ours))
+    posted = postings(tx, newest(tx), None)
+    held = summed(posted, _KEY, programme_id=programme_id, account=int(Account.HELD))
+    return fetch_frame(tx, held)
 
 
 def _found(tx: sa.Connection, programme: str) -> pl.DataFrame:
