@@ -17,7 +17,7 @@ import pytest
 from client.commands import BREAK, BRK, CASES, EVENT, HBF, NOTE, RDM, REDEMPTION, SUBMIT
 from client.conftest import Run
 from client.scripted_server import Feed, Refuse, ScriptedServer
-from handback_client._stubs.v1 import breaks_pb2, events_pb2, redemptions_pb2
+from handback_client._stubs.v1 import breaks_pb2, events_pb2, lifecycle_pb2, redemptions_pb2
 from handback_client.cli.app import handback
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -217,11 +217,11 @@ def test_an_empty_list_says_so(run: Run, server: ScriptedServer) -> None:
     assert run("list", "--json").stdout == ""
 
 
-def watching(server: ScriptedServer) -> None:
+def watching(server: ScriptedServer, event: lifecycle_pb2.RedemptionEvent = EVENT) -> None:
     feed = Feed()
     server.on("Watch", feed)
     feed.send(
-        events_pb2.WatchResponse(events=[EVENT, EVENT], cursor="12"),
+        events_pb2.WatchResponse(events=[event, event], cursor="12"),
         events_pb2.WatchResponse(cursor="14", caught_up=True),
     )
 
@@ -254,6 +254,18 @@ def test_watch_asks_for_what_it_is_told_and_leaves_after_so_many(
             programme="aurora", after="7", partners=["p"], triggers=[4], redemption_id=RDM
         )
     ]
+
+
+def test_a_code_of_a_partner_cannot_steer_the_terminal_that_watches(
+    run: Run, server: ScriptedServer
+) -> None:
+    event = lifecycle_pb2.RedemptionEvent()
+    event.CopyFrom(EVENT)
+    event.reason_code = "\x1b[2J\r99"
+    for terminal in (False, True):
+        watching(server, event)
+        shown = click.unstyle(run("watch", "--until-caught-up", terminal=terminal).stdout)
+        assert shown.count("\\x1b[2J\\r99") == 2
 
 
 def test_what_a_partner_sent_cannot_steer_a_terminal(run: Run, server: ScriptedServer) -> None:

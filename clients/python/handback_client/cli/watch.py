@@ -6,6 +6,7 @@ import click
 
 from handback_client.cli.colours import COLOUR_OF_WORD
 from handback_client.cli.command import Command, words_of, words_option
+from handback_client.cli.output import printable
 from handback_client.cli.session import Session
 from handback_client.models import Event, Trigger
 from handback_client.retry import RetryPolicy
@@ -101,5 +102,5 @@ def _show(session: Session, event: Event) -> None:
     state = click.style(f"{event.to_state:<17}", fg=COLOUR_OF_WORD.get(event.to_state, "reset"))
     click.echo(
         f"{when} {event.redemption_id} {event.trigger:<11} {state} "
-        f"{event.quantity:>12,} {event.unit:<8} {event.partner:<12} {event.reason_code}"
+        f"{event.quantity:>12,} {event.unit:<8} {event.partner:<12} {printable(event.reason_code)}"
     )
