@@ -20,13 +20,16 @@ _MISTAKES = 20
 
 def check(path: Path, given: Mapping[str, str]) -> int:
     """How many rows the file has. Nothing is sent of a file that has a mistake anywhere."""
-    rows, mistakes = 0, []
+    rows, found, listed = 0, 0, []
     for line, row in _rows(path, given):
         rows += 1
-        mistakes += [f"line {line}: {mistake}" for mistake in _mistakes(row)]
-    if mistakes:
-        more = len(mistakes) - _MISTAKES
-        listed = mistakes[:_MISTAKES] + ([f"and {more} more"] if more > 0 else [])
+        for mistake in _mistakes(row):
+            found += 1
+            if found <= _MISTAKES:
+                listed.append(f"line {line}: {mistake}")
+    if found > _MISTAKES:
+        listed.append(f"and {found - _MISTAKES} more")
+    if listed:
         raise click.ClickException(f"{path}: " + "; ".join(listed))
     return rows
 
