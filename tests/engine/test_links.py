@@ -50,6 +50,17 @@ def test_a_stray_record_is_applied_to_the_redemption_that_a_person_names(
     world.assert_laws()
 
 
+@pytest.mark.parametrize("quantity", [290, 0])
+def test_a_link_is_proposed_for_what_the_record_says(
+    world: World, desk: Desk, quantity: int
+) -> None:
+    redemption_id, found, _ = strayed(world, quantity=quantity)
+    wanted = Wanted(Decision.LINK, redemption_id=redemption_id)
+    proposal = desk.propose(found.break_id, wanted).proposal
+    assert proposal is not None
+    assert proposal.quantity == quantity
+
+
 def test_a_linked_record_is_judged_like_any_other(world: World, desk: Desk) -> None:
     redemption_id, found, _ = strayed(world, quantity=290)
     desk.propose(found.break_id, Wanted(Decision.LINK, redemption_id=redemption_id))
