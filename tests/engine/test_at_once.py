@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -64,6 +65,24 @@ def test_what_submits_write_is_one_transaction(shared: Store, clock: FakeClock, 
     assert woken == [1], "whoever follows the journal is told, after the commit"
     with shared.read() as tx:
         assert all(tx.scalar(sa.select(sa.func.count()).select_from(one)) for one in WRITTEN)
+
+
+def test_a_lone_submit_has_no_more_parameters_than_the_driver_remembers(
+    shared: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    run = psycopg.Connection.execute
+
+    def count(
+        self: psycopg.Connection, query: str, given: Sequence[object] = (), **options: Any
+    ) -> psycopg.Cursor:
+        counted.append(len(given))
+        return run(self, query, given or None, **options)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", count)
+    execute(shared, clock, Agreements(), CALLER, [TRACED])
+    # A statement with more is taken apart anew each time, half as long as all else takes us.
+    assert 40 < max(counted) <= 50
 
 
 def test_what_fails_at_its_commit_is_not_answered(shared: Store, clock: FakeClock) -> None:

@@ -21,7 +21,10 @@ from handback.store.rows import Row, Rows, columns_of, insert_block, move_rows
 
 
 class Change(NamedTuple):
-    """One event and what it leaves behind; see `changes.CHANGES`, whose columns these are."""
+    """One event and what it leaves behind, in the words of `changes.CHANGES`.
+
+    Commands answer no record, so there is no code, no file and no ordinal.
+    """
 
     redemption_id: int
     version: int
@@ -30,10 +33,7 @@ class Change(NamedTuple):
     to_state: int
     attempt: int
     reason_class: int
-    reason_code: str | None
     quantity: int
-    file_id: int | None
-    ordinal: int | None
     new_attempt: int
     new_held: int
     new_fulfilled: int

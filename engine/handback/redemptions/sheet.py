@@ -61,7 +61,7 @@ _UNBORN: Final = View(
 _SUBMIT: Final = machine.decide(_UNBORN, State.NONE, Trigger.SUBMIT)
 _ATTEMPT, _HELD, _FULFILLED = apply(_SUBMIT.effect, _UNBORN)
 _FIRST: Final = 1  # the version that a submit makes
-# What the events of all of them have in common: from the version to the reason, and the accounts.
+# What the events of all of them have in common: from the version to the class, and the accounts.
 _SUBMITTED: Final = (
     _FIRST,
     int(_SUBMIT.trigger),
@@ -69,7 +69,6 @@ _SUBMITTED: Final = (
     int(_SUBMIT.target),
     _ATTEMPT,
     int(ReasonClass.NONE),
-    None,
 )
 assert _SUBMIT.posting is not None, "a submit sets value aside"
 _POSTED: Final = (int(_SUBMIT.posting.debit), int(_SUBMIT.posting.credit))
@@ -174,9 +173,7 @@ class Sheet:
             next_cut_off_at,
         )
         after = (_ATTEMPT, held, fulfilled)
-        self._changes.append(
-            Change(redemption_id, *_SUBMITTED, quantity, None, None, *after, *owner, *_POSTED)
-        )
+        self._changes.append(Change(redemption_id, *_SUBMITTED, quantity, *after, *owner, *_POSTED))
         self._births.append(Birth(redemption_id, *owner, quantity, command.member_ref))
         self._due.append((redemption_id, owner.partner_id, owner.unit_id, now, 0))
         if command.fields:
@@ -205,10 +202,7 @@ class Sheet:
                 to_state=int(row.target),
                 attempt=attempt,
                 reason_class=int(reason_class),
-                reason_code=None,
                 quantity=moved,
-                file_id=None,
-                ordinal=None,
                 new_attempt=after.attempt,
                 new_held=after.held,
                 new_fulfilled=after.fulfilled,
