@@ -16,7 +16,7 @@ from handback.reports import run
 from handback.reports.reading import Reading
 from handback.reports.report import Report
 from handback_server._stubs.v1 import reports_pb2, reports_pb2_grpc
-from server.calls import PROGRAMME, Callers, reason_of
+from server.calls import PROGRAMME, Callers, reason_of, refused
 
 PIECES = 50
 
@@ -84,7 +84,9 @@ async def test_only_some_run_at_a_time(
     firsts = [asyncio.ensure_future(one.read()) for one in running]
     for _ in firsts:
         assert await asyncio.to_thread(slow.begun.acquire, timeout=30)
-    assert await reason_of(reports.RunReport(asked("slow")).read()) == "LIMIT_REACHED"
+    async with refused() as told:
+        await reports.RunReport(asked("slow")).read()
+    assert (told.reason, told.facts["limit"]) == ("LIMIT_REACHED", "4 reports at a time")
     slow.go_on.set()
     assert [(await one).WhichOneof("part") for one in firsts] == ["header"] * 4
 

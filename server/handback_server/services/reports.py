@@ -36,7 +36,7 @@ class Reports(ReportServiceServicer):
         self._runtime = runtime
         self._bridge = runtime.bridge
         # Threads are left for everybody else.
-        self._free = max(1, runtime.settings.workers // 2)
+        self._at_once = self._free = max(1, runtime.settings.workers // 2)
 
     async def ListReports(
         self, request: pb.ListReportsRequest, context: Context
@@ -66,7 +66,7 @@ class Reports(ReportServiceServicer):
 
     async def _write(self, run: _Run) -> None:
         if not self._free:
-            raise LimitReached("reports at a time", retry_after_s=1.0)
+            raise LimitReached(f"{self._at_once} reports at a time", retry_after_s=1.0)
         self._free -= 1
         # It holds its thread until it ends, also where the caller has long gone.
         writing = asyncio.ensure_future(self._bridge.run(run.write))
