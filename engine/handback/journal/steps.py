@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from handback.errors import VersionConflict
 from handback.journal.commit import MAX_EVENTS, Cause, insert_block
 from handback.lifecycle.table import State, Transition, Trigger, View, apply, rows_of
+from handback.store.among import among_chosen
 from handback.store.bulk import table_of
 from handback.store.session import Store
 from handback.store.tables import Due, Event, Redemption
@@ -92,7 +93,7 @@ def _move(step: Step) -> sa.Update:
     ids = step.chosen.with_only_columns(step.chosen.selected_columns.redemption_id)
     return (
         sa.update(REDEMPTION)
-        .where(REDEMPTION.c.redemption_id.in_(ids), *conditions)
+        .where(among_chosen(REDEMPTION.c.redemption_id, ids), *conditions)
         .values(
             state=int(row.target),
             version=REDEMPTION.c.version + 1,

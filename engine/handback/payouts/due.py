@@ -20,17 +20,14 @@ from handback.ids import Prefix, public_id
 from handback.partners.codes import ReasonClass
 from handback.partners.registry import Terms
 from handback.payouts.stretches import Stretch, all_of
+from handback.store.among import along
 from handback.store.bulk import fetch_frame, table_of
+from handback.store.plans import in_sets
 from handback.store.session import Store
 from handback.store.tables import Attempt, Break, Due, MemberDetail, Redemption
 
 ATTEMPT, DETAIL, DUE = table_of(Attempt), table_of(MemberDetail), table_of(Due)
 BREAK, REDEMPTION = table_of(Break), table_of(Redemption)
-
-# The numbers of recalled attempts are not given anew.
-_COMING: Final = sa.cast(
-    REDEMPTION.c.attempt + 1 + sa.func.coalesce(DUE.c.recalled, 0), sa.SmallInteger
-)
 
 # When a redemption that could not go out is tried again, in case the terms were mended, or nothing
 # is in doubt any more.
@@ -52,30 +49,13 @@ def due_rows(
     one before has it as `last_reference`, others null.
     """
     fields = [name for name in terms.agreement.field_names if name in wanted]
-    select = (
-        sa.select(
-            REDEMPTION.c.redemption_id,
-            _COMING.label("attempt"),
-            REDEMPTION.c.held.label("quantity"),
-            REDEMPTION.c.member_ref,
-            DUE.c.same_reference,
-            # Nothing is known of what was never sent, and nobody looks.
-            sa.case((REDEMPTION.c.attempt > 0, in_doubt(REDEMPTION.c.redemption_id)), else_=0)
-            .cast(sa.SmallInteger)
-            .label("in_doubt"),
-        )
-        .join(DUE, DUE.c.redemption_id == REDEMPTION.c.redemption_id)
-        .where(stretch.inside)
-    )
-    if "submitted_on" in wanted:
-        select = select.add_columns(REDEMPTION.c.submitted_at)
-    if fields:
-        known = DETAIL.c.redemption_id == REDEMPTION.c.redemption_id
-        select = select.add_columns(DETAIL.c.fields).outerjoin(DETAIL, known)
-    rows = fetch_frame(tx, select).sort("redemption_id")
+    dated = "submitted_on" in wanted
+    with in_sets(tx):
+        rows = fetch_frame(tx, _waiting(stretch, dated=dated, detailed=bool(fields)))
+    rows = rows.sort("redemption_id")
     if fields:
         rows = _with_fields(rows, fields)
-    if "submitted_on" in wanted:
+    if dated:
         at = pl.col("submitted_at").dt.convert_time_zone(terms.agreement.time_zone.key)
         rows = rows.with_columns(submitted_on=at.dt.date())
     if not (rows["same_reference"] == 1).any():
@@ -152,6 +132,37 @@ def kept_in(partner_id: int, batch_id: int) -> sa.Select[Any]:
     )
     of_partner = (BREAK.c.partner_id == partner_id) & BREAK.c.closed_at.is_(None)
     return sa.select(BREAK.c.break_id).where(of_partner, keeping, standing == batch_id)
+
+
+def _waiting(stretch: Stretch, *, dated: bool, detailed: bool) -> sa.Select[Any]:
+    """What the store knows of the redemptions of a stretch, each table to be read as a set."""
+    columns = DUE.c.redemption_id, DUE.c.same_reference, DUE.c.recalled
+    due = sa.select(*columns).where(stretch.inside).cte("waiting")
+    ids = sa.select(due.c.redemption_id)
+    # The numbers of recalled attempts are not given anew.
+    coming = REDEMPTION.c.attempt + 1 + sa.func.coalesce(due.c.recalled, 0)
+    select = (
+        sa.select(
+            REDEMPTION.c.redemption_id,
+            sa.cast(coming, sa.SmallInteger).label("attempt"),
+            REDEMPTION.c.held.label("quantity"),
+            REDEMPTION.c.member_ref,
+            due.c.same_reference,
+            # Nothing is known of what was never sent, and nobody looks.
+            sa.case((REDEMPTION.c.attempt > 0, in_doubt(REDEMPTION.c.redemption_id)), else_=0)
+            .cast(sa.SmallInteger)
+            .label("in_doubt"),
+        )
+        .join(due, due.c.redemption_id == REDEMPTION.c.redemption_id)
+        .where(along(REDEMPTION.c.redemption_id, ids))
+    )
+    if dated:
+        select = select.add_columns(REDEMPTION.c.submitted_at)
+    if detailed:
+        own = DETAIL.c.redemption_id == REDEMPTION.c.redemption_id
+        own &= along(DETAIL.c.redemption_id, ids)
+        select = select.add_columns(DETAIL.c.fields).outerjoin(DETAIL, own)
+    return select
 
 
 def _break(

@@ -23,13 +23,18 @@ from handback_server.bench.engine import engine
 from handback_server.bench.ground import Place, settle
 
 _KEY: Final = "(r.redemption_id * 100 + 1) * 100 + 98 - (r.redemption_id * 100 + 1) * 100 % 97"
+_CHOSEN: Final = (
+    "(select redemption_id from attempt where batch_id = 1 and ordinal between {first} and {last})"
+)
 _SPELT: Final = {
     "sqlite": {
+        "of_chunk": f"in {_CHOSEN}",
         "reference": f"printf('HB%018d', {_KEY})",
         "surname": "json_extract(d.fields, '$.surname')",
         "at": "1772409600000000",
     },
     "postgres": {
+        "of_chunk": f"= any(array{_CHOSEN})",
         "reference": f"'HB' || lpad(({_KEY})::text, 18, '0')",
         "surname": "d.fields::json ->> 'surname'",
         "at": "timestamptz '2026-03-02 00:00+00'",
@@ -51,8 +56,7 @@ _SEAL: Final = (
     " group by programme_id, partner_id, unit_id",
 )
 _DISPATCH: Final = (
-    "update redemption set state = 2, attempt = 1, version = 2 where redemption_id in"
-    " (select redemption_id from attempt where batch_id = 1 and ordinal between {first} and {last})"
+    "update redemption set state = 2, attempt = 1, version = 2 where redemption_id {of_chunk}"
     " and state = 1 and version = 1",
     "insert into block (cause_kind, cause_id, actor, committed_at, event_count)"
     " values (2, 1, 'floor', {at}, {count})",
@@ -73,12 +77,17 @@ def prepare(place: Place, records: int) -> None:
 def run(place: Place, records: int) -> Figures:
     """From the due rows to the last commit."""
     chunks = [
-        [statement.format(first=first, last=last, count=last - first + 1, **_SPELT[place.store])
-         for statement in _DISPATCH]
+        _dispatch(place, first, min(first + CHUNK - 1, records))
         for first in range(1, records + 1, CHUNK)
-        for last in [min(first + CHUNK - 1, records)]
-    ]  # fmt: skip
+    ]
     return (_run_sqlite if place.store == "sqlite" else _run_postgres)(place, chunks)
+
+
+def _dispatch(place: Place, first: int, last: int) -> list[str]:
+    """The statements of one chunk, as the store spells them."""
+    numbers = {"first": first, "last": last, "count": last - first + 1}
+    spelt = {name: said.format(**numbers) for name, said in _SPELT[place.store].items()}
+    return [statement.format(**numbers, **spelt) for statement in _DISPATCH]
 
 
 def _run_sqlite(place: Place, chunks: list[list[str]]) -> Figures:
