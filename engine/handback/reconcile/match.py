@@ -87,8 +87,11 @@ def judge(asked: Asked, terms: Terms, *, paired: bool = False) -> pl.DataFrame:
     """
     latest = latest_of(asked.candidates)
     claimed = _claimed(latest, asked.values) if paired else latest.with_columns(claimed=0)
-    foreign = (pl.col("attempt_partner") != terms.partner_id).any()
-    by_value = claimed.sort(_ATTEMPT).group_by("value").agg(*_FOUND, foreign=foreign)
+    candidates = claimed.with_columns(foreign=pl.col("attempt_partner") != terms.partner_id)
+    by_value = candidates.filter(_IS_ALONE).select(_ALONE)
+    if len(by_value) < len(candidates):
+        crowded = candidates.filter(~_IS_ALONE).sort(_ATTEMPT).group_by("value").agg(_CROWD)
+        by_value = pl.concat([by_value, crowded])
     return asked.values.join(by_value, on="value", how="inner").select(_VERDICT)
 
 
@@ -129,10 +132,20 @@ def listing() -> pl.Expr:
     return pl.when(pl.len() > _LISTED).then(pl.format("{}, and more", listed)).otherwise(listed)
 
 
-# Of the candidates of a value, in the order of their attempts; claims count where there are any.
-_FOUND: Final = (
-    ((pl.len() > 1) | (pl.col("claimed") > 1).any()).alias("several"),
+# Claims count where there are any. Most values have one candidate, and no text to make of it.
+_IS_ALONE: Final = pl.col("value").is_unique() & (pl.col("claimed") < 2)
+_ALONE: Final = (
+    "value",
+    pl.lit(False).alias("several"),
+    *("redemption_id", "answered_attempt", "attempt_quantity", "foreign"),
+    pl.lit(None, pl.String).alias("candidates"),
+    pl.lit(0, pl.Int64).alias("alike"),
+)
+# Of the candidates of a value, in the order of their attempts.
+_CROWD: Final = (
+    pl.lit(True).alias("several"),
     pl.col("redemption_id", "answered_attempt", "attempt_quantity").first(),
+    pl.col("foreign").any(),
     listing().alias("candidates"),
-    pl.col("claimed").max().alias("alike"),
+    pl.col("claimed").max().cast(pl.Int64).alias("alike"),
 )
