@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
@@ -38,18 +39,21 @@ def redemption(view: RedemptionView) -> lifecycle_pb2.Redemption:
     )
 
 
-# What tells apart redemptions that were submitted together to one partner.
+# What tells apart redemptions that were submitted to one partner, by whomever and whenever.
 _OWN: Final = ("redemption_id", "member_ref", "quantity", "held")
-_ALIKE: Final = tuple(name for name in RedemptionView._fields if name not in _OWN)
+_INSTANTS: Final = ("submitted_at", "due_at", "next_cut_off_at")
+_ALIKE: Final = tuple(name for name in RedemptionView._fields if name not in {*_OWN, *_INSTANTS})
 _alike: Final = attrgetter(*_ALIKE)
 
 
 def put_redemption(into: lifecycle_pb2.Redemption, view: RedemptionView) -> None:
     """Write a redemption into an empty message, as `redemption` makes it.
 
-    A third of its price, where one that is alike but for its id, member and quantities came before.
+    Half of its price, where one came before that is alike but for its id, member and quantities; as
+    much as that where it has instants of its own.
     """
     into.CopyFrom(_pattern(_alike(view)))
+    into.MergeFrom(_instants(view.submitted_at, view.due_at, view.next_cut_off_at))
     into.redemption_id = public_id(Prefix.REDEMPTION, view.redemption_id)
     into.member_ref = view.member_ref
     into.quantity = view.quantity
@@ -58,8 +62,19 @@ def put_redemption(into: lifecycle_pb2.Redemption, view: RedemptionView) -> None
 
 @lru_cache(maxsize=64)
 def _pattern(alike: tuple[Any, ...]) -> lifecycle_pb2.Redemption:
-    values: dict[str, Any] = dict.fromkeys(_OWN, 0) | {"member_ref": ""}
-    return redemption(RedemptionView(**values, **dict(zip(_ALIKE, alike, strict=True))))
+    return lifecycle_pb2.Redemption(**dict(zip(_ALIKE, alike, strict=True)))
+
+
+# A group of submits has the same.
+@lru_cache(maxsize=8)
+def _instants(
+    submitted_at: datetime, due_at: datetime | None, next_cut_off_at: datetime | None
+) -> lifecycle_pb2.Redemption:
+    return lifecycle_pb2.Redemption(
+        submitted_at=instant(submitted_at),
+        due_at=instant(due_at),
+        next_cut_off_at=instant(next_cut_off_at),
+    )
 
 
 def correction(view: CorrectionView) -> redemptions_pb2.Correction:

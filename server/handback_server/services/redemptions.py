@@ -42,8 +42,9 @@ class Redemptions(RedemptionServiceServicer):
         """Take in one redemption."""
         command = _submit(request.programme, request.submission, telemetry.traceparent_of())
         outcome = await self._command(command, context)
-        redemption = convert.redemption(outcome.redemption)
-        return pb.SubmitRedemptionResponse(redemption=redemption, replayed=outcome.replayed)
+        response = pb.SubmitRedemptionResponse(replayed=outcome.replayed)
+        convert.put_redemption(response.redemption, outcome.redemption)
+        return response
 
     async def SubmitRedemptions(
         self, request_iterator: AsyncIterator[pb.SubmitRedemptionsRequest], context: Context
