@@ -227,7 +227,7 @@ class Lives:
         counts = {"events": len(confirmed), "repeats": repeats, "breaks": unknown}
         counts |= {"rejects": rejects, "records": records}
         quantities = {f"{name}_quantity": 10 * count for name, count in counts.items()}
-        chunk = {"file_id": file_id, "chunk": 0, "cut": 0, "block_id": block_id, "applied_at": now}
+        chunk = {"file_id": file_id, "chunk": 0, "block_id": block_id, "applied_at": now}
         with self.store.write() as tx:
             tx.execute(sa.insert(CHUNK).values(chunk | counts | quantities))
             place = len(confirmed) + 1
@@ -241,7 +241,7 @@ class Lives:
         record = {"records": 1, "events": 1, "records_quantity": 1, "events_quantity": 1}
         ends = ("repeats", "breaks", "rejects")
         none = {f"{end}{of}": 0 for end in ends for of in ("", "_quantity")}
-        row = {"file_id": file_id, "chunk": chunk, "cut": 0, "block_id": block_id} | record | none
+        row = {"file_id": file_id, "chunk": chunk, "block_id": block_id} | record | none
         with self.store.write() as tx:
             tx.execute(sa.insert(CHUNK).values(row | {"applied_at": self.clock.now()}))
 

@@ -38,7 +38,6 @@ APART = {
         "sequence_number",
     },
     "payout_batch": {"file_name", "fingerprint", "size_bytes", "due_by"},
-    "run_chunk": {"cut"},
 }
 TOLD_BY_SPANS = "trace_context"
 # Names are given, and ids taken, before there is anything to compare.

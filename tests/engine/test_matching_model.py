@@ -27,15 +27,18 @@ from handback.lifecycle.table import State
 from handback.partners import registry
 from handback.partners.registry import Terms
 from handback.reconcile import search as searching
+from handback.reconcile.found import forget
 from handback.reconcile.match import Match, match
 from handback.reconcile.rules import Arrival
 from handback.reconcile.search import search
 from handback.store.bulk import table_of
-from handback.store.tables import Attempt, PayoutBatch, Redemption
+from handback.store.tables import Attempt, HandbackFile, PayoutBatch, Redemption
 from matching_model import Record, Request, Rules, Steps, Verdict
 from world import Answer, World, skyways_file
 
-ATTEMPT, BATCH, REDEMPTION = (table_of(one) for one in (Attempt, PayoutBatch, Redemption))
+ATTEMPT, BATCH, HANDBACK_FILE, REDEMPTION = (
+    table_of(one) for one in (Attempt, PayoutBatch, HandbackFile, Redemption)
+)
 
 # Few of each, so that records meet attempts and each other.
 REFERENCES = (
@@ -100,6 +103,9 @@ class Past:
         records = [Answer(*one, code) for one, code in zip(sent, ("0000", "0301") * 3, strict=True)]
         self.world.hand_back(skyways_file(records), "past.csv", "keyed")
         self.world.take_in()
+        with self.world.store.write() as tx:
+            past = tx.execute(sa.select(HANDBACK_FILE)).mappings().one()
+            tx.execute(sa.insert(HANDBACK_FILE).values({**past, "file_id": FILE}))
 
     def apply(self, partner: str, rules: Sequence[Sequence[str]], days: int = 2) -> Terms:
         """The terms of a partner with these rules."""
@@ -214,6 +220,8 @@ def matched(past: Past, terms: Terms, records: Sequence[Record], cut: int) -> Ma
         with patch.object(searching, "AT_ONCE", cut):
             contents = search(desk, terms, arrival, decoded, lambda: False)
         assert contents is not None
+        with world.store.write() as tx:
+            forget(tx, FILE)
         told: dict[int, Verdict] = {}
         for chunk in range(contents.chunks):
             rows = desk.spool.read(FILE, chunk)

@@ -3,8 +3,8 @@
 Canonical detail rows lie in runs, after a search with what was found for each; a chunk is read as a
 slice of several (see `steps`). A run is a file of `segments`, so that of a slice no more is in
 memory than those it touches. The spool of a file appears as a whole or not at all, and is never the
-only copy: it is decoded and searched again from the landing, chunk for chunk the same, wherever it
-is missing.
+only copy: the landing has the bytes and the store what a search found, so it is made again, chunk
+for chunk the same, wherever it is missing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -68,8 +67,7 @@ class Contents:
 
     `steps` has the count of chunks of each step; those of one can be applied in any order.
     `unkeyed` records neither carry a key of ours nor answer a whole batch; where the file was
-    `searched`, nothing was found for them either. Chunks are of about `chunk_records`; `cut` is a
-    hash of which records are in which of them.
+    `searched`, nothing was found for them either. Chunks are of about `chunk_records`.
     """
 
     agreement_version: int
@@ -79,7 +77,6 @@ class Contents:
     unkeyed: int
     chunk_records: int
     searched: bool
-    cut: int
 
     @property
     def chunks(self) -> int:
@@ -172,7 +169,6 @@ class SpoolWriter:
         self._runs = 0
         self._window: list[Future[_Run]] = []
         self._offsets: list[list[int]] = []
-        self._ordinals: list[bytes] = []
         self._steps: list[Step] = []
         self._unkeyed = 0
         self.closed = False
@@ -194,8 +190,8 @@ class SpoolWriter:
         if records and not self._steps:
             # Records of which none could be decoded still have to be accounted for.
             self._steps.append(((),))
-        slices = self._placed([chunk for step in self._steps for chunk in step])
-        slices.write_ipc(self._folder / _SLICES)
+        chunks = [chunk for step in self._steps for chunk in step]
+        self._placed(chunks).write_ipc(self._folder / _SLICES)
         counts = tuple(map(len, self._steps))
         contents = Contents(
             agreement_version=agreement_version,
@@ -205,7 +201,6 @@ class SpoolWriter:
             unkeyed=self._unkeyed,
             chunk_records=self._chunk_records,
             searched=searched,
-            cut=self._cut(slices),
         )
         with (self._folder / _CONTENTS).open("w") as target:
             json.dump(asdict(contents), target)
@@ -230,7 +225,6 @@ class SpoolWriter:
         first = self._runs - len(runs)
         self._steps += steps([run.keys for run in runs], self._chunk_records, first) if runs else ()
         self._offsets += [run.offsets for run in runs]
-        self._ordinals += [run.ordinals for run in runs]
         self._window = []
 
     def _placed(self, chunks: Sequence[Chunk]) -> pl.DataFrame:
@@ -242,19 +236,11 @@ class SpoolWriter:
         ]
         return pl.DataFrame(rows, schema=_SLICE, orient="row")
 
-    def _cut(self, slices: pl.DataFrame) -> int:
-        """Which records stand in which chunk, as 64 bits."""
-        places = slices.drop("offset").to_numpy(order="c").tobytes()
-        digest = blake2b(b"".join([*self._ordinals, places]), digest_size=8).digest()
-        return int.from_bytes(digest, "big", signed=True)
-
 
 class _Run(NamedTuple):
-    """The keys of a run that is written, a hash of its ordinals in their order, and where each of
-    its segments begins."""
+    """The keys of a run that is written, and where each of its segments begins."""
 
     keys: Keys
-    ordinals: bytes
     offsets: list[int]
 
 
@@ -269,8 +255,7 @@ def _write_run(details: list[pl.DataFrame], path: Path) -> _Run:
             segments.append(target, segment)
         target.flush()
         os.fsync(target.fileno())
-    ordinals = blake2b(run["ordinal"].to_numpy().tobytes()).digest()
-    return _Run(keys_of(run), ordinals, offsets)
+    return _Run(keys_of(run), offsets)
 
 
 def _read_slice(path: Path, start: int, end: int, offset: int) -> pl.DataFrame:

@@ -55,13 +55,12 @@ class Applied:
 class Classified:
     """The records of a chunk, counted from 0, as far as they are known without the store.
 
-    `cut` is that of the file. `records` have the columns of SPOOLED with the classes of their
-    codes; `others` are those of them of which nothing is presumed. `rejects` are undecodable
-    records that are ticked off with the chunk.
+    `records` have the columns of SPOOLED with the classes of their codes; `others` are those of
+    them of which nothing is presumed. `rejects` are undecodable records that are ticked off with
+    the chunk.
     """
 
     chunk: int
-    cut: int
     records: pl.DataFrame
     others: pl.DataFrame
     presumption: Presumption
@@ -90,7 +89,7 @@ def classify(
     told = presumption.told["ordinal"]
     others = records.filter(~pl.col("ordinal").is_in(told.implode()))
     rejects = 0 if chunk else contents.rejected
-    return Classified(chunk, contents.cut, records, others, presumption, given, rejects)
+    return Classified(chunk, records, others, presumption, given, rejects)
 
 
 def apply_chunk(
@@ -212,7 +211,6 @@ def _tick(
     row: dict[str, object] = {
         "file_id": classified.given.file_id,
         "chunk": classified.chunk,
-        "cut": classified.cut,
         "block_id": block_id,
         "records": len(fates) + classified.rejects,
         "records_quantity": int(fates["moved"].sum()),

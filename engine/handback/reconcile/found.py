@@ -1,21 +1,34 @@
-"""What a search finds for the records of a file, and what it has no room for in memory: files."""
+"""What a search finds for the records of a file, and what it has no room for in memory: files.
+
+What it came to is also kept in the store until the file is reconciled. The file is cut into chunks
+by that, of which some may be applied when its spool is lost; found once more after somebody has
+given a redemption another member, it could be cut otherwise.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 import polars as pl
+import sqlalchemy as sa
 
 from handback.intake import segments
 from handback.intake.steps import SPOOLED
 from handback.reconcile.match import VERDICTS, Match
+from handback.store.bulk import table_of
+from handback.store.session import Store
+from handback.store.tables import SearchPart
+
+PART = table_of(SearchPart)
 
 _SUFFIX: Final = ".found"
-_STRETCH: Final = pl.col("ordinal") // 50_000
+_STRETCH_RECORDS: Final = 50_000
+_STRETCH: Final = pl.col("ordinal") // _STRETCH_RECORDS
 # What a record says, and what a search says instead.
 _SAID: Final = (("match", "match"), ("redemption_id", "found_id"), ("attempt", "answered_attempt"))
 
@@ -47,6 +60,26 @@ class Found:
         settled = pl.col("match") != int(Match.NONE)
         return pl.concat([VERDICTS.to_frame().lazy(), *earlier]).filter(settled)
 
+    def keep(self, store: Store, file_id: int, last: int) -> None:
+        """Have the store keep what the search came to; `last` is the file's last ordinal."""
+        with store.write(large=True) as tx:
+            for stretch in range(last // _STRETCH_RECORDS + 1):
+                verdicts = BytesIO()
+                self._of(stretch).write_ipc_stream(verdicts, compression="lz4")
+                part = {"file_id": file_id, "stretch": stretch, "verdicts": verdicts.getvalue()}
+                tx.execute(sa.insert(PART).values(part))
+        store.checkpoint()
+
+    def recall(self, store: Store, file_id: int) -> bool:
+        """Have what the store keeps of a search that was done; whether one was."""
+        with store.read() as tx:
+            parts = sa.select(PART.c.stretch).where(PART.c.file_id == file_id)
+            stretches = tx.scalars(parts.order_by(PART.c.stretch)).all()
+            for stretch in stretches:
+                kept = parts.with_only_columns(PART.c.verdicts).where(PART.c.stretch == stretch)
+                self.add(0, pl.read_ipc_stream(BytesIO(tx.execute(kept).scalar_one())))
+        return bool(stretches)
+
     def told(self, records: pl.DataFrame, sought: pl.Expr) -> pl.DataFrame:
         """Records (columns of DETAIL) in the order of the file and with the columns of SPOOLED: of
         those that were `sought` what was found."""
@@ -65,14 +98,15 @@ class Found:
         """The verdicts on the records with these ordinals, at most one each."""
         wanted = ordinals.to_frame()
         stretches = wanted.select(_STRETCH.unique().sort()).to_series()
-        files = [
-            one for stretch in stretches for one in self._folder.glob(f"*-{stretch:06}{_SUFFIX}")
-        ]
-        found = pl.concat([VERDICTS.to_frame(), *map(_read, sorted(files))])
+        found = pl.concat([VERDICTS.to_frame(), *map(self._of, stretches)])
+        return found.join(wanted, on="ordinal", how="semi")
+
+    def _of(self, stretch: int) -> pl.DataFrame:
+        """The verdicts on the records of a stretch, at most one each."""
+        files = sorted(self._folder.glob(f"*-{stretch:06}{_SUFFIX}"))
+        found = pl.concat([VERDICTS.to_frame(), *map(_read, files)])
         # Before its verdict a record may have been told whose claims kept it from one.
-        settled_first = found.join(wanted, on="ordinal", how="semi").sort(
-            "match", descending=True, maintain_order=True
-        )
+        settled_first = found.sort("match", descending=True, maintain_order=True)
         return settled_first.unique("ordinal", keep="first", maintain_order=True)
 
     def parted(
@@ -94,6 +128,11 @@ class Found:
             for path in sorted(Path(folder).iterdir()):
                 with path.open("rb") as source:
                     yield pl.concat(segments.read(source))
+
+
+def forget(tx: sa.Connection, file_id: int) -> None:
+    """Keep no longer what was found for a file."""
+    tx.execute(sa.delete(PART).where(PART.c.file_id == file_id))
 
 
 def _read(path: Path) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from handback.intake.prepare import spooled
 from handback.intake.queries import FILE, FileView
 from handback.intake.states import FileState
 from handback.payouts.deliver import dispatch, sealed_batches
+from handback.reconcile.found import forget
 from handback.reconcile.parked import take_up
 from handback.reconcile.rules import Arrival
 from handback.reconcile.search import search
@@ -51,7 +52,8 @@ def _begun(desk: Desk, file_id: int, actor: str, stopping: Callable[[], bool]) -
             terms = desk.agreements.at_version(tx, file.partner_id, contents.agreement_version)
             delivered = sealed_batches(tx, file.partner_id)
         if file.state is FileState.RECEIVED:
-            _set(desk, file_id, state=int(FileState.RECONCILING))
+            with desk.store.write() as tx:
+                _set(tx, file_id, state=int(FileState.RECONCILING))
         for batch_id in delivered:
             # The partner may answer a batch before we have noted that it got it.
             dispatch(desk.store, desk.clock, batch_id, actor)
@@ -69,7 +71,9 @@ def _close(run: Run) -> None:
     desk, file_id = run.desk, run.file.file_id
     with desk.holding(file_id, wait=True):
         if _file(desk, file_id).state is FileState.RECONCILING:
-            _set(desk, file_id, state=int(FileState.RECONCILED), closed_at=desk.clock.now())
+            with desk.store.write() as tx:
+                _set(tx, file_id, state=int(FileState.RECONCILED), closed_at=desk.clock.now())
+                forget(tx, file_id)
             desk.spool.remove(file_id)
 
 
@@ -83,6 +87,5 @@ def _is_ready(file: FileView) -> bool:
     return decided or file.state is FileState.RECONCILING
 
 
-def _set(desk: Desk, file_id: int, **values: object) -> None:
-    with desk.store.write() as tx:
-        tx.execute(sa.update(FILE).where(FILE.c.file_id == file_id).values(**values))
+def _set(tx: sa.Connection, file_id: int, **values: object) -> None:
+    tx.execute(sa.update(FILE).where(FILE.c.file_id == file_id).values(**values))

@@ -8,8 +8,7 @@ thousand: the file is gone through once for each rule, and once more for each of
 where others of its records carry a key.
 
 In the end each record is spooled anew with what was found for it, by the key of that. So from here
-on it is applied like one that carried a key. What is found depends on nothing that still changes,
-so it can be found again wherever it is lost.
+on it is applied like one that carried a key.
 """
 
 from __future__ import annotations
@@ -75,19 +74,22 @@ def search(
     if rules[0] == BY_KEY and not contents.unkeyed:
         return contents
     runs = [run.select(_ASKED) for run in desk.spool.runs(arrival.file_id)]
-    counted = [run.select(searched(rules).sum(), pl.len()).collect().row(0) for run in runs]
-    sought, every = (sum(counts) for counts in zip((0, 0), *counted, strict=True))
-    if not sought:
+    of_run = searched(rules).sum().alias("sought"), pl.len(), pl.max("ordinal")
+    counted = [run.select(of_run).collect().row(0) for run in runs]
+    sought, every, last = zip((0, 0, 0), *counted, strict=True)
+    if not any(sought):
         return contents
     with (
-        telemetry.span("search attempts", attributes={"handback.records": sought}),
+        telemetry.span("search attempts", attributes={"handback.records": sum(sought)}),
         desk.spool.scratch() as folder,
     ):
-        if any(MatchColumn.NORMALISED_REFERENCE in rule for rule in rules):
-            keep_normal_forms(desk.store, desk.agreements, terms, arrival.received_at)
         found = Found(folder)
-        seeking = _Search(desk, terms, arrival, runs, found, sought, sought < every)
-        return _spooled(desk, terms, arrival, contents, found) if seeking.run(stopping) else None
+        if not found.recall(desk.store, arrival.file_id):
+            seeking = _Search(desk, terms, arrival, runs, found, sum(sought), sought != every)
+            if not seeking.run(stopping):
+                return None
+            found.keep(desk.store, arrival.file_id, max(last))
+        return _spooled(desk, terms, arrival, contents, found)
 
 
 def _spooled(
@@ -123,7 +125,11 @@ class _Search:
 
     def run(self, stopping: Callable[[], bool]) -> bool:
         """Try each rule on what is left; whether `stopping` let it come to its end."""
-        for number, rule in enumerate(self.terms.agreement.handback.match):
+        rules = self.terms.agreement.handback.match
+        if any(MatchColumn.NORMALISED_REFERENCE in rule for rule in rules):
+            arrived_at = self.arrival.received_at
+            keep_normal_forms(self.desk.store, self.desk.agreements, self.terms, arrived_at)
+        for number, rule in enumerate(rules):
             if rule == BY_KEY and number == 0:
                 continue  # what carries a key is settled by it, with its chunk
             for records in self._left(rule, number):

@@ -3,10 +3,6 @@
 A chunk is claimed by a lock that ends with its holder's connection, so what a killed process was at
 is taken over by another. The claim saves work and no more: what keeps a chunk from being applied
 twice is its row in `run_chunk`, written in the same transaction.
-
-A file that has lost its spool is decoded, searched and cut again, and comes out the same. Should it
-not, as where a redemption was given another member meanwhile, the run stops: what is left of it
-could not be told from what is applied.
 """
 
 from __future__ import annotations
@@ -37,10 +33,6 @@ from handback.store.tables import RunChunk
 RUN_CHUNK = table_of(RunChunk)
 
 
-class CutOtherwise(Exception):
-    """What is applied of a file was cut otherwise than what lies on its spool now."""
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """A file that is being reconciled, as one of the processes that do it sees it."""
@@ -56,9 +48,8 @@ class Run:
 def take_chunks(run: Run) -> bool:
     """Apply what nobody else applies of a run; whether all of it is applied now.
 
-    It is not where `stopping` says to stop between chunks. Raises CutOtherwise.
+    It is not where `stopping` says to stop between chunks.
     """
-    _compare(run)
     taking = _Taking(run)
     # While one applies, another reads and classifies what comes next.
     threads = ThreadPoolExecutor(max(2, run.desk.writers), thread_name_prefix="chunk")
@@ -70,14 +61,6 @@ def take_chunks(run: Run) -> bool:
     finally:
         threads.shutdown(cancel_futures=True)
     return taking.settle(run.contents.chunks)
-
-
-def _compare(run: Run) -> None:
-    """Raise CutOtherwise where chunks were applied that are none of these."""
-    others = RUN_CHUNK.c.file_id == run.file.file_id, RUN_CHUNK.c.cut != run.contents.cut
-    with run.desk.store.read() as tx:
-        if tx.scalar(sa.select(1).where(*others).limit(1)):
-            raise CutOtherwise(public_id(Prefix.HANDBACK_FILE, run.file.file_id))
 
 
 class _Taking:

@@ -726,11 +726,27 @@ class Finding(SQLModel, table=True):
     raw: str | None = _text(null=True)
 
 
+class SearchPart(SQLModel, table=True):
+    """What a search found for a stretch of the records of a file, until the file is reconciled.
+
+    The file is cut into chunks by it, and so must be found the same by whoever cuts it again.
+    `verdicts` is a frame of them, as an Arrow stream.
+    """
+
+    __tablename__ = "search_part"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("file_id", "stretch", name="pk_search_part"),
+        sa.ForeignKeyConstraint(["file_id"], ["handback_file.file_id"], name="fk_search_part_file"),
+    )
+    file_id: int = _big()
+    stretch: int = Field(default=None, sa_type=sa.Integer)
+    verdicts: bytes = _bytes()
+
+
 class RunChunk(SQLModel, table=True):
     """What became of one chunk of a file, written in the transaction that applied it.
 
-    These rows are the checkpoint: a chunk that has its row is done, in whatever process, as long as
-    the file is cut into the same chunks: `cut` is a hash of that.
+    These rows are the checkpoint: a chunk that has its row is done, in whatever process.
     """
 
     __tablename__ = "run_chunk"
@@ -740,7 +756,6 @@ class RunChunk(SQLModel, table=True):
     )
     file_id: int = _big()
     chunk: int = Field(default=None, sa_type=sa.Integer)
-    cut: int = _big()
     block_id: int | None = _big(null=True)
     records: int = _big()
     events: int = _big()

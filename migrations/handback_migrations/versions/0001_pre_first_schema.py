@@ -45,6 +45,7 @@ _TABLES: Final = (
     "event",
     "handback_file",
     "finding",
+    "search_part",
     "run_chunk",
     "break",
     "break_note",
@@ -554,10 +555,17 @@ def _runs() -> None:
         sa.ForeignKeyConstraint(["file_id"], ["handback_file.file_id"], name="fk_finding_file"),
     )
     op.create_table(
+        "search_part",
+        big("file_id"),
+        whole("stretch"),
+        binary("verdicts"),
+        sa.PrimaryKeyConstraint("file_id", "stretch", name="pk_search_part"),
+        sa.ForeignKeyConstraint(["file_id"], ["handback_file.file_id"], name="fk_search_part_file"),
+    )
+    op.create_table(
         "run_chunk",
         big("file_id"),
         whole("chunk"),
-        big("cut"),
         big("block_id", null=True),
         big("records"),
         big("events"),

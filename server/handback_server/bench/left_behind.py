@@ -262,7 +262,6 @@ def _run_chunks(batch: Batch, n: sa.ColumnElement[int]) -> sa.Select[Any]:
         sa.true(),
         file_id=batch.file_id,
         chunk=chunks.c.block,
-        cut=0,
         block_id=batch.block_id + batch.blocks_before(step) + chunks.c.block,
         records=sa.func.count(),
         events=sa.func.count(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -40,15 +39,8 @@ def fill(spool: Spool, file_id: int, *chunks: pl.DataFrame, version: int = 1) ->
 
 
 def keyed(steps: tuple[int, ...], records: int, *, version: int = 1, rejected: int = 0) -> Contents:
-    """What `fill` leaves of a file of which every record carries a key, but for `cut`."""
-    return Contents(version, steps, records, rejected, 0, chunk_records=2, searched=False, cut=0)
-
-
-def lying(spool: Spool) -> Contents:
-    """What lies there of the file, without its `cut`."""
-    contents = spool.contents(7)
-    assert contents is not None
-    return replace(contents, cut=0)
+    """What `fill` leaves of a file of which every record carries a key."""
+    return Contents(version, steps, records, rejected, 0, chunk_records=2, searched=False)
 
 
 @pytest.fixture
@@ -59,7 +51,7 @@ def spool(tmp_path: Path) -> Spool:
 def test_chunks_come_back_sorted_by_key_and_complete(spool: Spool) -> None:
     file = details(8, 3, 4, 5, 3, 9, 1)
     fill(spool, 7, *file.iter_slices(2))
-    assert lying(spool) == keyed((4,), 7)
+    assert spool.contents(7) == keyed((4,), 7)
     chunks = [spool.read(7, number) for number in range(4)]
     assert [chunk["redemption_id"].to_list() for chunk in chunks] == [[1], [3, 3], [4, 5], [8, 9]]
     told = pl.concat(chunks).select(DETAIL.names())
@@ -74,13 +66,13 @@ def test_a_column_that_one_run_says_nothing_in_comes_back_too(spool: Spool) -> N
 
 def test_a_file_without_details_has_a_spool_without_chunks(spool: Spool) -> None:
     fill(spool, 7)
-    assert lying(spool) == keyed((), 0)
+    assert spool.contents(7) == keyed((), 0)
 
 
 def test_records_none_of_which_could_be_decoded_are_a_chunk_of_none(spool: Spool) -> None:
     with spool.writing(7, 2) as writer:
         writer.close(1, records=3, rejected=3)
-    assert lying(spool) == keyed((1,), 3, rejected=3)
+    assert spool.contents(7) == keyed((1,), 3, rejected=3)
     assert_frame_equal(spool.read(7, 0), SPOOLED.to_frame())
 
 
@@ -106,26 +98,8 @@ def test_what_was_not_closed_is_not_there(spool: Spool, tmp_path: Path) -> None:
 def test_writing_anew_replaces_the_whole(spool: Spool) -> None:
     fill(spool, 7, details(1), details(2))
     fill(spool, 7, details(3), version=2)
-    assert lying(spool) == keyed((1,), 1, version=2)
+    assert spool.contents(7) == keyed((1,), 1, version=2)
     assert spool.read(7, 0)["redemption_id"].to_list() == [3]
-
-
-def test_the_same_chunks_are_the_same_cut(spool: Spool) -> None:
-    def cut(*chunks: pl.DataFrame) -> int:
-        fill(spool, 7, *chunks)
-        contents = spool.contents(7)
-        assert contents is not None
-        return contents.cut
-
-    file = details(*range(9, 0, -1))
-    parts = [*file.iter_slices(4)]
-    assert cut(*parts) == cut(*file.iter_slices(2))
-    others = [
-        details(*range(9, 1, -1), 10),  # one found another redemption
-        details(*range(9, 1, -1)),
-        file.with_columns(ordinal=pl.col("ordinal") + 1),
-    ]
-    assert len({cut(*parts), *(cut(*other.iter_slices(4)) for other in others)}) == 4
 
 
 def test_what_was_found_comes_back_with_its_record(spool: Spool) -> None:
@@ -136,7 +110,8 @@ def test_what_was_found_comes_back_with_its_record(spool: Spool) -> None:
         alike=pl.Series([None, 2, None, None], dtype=pl.Int64),
     )
     fill(spool, 7, found)
-    contents = lying(spool)
+    contents = spool.contents(7)
+    assert contents is not None
     assert contents.steps == (1, 1)
     told = pl.concat([spool.read(7, number) for number in range(contents.chunks)])
     assert_frame_equal(told, found.select(SPOOLED.names()).sort("redemption_id"))
@@ -222,6 +197,6 @@ def test_a_file_longer_than_a_window_has_several(
 ) -> None:
     monkeypatch.setattr("handback.intake.spool.WINDOW_CHUNKS", 2 * RUN_CHUNKS)
     fill(spool, 7, *details(*range(20, 0, -1)).iter_slices(4))
-    assert lying(spool) == keyed((4, 4, 2), 20)
+    assert spool.contents(7) == keyed((4, 4, 2), 20)
     assert spool.read(7, 0)["redemption_id"].to_list() == [13, 14]
     assert spool.read(7, 9)["redemption_id"].to_list() == [3, 4]
