@@ -63,7 +63,7 @@ class Bridge:
         passes, work that still waits is dropped. Work that runs is finished, not torn off.
         """
         if self._under_way >= self._limit:
-            raise LimitReached("calls waiting for the store", retry_after_s=0.5)
+            raise LimitReached(f"{self._limit} calls waiting for the store", retry_after_s=0.5)
         loop, deadline = asyncio.get_running_loop(), DEADLINE.get()
 
         def begin() -> Answer:

@@ -58,7 +58,7 @@ class Line(Generic[Command, Caller]):
     def join(self, key: Hashable, command: Command, caller: Caller) -> None:
         """Go to the end. Raises LimitReached where too many wait already."""
         if len(self._waiting) >= MAX_WAITING:
-            raise LimitReached("commands waiting to be committed", retry_after_s=0.1)
+            raise LimitReached(f"{MAX_WAITING} commands waiting to be committed", retry_after_s=0.1)
         self._waiting.append(Entry(key, command, caller))
 
     def take_group(self) -> list[Entry[Command, Caller]]:

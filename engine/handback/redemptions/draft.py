@@ -184,7 +184,7 @@ class Draft:
         """See that there may be another attempt; what the retry gives anew."""
         view = standing.view
         if view.attempt >= MAX_ATTEMPT:
-            raise LimitReached("attempts of one redemption")
+            raise LimitReached(f"{MAX_ATTEMPT} attempts of one redemption")
         agreement = self._agreements.of_partner(self._tx, standing.owner.partner_id).agreement
         past = self._past[view.redemption_id]
         policy = policy_of(agreement, view, past)
