@@ -42,7 +42,9 @@ from handback.intake.steps import (
     steps,
 )
 
-_CONTENTS: Final = "contents.json"
+# Numbered anew whenever a spool is laid out otherwise, so that one of an earlier release is made
+# again.
+_CONTENTS: Final = "contents-1.json"
 _SEGMENT_RECORDS: Final = 2_048
 _RUN_DIGITS: Final = 6
 _SLICES: Final = "slices.arrow"

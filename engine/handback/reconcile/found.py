@@ -61,24 +61,31 @@ class Found:
         return pl.concat([VERDICTS.to_frame().lazy(), *earlier]).filter(settled)
 
     def keep(self, store: Store, file_id: int, last: int) -> None:
-        """Have the store keep what the search came to; `last` is the file's last ordinal."""
-        with store.write(large=True) as tx:
-            for stretch in range(last // _STRETCH_RECORDS + 1):
-                verdicts = BytesIO()
-                self._of(stretch).write_ipc_stream(verdicts, compression="lz4")
-                part = {"file_id": file_id, "stretch": stretch, "verdicts": verdicts.getvalue()}
+        """Have the store keep what the search came to; `last` is the file's last ordinal.
+
+        In a transaction for each stretch, as others write too. The first stretch comes last: where
+        it is there, all are.
+        """
+        with store.write() as tx:
+            forget(tx, file_id)  # what a process that was killed here had kept
+        for stretch in reversed(range(last // _STRETCH_RECORDS + 1)):
+            verdicts = BytesIO()
+            self._of(stretch).write_ipc_stream(verdicts, compression="lz4")
+            part = {"file_id": file_id, "stretch": stretch, "verdicts": verdicts.getvalue()}
+            with store.write() as tx:
                 tx.execute(sa.insert(PART).values(part))
-        store.checkpoint()
 
     def recall(self, store: Store, file_id: int) -> bool:
         """Have what the store keeps of a search that was done; whether one was."""
+        parts = sa.select(PART.c.stretch).where(PART.c.file_id == file_id)
         with store.read() as tx:
-            parts = sa.select(PART.c.stretch).where(PART.c.file_id == file_id)
             stretches = tx.scalars(parts.order_by(PART.c.stretch)).all()
+            if 0 not in stretches:
+                return False
             for stretch in stretches:
                 kept = parts.with_only_columns(PART.c.verdicts).where(PART.c.stretch == stretch)
                 self.add(0, pl.read_ipc_stream(BytesIO(tx.execute(kept).scalar_one())))
-        return bool(stretches)
+        return True
 
     def told(self, records: pl.DataFrame, sought: pl.Expr) -> pl.DataFrame:
         """Records (columns of DETAIL) in the order of the file and with the columns of SPOOLED: of

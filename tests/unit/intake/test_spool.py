@@ -133,7 +133,7 @@ def test_a_removed_spool_is_gone_and_may_be_removed_again(spool: Spool) -> None:
 
 def test_a_contents_page_torn_from_its_chunks_does_not_count(spool: Spool, tmp_path: Path) -> None:
     fill(spool, 7, details(1))
-    (contents,) = (tmp_path / "spool").rglob("contents.json")
+    (contents,) = (tmp_path / "spool").rglob("contents-*.json")
     contents.unlink()
     assert spool.contents(7) is None
 
