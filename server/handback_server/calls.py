@@ -53,17 +53,27 @@ class Calls(grpc.GenericRpcHandler):
         self._drain = drain
         self._max_message_bytes = max_message_bytes
         self._methods: dict[str, Handler] = {}
-        self.under_way = 0
-        self.ended = asyncio.Event()
-        self.duration = metrics.get_meter("handback").create_histogram(
+        self._under_way = 0
+        self._ended = asyncio.Event()
+        self._duration = metrics.get_meter("handback").create_histogram(
             "rpc.server.duration", unit="ms", description="How long calls take, by method and code"
         )
 
     async def idle(self) -> None:
         """Return once no call is under way."""
-        while self.under_way:
-            self.ended.clear()
-            await self.ended.wait()
+        while self._under_way:
+            self._ended.clear()
+            await self._ended.wait()
+
+    def begun(self) -> None:
+        """Count one more call as under way."""
+        self._under_way += 1
+
+    def ended(self, took_s: float, attributes: Mapping[str, str]) -> None:
+        """Count one call less, and measure it."""
+        self._under_way -= 1
+        self._ended.set()
+        self._duration.record(took_s * 1_000, attributes)
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Nothing to do: the methods of a service are named one by one besides."""
@@ -155,7 +165,7 @@ class _Call:
         # A call has a task of its own, and its context ends with it: there is nothing to detach,
         # and a stream that its caller abandons would do so in another context.
         attach(trace.set_span_in_context(self._span))
-        self._calls.under_way += 1
+        self._calls.begun()
 
     async def __aexit__(self, _kind: object, failure: BaseException | None, _trace: object) -> None:
         code = grpc.StatusCode.OK
@@ -169,14 +179,10 @@ class _Call:
                 code = code_of(status)
                 await _end(self._context, status)
         finally:
-            self._calls.under_way -= 1
-            self._calls.ended.set()
             self._span.set_attribute("rpc.grpc.status_code", code.value[0])
             self._span.end()
             took_s = asyncio.get_running_loop().time() - self._began
-            self._calls.duration.record(
-                took_s * 1_000, {**self._attributes, "rpc.grpc.status_code": code.name}
-            )
+            self._calls.ended(took_s, {**self._attributes, "rpc.grpc.status_code": code.name})
 
 
 def _explained(failure: Exception, span: trace.Span) -> Status:

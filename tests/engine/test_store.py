@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from handback.store.tables import Break, Event, IdRange, Redemption
 
 EVENT, REDEMPTION, BREAK = table_of(Event), table_of(Redemption), table_of(Break)
 ID_RANGE = table_of(IdRange)
+Transaction = Callable[[Store], AbstractContextManager[sa.Connection]]
 
 _TEXT = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40)
 _BIG = st.integers(-(2**63), 2**63 - 1)
@@ -284,27 +286,22 @@ def test_an_unreachable_server_is_a_store_unavailable() -> None:
     store.close()
 
 
-def test_a_connection_lost_while_idle_is_replaced(postgres_url: str) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(Store.read, Store.write), (Store.write_at_once, Store.write_at_once)],
+    ids=["pool", "kept"],
+)
+def test_a_connection_lost_while_idle_is_replaced(
+    postgres_url: str, before: Transaction, after: Transaction
+) -> None:
     store = Store.open(postgres_url)
     mine = sa.select(sa.func.pg_backend_pid())
-    with store.read() as tx:
+    with before(store) as tx:
         lost = tx.scalar(mine)
     with psycopg.connect(postgres_url) as other:
         # Returns once the process is gone, or after ten seconds.
         other.execute("select pg_terminate_backend(%s, 10000)", (lost,))
-    with store.write() as tx:
-        assert tx.scalar(mine) != lost
-    store.close()
-
-
-def test_a_kept_connection_lost_while_idle_is_replaced(postgres_url: str) -> None:
-    store = Store.open(postgres_url)
-    mine = sa.select(sa.func.pg_backend_pid())
-    with store.write_at_once() as tx:
-        lost = tx.scalar(mine)
-    with psycopg.connect(postgres_url) as other:
-        other.execute("select pg_terminate_backend(%s, 10000)", (lost,))
-    with store.write_at_once() as tx:
+    with after(store) as tx:
         assert tx.scalar(mine) != lost
     store.close()
 

@@ -59,7 +59,7 @@ def commit_steps(
     """
     expected = sum(step.count for step in steps)
     assert 0 < expected <= MAX_EVENTS, expected
-    moved = sum(tx.execute(_move(step)).rowcount for step in steps)
+    moved = sum(tx.execute(_move(tx, step)).rowcount for step in steps)
     if moved != expected:
         raise VersionConflict(moved=moved, expected=expected)
     block_id = insert_block(store, tx, cause, expected, at)
@@ -68,7 +68,7 @@ def commit_steps(
     return block_id
 
 
-def _move(step: Step) -> sa.Update:
+def _move(tx: sa.Connection, step: Step) -> sa.Update:
     """The update of those that stand as presumed."""
     row = step.transition
     view: View[Any] = View(
@@ -93,7 +93,7 @@ def _move(step: Step) -> sa.Update:
     ids = step.chosen.with_only_columns(step.chosen.selected_columns.redemption_id)
     return (
         sa.update(REDEMPTION)
-        .where(among_chosen(REDEMPTION.c.redemption_id, ids), *conditions)
+        .where(among_chosen(tx, REDEMPTION.c.redemption_id, ids), *conditions)
         .values(
             state=int(row.target),
             version=REDEMPTION.c.version + 1,

@@ -42,11 +42,11 @@ def listed(
         selected = selected.where(PARTNER.c.name == wanted.partner)
     found = [view(row) for row in tx.execute(selected)]
     if not found:
-        refuse_unknown(tx, wanted)
+        _refuse_unknown(tx, wanted)
     return found
 
 
-def refuse_unknown(tx: sa.Connection, wanted: Filter) -> None:
+def _refuse_unknown(tx: sa.Connection, wanted: Filter) -> None:
     """Raise NotFound for the programme or the partner of a filter, where there is none.
 
     Whoever mistyped a name is told so; where anything was found, it need not be asked about.

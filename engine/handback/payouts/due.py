@@ -51,7 +51,7 @@ def due_rows(
     fields = [name for name in terms.agreement.field_names if name in wanted]
     dated = "submitted_on" in wanted
     with in_sets(tx):
-        rows = fetch_frame(tx, _waiting(stretch, dated=dated, detailed=bool(fields)))
+        rows = fetch_frame(tx, _waiting(tx, stretch, dated=dated, detailed=bool(fields)))
     rows = rows.sort("redemption_id")
     if fields:
         rows = _with_fields(rows, fields)
@@ -134,7 +134,7 @@ def kept_in(partner_id: int, batch_id: int) -> sa.Select[Any]:
     return sa.select(BREAK.c.break_id).where(of_partner, keeping, standing == batch_id)
 
 
-def _waiting(stretch: Stretch, *, dated: bool, detailed: bool) -> sa.Select[Any]:
+def _waiting(tx: sa.Connection, stretch: Stretch, *, dated: bool, detailed: bool) -> sa.Select[Any]:
     """What the store knows of the redemptions of a stretch, each table to be read as a set."""
     columns = DUE.c.redemption_id, DUE.c.same_reference, DUE.c.recalled
     due = sa.select(*columns).where(stretch.inside).cte("waiting")
@@ -154,13 +154,13 @@ def _waiting(stretch: Stretch, *, dated: bool, detailed: bool) -> sa.Select[Any]
             .label("in_doubt"),
         )
         .join(due, due.c.redemption_id == REDEMPTION.c.redemption_id)
-        .where(along(REDEMPTION.c.redemption_id, ids))
+        .where(along(tx, REDEMPTION.c.redemption_id, ids))
     )
     if dated:
         select = select.add_columns(REDEMPTION.c.submitted_at)
     if detailed:
         own = DETAIL.c.redemption_id == REDEMPTION.c.redemption_id
-        own &= along(DETAIL.c.redemption_id, ids)
+        own &= along(tx, DETAIL.c.redemption_id, ids)
         select = select.add_columns(DETAIL.c.fields).outerjoin(DETAIL, own)
     return select
 

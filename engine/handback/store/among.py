@@ -16,20 +16,27 @@ def among(column: sa.Column[int], numbers: pl.Series) -> sa.ColumnElement[bool]:
     return _Among(column, sa.literal(json.dumps(numbers.to_list()), sa.Text))
 
 
-def among_chosen(column: sa.Column[int], chosen: sa.Select[Any]) -> sa.ColumnElement[bool]:
+def among_chosen(
+    tx: sa.Connection, column: sa.Column[int], chosen: sa.Select[Any]
+) -> sa.ColumnElement[bool]:
     """Whether the column is one of the numbers that a query of its own chooses.
 
     PostgreSQL finds the rows of a primary key in one walk along it, where a join descends to each.
     """
-    return _AmongChosen(column, chosen.correlate(None).scalar_subquery())
+    alone = chosen.correlate(None)
+    if tx.dialect.name != "postgresql":
+        return column.in_(alone)
+    return column == sa.any_(sa.func.array(alone.scalar_subquery()))
 
 
-def along(column: sa.Column[int], chosen: sa.Select[Any]) -> sa.ColumnElement[bool]:
+def along(
+    tx: sa.Connection, column: sa.Column[int], chosen: sa.Select[Any]
+) -> sa.ColumnElement[bool]:
     """The same where a join says so already: what bounds a table that is joined `in_sets`.
 
     It means something to PostgreSQL alone, and nothing to SQLite.
     """
-    return _Along(column, chosen.correlate(None).scalar_subquery())
+    return among_chosen(tx, column, chosen) if tx.dialect.name == "postgresql" else sa.true()
 
 
 class _Among(sa.sql.functions.FunctionElement[Any]):
@@ -49,31 +56,3 @@ def _in_postgresql(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
 def _in_sqlite(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
     column, listed = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"{column} in (select value from json_each({listed}))"  # noqa: S608 (no text of others)
-
-
-class _AmongChosen(sa.sql.functions.FunctionElement[Any]):
-    name = "among_chosen"
-    inherit_cache = True
-
-
-class _Along(_AmongChosen):
-    name = "along"
-    inherit_cache = True
-
-
-@compiles(_AmongChosen, "postgresql")
-@compiles(_Along, "postgresql")
-def _chosen_in_postgresql(element: _AmongChosen, compiler: SQLCompiler, **kw: Any) -> str:
-    column, chosen = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} = any(array{chosen})"
-
-
-@compiles(_AmongChosen, "sqlite")
-def _chosen_in_sqlite(element: _AmongChosen, compiler: SQLCompiler, **kw: Any) -> str:
-    column, chosen = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} in {chosen}"
-
-
-@compiles(_Along, "sqlite")
-def _hint_in_sqlite(_element: _Along, _compiler: SQLCompiler, **_: Any) -> str:
-    return "1"
